@@ -1,0 +1,92 @@
+"""log p(x | θ) and log p(θ) on the unconstrained scale, with gradients and Hessians.
+
+Compiled once for a declaration and shared by whatever optimises or differentiates. The log
+prior is the density on the *natural* scale, without the Jacobian of the transform: its mode is
+the MAP as PyMC's ``find_MAP`` has it, and the unconstrained scale is only how one gets there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
+
+from latentfit.declaration import Space, function
+
+Objective = tuple[float, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Density:
+    """Log densities of one declaration on one data set.
+
+    Attributes
+    ----------
+    view : pm.Model
+        The observed view.
+    space : Space
+        What the unconstrained vector stands for.
+    """
+
+    view: pm.Model
+    space: Space
+
+    def log_likelihood(self, point: np.ndarray) -> Objective:
+        """Value and gradient of log p(x | θ), shapes () and (size,)."""
+        likelihood, _, score, _ = self._evaluate(point)
+        return float(likelihood), score
+
+    def log_prior(self, point: np.ndarray) -> Objective:
+        """Value and gradient of log p(θ), the density on the natural scale."""
+        _, prior, _, slope = self._evaluate(point)
+        return float(prior), slope
+
+    def log_posterior(self, point: np.ndarray) -> Objective:
+        """Value and gradient of log p(x | θ) + log p(θ)."""
+        likelihood, prior, score, slope = self._evaluate(point)
+        return float(likelihood + prior), score + slope
+
+    def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
+        """Second derivatives of log p(x | θ), or of log p(x | θ) + log p(θ).
+
+        Exact: each column is the derivative of the gradient along one coordinate.
+
+        Returns
+        -------
+        ndarray, shape (size, size)
+        """
+        columns = [self._curve(point, direction) for direction in np.eye(self.space.size)]
+        matrix = np.array([likelihood + prior * other for likelihood, other in columns])
+        return (matrix + matrix.T) / 2
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., list[np.ndarray]]:
+        point, terms = self._graph
+        return function([point], [*terms, *(_gradient(term, point) for term in terms)])
+
+    @cached_property
+    def _curve(self) -> Callable[..., list[np.ndarray]]:
+        point, terms = self._graph
+        direction = point.type("direction")
+        slopes = [pt.sum(_gradient(term, point) * direction) for term in terms]
+        return function([point, direction], [_gradient(slope, point) for slope in slopes])
+
+    @cached_property
+    def _graph(self) -> tuple[Any, list[Any]]:
+        view, point = self.view, pt.vector("point", shape=(self.space.size,))
+        parts = self.space.symbolic(point)
+        terms = [
+            view.logp(vars=variables, jacobian=False)
+            for variables in (view.observed_RVs, view.free_RVs)
+        ]
+        values = {value: parts[value.name] for value in view.value_vars}
+        return point, graph_replace(terms, values, strict=False)
+
+
+def _gradient(term: Any, point: Any) -> Any:
+    return pytensor.grad(term, point, disconnected_inputs="ignore")

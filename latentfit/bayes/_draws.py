@@ -1,0 +1,86 @@
+"""Functions of θ evaluated at all posterior draws at once.
+
+One vectorised call on batches of draws, in place of a call a draw: the arrays are large enough
+for NumPy to be fast, and nothing has to be compiled to machine code.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from pymc.model.transform.conditioning import remove_value_transforms
+from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.rewriting.utils import rewrite_graph
+
+# Numbers in the largest array of one batch: small enough to stay out of swap, large enough
+# for the loop over batches not to matter.
+_BATCH = 4_000_000
+
+
+def evaluate(
+    graphs: Sequence[Any],
+    inputs: dict[str, Any],
+    draws: xr.Dataset,
+    seed: int | None = None,
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Evaluate graphs of the parameters at each draw.
+
+    Parameters
+    ----------
+    graphs : sequence of TensorVariable
+        Functions, or random functions, of `inputs`.
+    inputs : dict
+        ``{name of a parameter: variable that stands for it in the graphs}``.
+    draws : Dataset
+        Has a dimension ``sample`` first in each of those parameters.
+    seed : int, optional
+        For random graphs.
+
+    Yields
+    ------
+    slice
+        Of ``sample``.
+    list of ndarray
+        One result a graph, ``sample`` first.
+    """
+    batched = {
+        name: pt.tensor(name, dtype=variable.dtype, shape=(None, *variable.type.shape))
+        for name, variable in inputs.items()
+    }
+    # Stabilised before, not after, a batch dimension is added: rewriting the vectorised graph
+    # takes many times longer and gains nothing.
+    stable = rewrite_graph(list(graphs), include=("canonicalize", "stabilize"), clone=True)
+    outputs = vectorize_graph(
+        stable, {inputs[name]: variable for name, variable in batched.items()}
+    )
+    call: Callable[..., list[np.ndarray]] = pm.pytensorf.compile(
+        list(batched.values()),
+        outputs,
+        mode="FAST_COMPILE",
+        random_seed=seed,
+        on_unused_input="ignore",
+    )
+    values = [np.asarray(draws[name]) for name in inputs]
+    total = draws.sizes["sample"]
+    first = call(*(value[:1] for value in values))
+    size = max((result[0].size for result in first), default=1)
+    step = max(1, min(total, _BATCH // max(size, 1)))
+    for begin in range(0, total, step):
+        part = slice(begin, min(begin + step, total))
+        results = call(*(value[part] for value in values))
+        count = part.stop - part.start
+        # A graph that depends on no parameter comes out with a sample axis of length one.
+        yield part, [np.broadcast_to(r, (count, *r.shape[1:])) for r in results]
+
+
+def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.ndarray]:
+    """log p(x_i | θ) for each draw, ``{observed name: (sample, *shape)}``."""
+    plain = remove_value_transforms(view)
+    names = [variable.name for variable in plain.observed_RVs]
+    graphs = plain.logp(vars=plain.observed_RVs, sum=False)
+    inputs = {value.name: value for value in plain.value_vars}
+    parts = [results for _, results in evaluate(graphs, inputs, draws)]
+    return {name: np.concatenate(part) for name, part in zip(names, zip(*parts, strict=True), strict=True)}

@@ -1,0 +1,93 @@
+"""Point estimates straight from the declaration: MLE, MAP, and the joint mode (a trap)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+
+from latentfit.bayes._density import Density
+from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.declaration import Declaration, Params, interpreting
+
+
+def maximum_likelihood(
+    density: Density,
+    starts: Sequence[np.ndarray],
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[Maximum, ...]:
+    """Maximise log p(x | θ) directly from each start.
+
+    The maximum does not depend on the parameterisation, only the way to it does: SciPy's BFGS
+    on the unconstrained scale with PyTensor's gradient, then Newton's method.
+
+    Parameters
+    ----------
+    density : Density
+    starts : sequence of ndarray, shape (size,)
+        Unconstrained points.
+    advance : callable
+        Called after each start.
+
+    Returns
+    -------
+    tuple of Maximum
+        In order of the starts. Those that are no maximum say so.
+    """
+    found = []
+    for start in starts:
+        found.append(maximise(density.log_likelihood, density.hessian, start))
+        advance()
+    return tuple(found)
+
+
+def maximum_a_posteriori(density: Density, start: np.ndarray) -> Maximum:
+    """The posterior mode of θ on the natural scale, latents integrated out.
+
+    PyMC's ``find_MAP`` on the observed view (its density leaves the Jacobian out), from
+    `start`: PyMC's own initial point gives every component of a mixture the same parameters,
+    which is a saddle that the gradient cannot leave. Newton's method then takes it to
+    rounding error.
+    """
+    natural = density.space.constrain(start)
+    names = [variable.name for variable in density.view.free_RVs]
+    with interpreting():
+        mode = pm.find_MAP(
+            start={name: natural[name] for name in names},
+            model=density.view,
+            progressbar=False,
+            include_transformed=True,
+        )
+    point = np.concatenate([np.ravel(mode[name]) for name, _ in density.space.layout])
+    return polish(
+        density.log_posterior, lambda point: density.hessian(point, prior=True), point
+    )
+
+
+@dataclass(frozen=True)
+class JointMode:
+    """The mode of p(x, z, θ) with continuous latents left in.
+
+    Attributes
+    ----------
+    params, latents : dict
+        Natural scale.
+    """
+
+    params: Mapping[str, np.ndarray]
+    latents: Mapping[str, np.ndarray]
+
+
+def joint_mode(declaration: Declaration) -> JointMode | None:
+    """What ``find_MAP`` on the model as declared would answer.
+
+    It maximises over the latents too, where MLE and MAP integrate them out, and so estimates
+    something else. None where a latent is discrete: it then cannot be asked.
+    """
+    model = declaration.model
+    if any(model[name].dtype.startswith(("int", "uint", "bool")) for name in declaration.latents):
+        return None
+    with interpreting():
+        mode = pm.find_MAP(model=model, progressbar=False)
+    params: Params = {name: mode[name] for name in declaration.parameters}
+    return JointMode(params, {name: mode[name] for name in declaration.latents})

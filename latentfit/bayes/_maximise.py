@@ -1,0 +1,112 @@
+"""Climbing a smooth log density to a maximum, and saying whether one was reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import minimize
+
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Hessian = Callable[[np.ndarray], np.ndarray]
+
+# Distances to a maximum are measured by the Newton decrement, which for a log-likelihood is in
+# standard errors whatever the units of the data (Boyd & Vandenberghe 2004, section 9.5.1).
+_REACHED = 1e-6
+_EXACT = 1e-11
+_FAR = -1e100
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Where a climb ended.
+
+    Attributes
+    ----------
+    point : ndarray, shape (size,)
+        Unconstrained scale.
+    value : float
+        Of the log density there.
+    decrement : float
+        Newton decrement: the estimated distance to the maximum, in standard errors. NaN where
+        the density is not curved downwards in every direction.
+    problem : str
+        Empty at a maximum; otherwise what the end point is instead.
+    """
+
+    point: np.ndarray
+    value: float
+    decrement: float
+    problem: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether `point` is a maximum."""
+        return not self.problem
+
+
+def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maximum:
+    """BFGS in units of the curvature at the start, then Newton steps to rounding error.
+
+    Parameters
+    ----------
+    objective : callable
+        Point to value and gradient.
+    hessian : callable
+        Point to matrix of second derivatives.
+    start : ndarray, shape (size,)
+    """
+    with np.errstate(all="ignore"):
+        scale = _curvature_scale(hessian(start))
+
+        def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = objective(start + scale * steps)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                return -_FAR, np.zeros_like(steps)
+            return -value, -scale * gradient
+
+        found = minimize(
+            descent, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 1e-5}
+        )
+        return polish(objective, hessian, start + scale * found.x)
+
+
+def polish(objective: Objective, hessian: Hessian, point: np.ndarray) -> Maximum:
+    """Newton's method from a point near a maximum, never downhill."""
+    with np.errstate(all="ignore"):
+        value, gradient = objective(point)
+        decrement = np.nan
+        for _ in range(50):
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                return Maximum(point, value, np.nan, "the density is not finite there")
+            try:
+                factor = cho_factor(-hessian(point))
+            except (LinAlgError, ValueError):
+                return Maximum(
+                    point, value, np.nan, "not a maximum: a saddle, a ridge or no end in sight"
+                )
+            step = cho_solve(factor, gradient)
+            decrement = float(np.sqrt(max(gradient @ step, 0.0)))
+            if decrement < _EXACT:
+                break
+            length = 1.0
+            while length > 1e-3:
+                new_value, new_gradient = objective(point + length * step)
+                # Close to the top the rise drowns in rounding: the step is then taken on trust.
+                if new_value >= value - 1e-12 * (1 + abs(value)):
+                    break
+                length /= 4
+            else:
+                break
+            if decrement < _REACHED and np.linalg.norm(new_gradient) >= np.linalg.norm(gradient):
+                break
+            point, value, gradient = point + length * step, new_value, new_gradient
+    problem = "" if decrement < _REACHED else f"no maximum within {decrement:.2g} standard errors"
+    return Maximum(point, value, decrement, problem)
+
+
+def _curvature_scale(hessian: np.ndarray) -> np.ndarray:
+    """A standard error's length along each coordinate, as far as the curvature tells."""
+    curvature = np.abs(np.diag(hessian))
+    usable = np.isfinite(curvature) & (curvature > 0)
+    return np.where(usable, 1 / np.sqrt(np.where(usable, curvature, 1.0)), 1.0)

@@ -1,0 +1,55 @@
+"""One statement of the model: what it is made of, on which data, with which parameters.
+
+Reading a model file and naming its data need no PyMC; building the model does, and that part
+is imported when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from latentfit.declaration._arguments import (
+    Data,
+    arrays,
+    check_latents,
+    check_missing,
+    masked,
+    signature,
+)
+from latentfit.declaration._source import Entry, Source, catalogue, read
+
+if TYPE_CHECKING:
+    from latentfit.declaration._compile import function, interpreted, interpreting
+    from latentfit.declaration._declaration import Declaration, declare
+    from latentfit.declaration._space import Params, Space, labels, space
+
+__getattr__, _, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "_compile": ["function", "interpreted", "interpreting"],
+        "_declaration": ["Declaration", "declare"],
+        "_space": ["Params", "Space", "labels", "space"],
+    },
+)
+
+__all__ = [
+    "Data",
+    "Declaration",
+    "Entry",
+    "Params",
+    "Source",
+    "Space",
+    "arrays",
+    "catalogue",
+    "check_latents",
+    "check_missing",
+    "declare",
+    "function",
+    "interpreted",
+    "interpreting",
+    "labels",
+    "masked",
+    "read",
+    "signature",
+    "space",
+]

@@ -1,0 +1,230 @@
+"""Parameters on two scales: natural, as people state them, and unconstrained, as optimisers
+and NUTS move them (PyMC's own transforms: log, log-odds, simplex, ...)."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
+
+from latentfit.declaration._compile import function
+from latentfit.declaration._declaration import Declaration
+from latentfit.errors import DeclarationError
+
+Params = dict[str, np.ndarray]
+
+_SUPPORT = {
+    "log": "positive",
+    "log_exp_m1": "positive",
+    "logodds": "between 0 and 1",
+    "interval": "within its bounds",
+    "simplex": "positive, with sums of 1 along the last axis",
+    "ordered": "in increasing order",
+    "cholesky-cov-packed": "the packed Cholesky factor of a covariance",
+}
+
+# Room for the rounding in a simplex whose entries were each computed on their own.
+_ROUND_TRIP = 1e-8
+
+
+@dataclass(frozen=True)
+class Space:
+    """The parameter space of a declaration.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Names in the order in which they lie in the unconstrained vector.
+    shapes : dict
+        Natural shape of each parameter, and of each deterministic of the parameters.
+    layout : tuple of (str, tuple of int)
+        Name and shape of each value variable in the unconstrained vector.
+    origin : ndarray, shape (size,)
+        PyMC's initial point, unconstrained.
+    """
+
+    parameters: tuple[str, ...]
+    shapes: dict[str, tuple[int, ...]]
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+    origin: np.ndarray
+    _supports: dict[str, str]
+    _forward: Callable[..., list[np.ndarray]]
+    _backward: Callable[..., list[np.ndarray]]
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates."""
+        return len(self.origin)
+
+    def constrain(self, point: np.ndarray) -> Params:
+        """Natural values of parameters and their deterministics at an unconstrained point."""
+        return dict(zip(self.shapes, self._backward(point), strict=True))
+
+    def unconstrain(self, params: Mapping[str, Any]) -> np.ndarray:
+        """The unconstrained point of natural parameter values.
+
+        Raises
+        ------
+        DeclarationError
+            A parameter is missing, has another shape, or lies outside its support.
+        """
+        for name in self.parameters:
+            if name not in params:
+                raise DeclarationError(
+                    f"no value for the parameter {name!r}: the model's parameters are "
+                    f"{', '.join(self.parameters)}, and {_listed(params)} was given"
+                )
+        self._check_shapes(params)
+        values = [np.asarray(params[name], dtype=float) for name in self.parameters]
+        with np.errstate(all="ignore"):
+            point = np.concatenate([np.ravel(value) for value in self._forward(*values)])
+            back = self.constrain(point)
+        for name, value in zip(self.parameters, values, strict=True):
+            scale = np.max(np.abs(value), initial=0.0)
+            if not np.all(np.abs(back[name] - value) <= _ROUND_TRIP * scale):
+                raise DeclarationError(
+                    f"{name} = {np.array2string(value, precision=6, threshold=8)} is outside "
+                    f"its support: it should be {self._supports[name]}"
+                )
+        return point
+
+    def locate(self, values: Mapping[str, Any]) -> np.ndarray:
+        """The unconstrained point at which parameters and deterministics have these values.
+
+        Where all parameters are among the names, this is `unconstrain`; otherwise the point is
+        solved for, by least squares on the unconstrained scale.
+
+        Raises
+        ------
+        DeclarationError
+            A name that the model does not have, a wrong shape, a value outside its support, or
+            values that no parameters of the model lead to.
+        """
+        for name in values:
+            if name not in self.shapes:
+                raise DeclarationError(
+                    f"the model has no parameter {name!r}: it has {', '.join(self.shapes)}"
+                )
+        if all(name in values for name in self.parameters):
+            return self.unconstrain(values)
+        self._check_shapes(values)
+        return self._solve({name: np.asarray(value, float) for name, value in values.items()})
+
+    def random(self, rng: np.random.Generator) -> Params:
+        """PyMC's initial point, jittered by U(-1, 1) on the unconstrained scale."""
+        point = self.origin + rng.uniform(-1, 1, self.size)
+        return {name: self.constrain(point)[name] for name in self.parameters}
+
+    def symbolic(self, point: Any) -> dict[str, Any]:
+        """Split a symbolic unconstrained vector into the model's value variables, by name."""
+        parts, position = {}, 0
+        for name, shape in self.layout:
+            size = math.prod(shape)
+            parts[name] = point[position : position + size].reshape(shape)
+            position += size
+        return parts
+
+    def _check_shapes(self, values: Mapping[str, Any]) -> None:
+        for name in values.keys() & self.shapes.keys():
+            if np.shape(values[name]) != self.shapes[name]:
+                raise DeclarationError(
+                    f"{name} has shape {np.shape(values[name])}, "
+                    f"and the model's {name} has shape {self.shapes[name]}"
+                )
+
+    def _solve(self, values: Params) -> np.ndarray:
+        from scipy.optimize import least_squares
+
+        scales = {name: np.max(np.abs(value), initial=0.0) or 1.0 for name, value in values.items()}
+
+        def residuals(point: np.ndarray) -> np.ndarray:
+            natural = self.constrain(point)
+            return np.concatenate(
+                [np.ravel((natural[name] - value) / scales[name]) for name, value in values.items()]
+            )
+
+        found = least_squares(residuals, self.origin, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        if np.max(np.abs(found.fun)) > _ROUND_TRIP:
+            raise DeclarationError(
+                f"no values of {', '.join(self.parameters)} give the estimated "
+                f"{', '.join(values)}; to_model(params) can say which"
+            )
+        if np.linalg.matrix_rank(found.jac) < self.size:
+            raise DeclarationError(
+                f"the estimates of {', '.join(values)} do not determine "
+                f"{', '.join(self.parameters)}; to_model(params) can supply the rest"
+            )
+        return found.x
+
+
+def space(declaration: Declaration) -> Space:
+    """Build the parameter space of a declaration.
+
+    Raises
+    ------
+    DeclarationError
+        A parameter is discrete.
+    """
+    model = declaration.model
+    variables = [model[name] for name in declaration.parameters]
+    for variable in variables:
+        if variable.dtype.startswith(("int", "uint", "bool")):
+            raise DeclarationError(
+                f"the parameter {variable.name!r} is discrete; EM estimates continuous "
+                f"parameters: is it a latent?"
+            )
+    initial = model.initial_point()
+    values = [model.rvs_to_values[variable] for variable in variables]
+    layout = tuple((value.name, np.shape(initial[value.name])) for value in values)
+    origin = np.concatenate([np.ravel(initial[value.name]) for value in values])
+
+    names = (*declaration.parameters, *declaration.deterministics)
+    point = pt.vector("point")
+    blank = Space((), {}, layout, origin, {}, lambda: [], lambda: [])
+    parts = blank.symbolic(point)
+    natural = graph_replace(
+        model.replace_rvs_by_values([model[name] for name in names]),
+        {value: parts[value.name] for value in values},
+        strict=False,
+    )
+    backward = function([point], natural)
+    shapes = {
+        name: np.shape(value) for name, value in zip(names, backward(origin), strict=True)
+    }
+
+    stated = [variable.type(variable.name) for variable in variables]
+    forward = function(stated, graph_replace(
+        [_forward(model, variable) for variable in variables],
+        dict(zip(variables, stated, strict=True)),
+        strict=False,
+    ))
+    supports = {variable.name: _support(model, variable) for variable in variables}
+    return Space(
+        declaration.parameters, shapes, layout, origin.astype(float), supports, forward, backward
+    )
+
+
+def labels(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Names of the scalar entries of a parameter: ``theta``; ``mu[0]``; ``P[0,1]``."""
+    if not shape:
+        return [name]
+    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
+
+
+def _forward(model: Any, variable: Any) -> Any:
+    transform = model.rvs_to_transforms[variable]
+    if transform is None:
+        return variable
+    return transform.forward(variable, *variable.owner.inputs)
+
+
+def _support(model: Any, variable: Any) -> str:
+    transform = model.rvs_to_transforms[variable]
+    return _SUPPORT.get(getattr(transform, "name", ""), "finite, and where its prior has density")
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(names) or "nothing"
