@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 from pymc.model.transform.conditioning import remove_value_transforms
-from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
 
 # Numbers in the largest array of one batch: small enough to stay out of swap, large enough
@@ -52,10 +52,13 @@ def evaluate(
     }
     # Stabilised before, not after, a batch dimension is added: rewriting the vectorised graph
     # takes many times longer and gains nothing.
-    stable = rewrite_graph(list(graphs), include=("canonicalize", "stabilize"), clone=True)
-    outputs = vectorize_graph(
-        stable, {inputs[name]: variable for name, variable in batched.items()}
+    single = {name: variable.type(name) for name, variable in inputs.items()}
+    stable = rewrite_graph(
+        clone_replace(list(graphs), {inputs[name]: single[name] for name in inputs}),
+        include=("canonicalize", "stabilize"),
+        clone=False,
     )
+    outputs = vectorize_graph(stable, {single[name]: batched[name] for name in inputs})
     call: Callable[..., list[np.ndarray]] = pm.pytensorf.compile(
         list(batched.values()),
         outputs,
@@ -65,15 +68,23 @@ def evaluate(
     )
     values = [np.asarray(draws[name]) for name in inputs]
     total = draws.sizes["sample"]
-    first = call(*(value[:1] for value in values))
-    size = max((result[0].size for result in first), default=1)
+    size = max(result.size for result in call(*(value[:1] for value in values)))
     step = max(1, min(total, _BATCH // max(size, 1)))
     for begin in range(0, total, step):
         part = slice(begin, min(begin + step, total))
-        results = call(*(value[part] for value in values))
         count = part.stop - part.start
-        # A graph that depends on no parameter comes out with a sample axis of length one.
-        yield part, [np.broadcast_to(r, (count, *r.shape[1:])) for r in results]
+        results = call(*(value[part] for value in values))
+        yield part, [
+            result if graph.type.ndim < result.ndim else _repeated(call, values, index, count)
+            for index, (graph, result) in enumerate(zip(graphs, results, strict=True))
+        ]
+
+
+def _repeated(
+    call: Callable[..., list[np.ndarray]], values: list[np.ndarray], index: int, count: int
+) -> np.ndarray:
+    """Results of a graph that no parameter enters: one call a draw, each random anew."""
+    return np.stack([call(*(value[:1] for value in values))[index] for _ in range(count)])
 
 
 def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.ndarray]:

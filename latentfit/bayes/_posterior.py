@@ -7,30 +7,37 @@ import pymc as pm
 import xarray as xr
 
 
+def prepare(view: pm.Model) -> Any:
+    """Compile a model for NUTS: by far the longest part, and needed once.
+
+    Every chain will start from a draw of its own from the prior, so that chains that agree
+    have come from far apart (Gelman & Rubin 1992, Statist. Sci. 7(4)).
+    """
+    import nutpie
+
+    return nutpie.compile_pymc_model(view, default_initialization_strategy="prior")
+
+
 def sample(
-    view: pm.Model,
+    prepared: Any,
     *,
     draws: int,
     tune: int,
     chains: int,
     seed: int,
-    compiled: Callable[[], None] = lambda: None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> xr.DataTree:
     """Sample p(θ | x) with nutpie.
 
-    Every chain starts from a draw of its own from the prior, so that chains that agree have
-    come from far apart (Gelman & Rubin 1992, Statist. Sci. 7(4)).
-
     Parameters
     ----------
-    view : pm.Model
-        The observed view.
+    prepared
+        The observed view, as `prepare` returns it.
     draws, tune, chains : int
         Draws kept and discarded a chain; number of chains.
     seed : int
-    compiled, advance : callable
-        Called when compilation is over, and now and then with the number of draws done,
+    advance : callable
+        Called now and then, from another thread, with the number of draws done in all chains,
         tuning included.
 
     Returns
@@ -44,14 +51,11 @@ def sample(
     """
     import nutpie
 
-    model = nutpie.compile_pymc_model(view, default_initialization_strategy="prior")
-    compiled()
-
     def report(progress: Sequence[Any]) -> None:
         advance(sum(chain.finished_draws for chain in progress))
 
     sampler = nutpie.sample(
-        model,
+        prepared,
         draws=draws,
         tune=tune,
         chains=chains,

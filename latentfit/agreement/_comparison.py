@@ -1,0 +1,256 @@
+"""The result of a comparison: figures, verdicts and the numbers that they rest on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+from latentfit.em import Fit
+
+Status = Literal["pass", "fail", "warn", "skip"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Everything said of one scalar parameter, natural scale.
+
+    Attributes
+    ----------
+    name : str
+        ``theta``, ``mu[0]``, ``P[0,1]``.
+    em, mle, map : float
+        Point estimates, components renumbered to match EM's.
+    em_se : float
+        Standard error of EM's, from the observed information.
+    posterior_mean, posterior_sd : float
+    eti : tuple of float
+        Equal-tailed interval of 95 %.
+    rhat, ess_bulk, ess_tail, mcse_mean : float
+        Rank-normalised split R-hat, effective sample sizes, and the Monte Carlo standard error
+        of the posterior mean (Vehtari et al. 2021, Bayesian Analysis 16(2)).
+    em_minus_mle, map_minus_mle : float
+        In posterior standard deviations.
+    tail : float
+        Twice the smaller share of draws on one side of EM's estimate.
+    """
+
+    name: str
+    em: float
+    em_se: float
+    mle: float
+    map: float
+    posterior_mean: float
+    posterior_sd: float
+    eti: tuple[float, float]
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+    mcse_mean: float
+    em_minus_mle: float
+    map_minus_mle: float
+    tail: float
+
+
+@dataclass(frozen=True)
+class Latent:
+    """EM's expectation of a latent beside its posterior.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"discrete", "continuous"}
+    em, posterior : ndarray
+        Category probabilities, categories along the last axis; or means. EM's are those at its
+        estimate; the posterior's average over the uncertainty of the parameters too.
+    posterior_sd : ndarray or None
+        Of a continuous latent.
+    largest_difference, mean_difference : float
+        Of absolute differences: between probabilities, or between means in posterior sds.
+    adjusted_rand : float or None
+        Of a discrete latent: between the most probable categories (Hubert & Arabie 1985).
+    """
+
+    name: str
+    kind: Literal["discrete", "continuous"]
+    em: np.ndarray
+    posterior: np.ndarray
+    posterior_sd: np.ndarray | None
+    largest_difference: float
+    mean_difference: float
+    adjusted_rand: float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One judgement, in words, with the numbers that it rests on."""
+
+    id: str
+    status: Status
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A height at which ends of EM, or direct maximisations, were found.
+
+    Attributes
+    ----------
+    method : {"EM", "direct"}
+    log_likelihood : float
+        NaN where there is none to speak of.
+    count : int
+        Number of starts that ended there.
+    params : dict
+        Natural scale.
+    note : str
+        Empty for a maximum; otherwise what the end is instead.
+    """
+
+    method: Literal["EM", "direct"]
+    log_likelihood: float
+    count: int
+    params: Mapping[str, np.ndarray]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class JointMode:
+    """The mode of p(x, z, θ) over latents and parameters together: not the MLE.
+
+    Attributes
+    ----------
+    params, latents : dict
+        Natural scale.
+    sentence : str
+    """
+
+    params: Mapping[str, np.ndarray]
+    latents: Mapping[str, np.ndarray]
+    sentence: str
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """One declaration, four answers: EM, MLE, MAP and posterior.
+
+    Attributes
+    ----------
+    name, title, derivation : str
+        The model; its derivation is Markdown with LaTeX.
+    objective : {"likelihood", "posterior"}
+        What the M step maximises.
+    parameters : tuple of Parameter
+    latents : tuple of Latent
+    log_likelihood : dict
+        log p(x | θ) at ``em``, ``mle`` and ``map``.
+    verdicts : tuple of Verdict
+    agree : bool or None
+        Whether every verdict that could be reached is favourable. None where the chains are
+        not to be trusted: then nothing is said about agreement.
+    optima : tuple of Optimum
+    joint_mode : JointMode or None
+    fit : Fit
+        EM from all its starts.
+    timings, versions, settings : dict
+    seed : int
+    published : tuple of dict
+    model : pm.Model
+        The declaration.
+    latent_names : tuple of str
+    tree : DataTree
+        Groups ``posterior`` (components renumbered, latents recovered), ``sample_stats``,
+        ``observed_data``, ``log_likelihood``, ``posterior_predictive``, ``em``, ``mle``, ``map``.
+    """
+
+    name: str
+    title: str
+    derivation: str
+    objective: str
+    parameters: tuple[Parameter, ...]
+    latents: tuple[Latent, ...]
+    log_likelihood: dict[str, float]
+    verdicts: tuple[Verdict, ...]
+    agree: bool | None
+    optima: tuple[Optimum, ...]
+    joint_mode: JointMode | None
+    fit: Fit
+    timings: dict[str, float]
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    seed: int
+    published: tuple[Mapping[str, Any], ...]
+    model: pm.Model
+    latent_names: tuple[str, ...]
+    tree: xr.DataTree = field(compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain data, ready for JSON: NaN and infinities become None."""
+        return _plain(
+            {
+                "model": self.name,
+                "agree": self.agree,
+                "objective": self.objective,
+                "parameters": [vars(parameter) for parameter in self.parameters],
+                "log_likelihood": self.log_likelihood,
+                "verdicts": [vars(verdict) for verdict in self.verdicts],
+                "latents": [
+                    {
+                        "name": latent.name,
+                        "kind": latent.kind,
+                        "largest_difference": latent.largest_difference,
+                        "mean_difference": latent.mean_difference,
+                        "adjusted_rand": latent.adjusted_rand,
+                    }
+                    for latent in self.latents
+                ],
+                "optima": [vars(optimum) for optimum in self.optima],
+                "joint_mode": vars(self.joint_mode) if self.joint_mode else None,
+                "em": {
+                    "iterations": self.fit.best.iterations,
+                    "stop": self.fit.best.stop.name.lower(),
+                    "converged": self.fit.best.converged,
+                    "message": self.fit.best.message,
+                    "rate": self.fit.best.rate,
+                    "remaining": self.fit.best.remaining,
+                },
+                "timings": self.timings,
+                "versions": self.versions,
+                "settings": self.settings,
+                "seed": self.seed,
+            }
+        )
+
+    def __repr__(self) -> str:
+        width = max(len(parameter.name) for parameter in self.parameters)
+        head = f"{'':{width}}  {'EM':>11} {'(se)':>10} {'MLE':>11} {'MAP':>11} {'mean':>11} {'sd':>10}"
+        rows = [
+            f"{p.name:{width}}  {p.em:11.5g} {p.em_se:10.3g} {p.mle:11.5g} {p.map:11.5g} "
+            f"{p.posterior_mean:11.5g} {p.posterior_sd:10.3g}"
+            for p in self.parameters
+        ]
+        verdicts = [f"{v.status:4}  {v.title}: {v.detail}" for v in self.verdicts]
+        return "\n".join([f"Comparison of {self.name}", head, *rows, "", *verdicts])
+
+    def _repr_html_(self) -> str:
+        from latentfit import report
+
+        return report.fragment(self)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

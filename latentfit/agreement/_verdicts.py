@@ -1,0 +1,225 @@
+"""Judgements, each with its criterion and the numbers that it rests on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from latentfit.agreement._comparison import Optimum, Parameter, Verdict
+from latentfit.bayes import Maximum
+from latentfit.em import Fit
+
+# Vehtari et al. 2021 (Bayesian Analysis 16(2), section 4): R-hat below 1.01 and a hundred
+# effective draws a chain before quantiles are to be relied upon.
+RHAT = 1.01
+ESS_PER_CHAIN = 100
+
+# EM and a direct optimiser climb the same function; only their stopping rules and rounding
+# separate them. An n - 1 in place of an n is further off than this for n up to fifty million.
+SAME = 1e-4
+SAME_HEIGHT = 1e-6
+
+
+def chains(parameters: Sequence[Parameter], divergences: int, count: int) -> Verdict:
+    """Whether the posterior draws can be trusted."""
+    rhat = max(parameters, key=lambda p: _or(p.rhat, np.inf))
+    ess = min(parameters, key=lambda p: _or(min(p.ess_bulk, p.ess_tail), -np.inf))
+    fewest = min(ess.ess_bulk, ess.ess_tail)
+    problems = []
+    if not rhat.rhat <= RHAT:
+        problems.append(f"R-hat of {rhat.name} is {rhat.rhat:.3f}, above {RHAT}")
+    if not fewest >= ESS_PER_CHAIN * count:
+        problems.append(
+            f"{ess.name} has {fewest:.0f} effective draws, fewer than {ESS_PER_CHAIN * count}"
+        )
+    if count < 2:
+        problems.append("a single chain cannot be checked against another")
+    if divergences:
+        problems.append(f"{divergences} divergent transition{'s' if divergences > 1 else ''}")
+    detail = (
+        "; ".join(problems)
+        if problems
+        else f"largest R-hat {rhat.rhat:.4f} ({rhat.name}), fewest effective draws {fewest:.0f} "
+        f"({ess.name}), no divergences, {count} chains"
+    )
+    return Verdict(
+        "chains",
+        "fail" if problems else "pass",
+        "The chains cannot be trusted" if problems else "The chains are trustworthy",
+        detail,
+    )
+
+
+def em_reached(
+    fit: Fit, parameters: Sequence[Parameter], em: Maximum, target: Maximum, name: str
+) -> Verdict:
+    """Whether EM ended where direct optimisation of its own objective ends.
+
+    Parameters
+    ----------
+    fit : Fit
+    parameters : sequence of Parameter
+    em, target : Maximum
+        EM's end and the best direct maximum, heights and decrements of the same objective.
+    name : str
+        ``MLE`` or ``MAP``: what `target` is.
+    """
+    identity = f"em_vs_{name.lower()}"
+    missed = f"EM did not reach the {name}"
+    furthest = max(parameters, key=lambda p: _or(_distance(p, name), np.inf))
+    apart = _distance(furthest, name)
+    below = target.value - em.value
+    numbers = (
+        f"largest |EM − {name}| is {apart:.2g} posterior sd ({furthest.name}); "
+        f"EM lies {max(below, 0.0):.2g} below in height"
+    )
+    if not target.reached:
+        return Verdict(
+            identity, "fail", f"No {name} to compare with", f"direct optimisation: {target.problem}"
+        )
+    if apart <= SAME and below <= SAME_HEIGHT * (1 + abs(target.value)):
+        if fit.best.converged:
+            return Verdict(identity, "pass", f"EM reached the {name}", numbers)
+        return Verdict(
+            identity, "warn", f"EM is at the {name}, but stopped early",
+            f"{numbers}; {fit.best.message}",
+        )
+    if not fit.best.converged:
+        return Verdict(
+            identity, "fail", f"{missed}: it had not converged", f"{numbers}; {fit.best.message}"
+        )
+    if np.isfinite(em.decrement) and em.decrement <= SAME:
+        return Verdict(
+            identity, "fail", f"EM ended in a lower maximum than the {name}",
+            f"{numbers}; from other starts it may find the higher one",
+        )
+    slope = (
+        f"the objective still rises there: by its curvature a maximum is {em.decrement:.2g} "
+        f"standard errors away"
+        if np.isfinite(em.decrement)
+        else "the end point is not a maximum: the objective curves upwards in some direction"
+    )
+    return Verdict(identity, "fail", missed, f"{numbers}; {slope}")
+
+
+def prior_pull(
+    parameters: Sequence[Parameter], mode: Maximum, climbed: Maximum, apart: float,
+    predicted: float,
+) -> Verdict:
+    """Whether the prior, and nothing else, separates the MAP from the MLE.
+
+    Climbing log p(x | θ) + log p(θ) from the MLE must end at the MAP that PyMC found.
+
+    Parameters
+    ----------
+    mode : Maximum
+        PyMC's MAP.
+    climbed : Maximum
+        Where the climb from the MLE ended.
+    apart : float
+        Between the two, in standard errors.
+    predicted : float
+        Length of one Newton step from the MLE along the gradient of the log prior, in
+        standard errors.
+    """
+    furthest = max(parameters, key=lambda p: _or(abs(p.map_minus_mle), np.inf))
+    numbers = (
+        f"largest |MAP − MLE| is {abs(furthest.map_minus_mle):.2g} posterior sd "
+        f"({furthest.name}); the slope of the log prior at the MLE predicts a shift of "
+        f"{predicted:.2g} standard errors in all"
+    )
+    if not mode.reached:
+        return Verdict("map_vs_mle", "fail", "No MAP was reached", mode.problem)
+    if not climbed.reached or apart > SAME:
+        return Verdict(
+            "map_vs_mle", "warn", "The MAP belongs to another mode than the MLE",
+            f"{numbers}; climbing the posterior from the MLE ends at height {climbed.value:.6f}, "
+            f"the MAP's is {mode.value:.6f}",
+        )
+    return Verdict("map_vs_mle", "pass", "The prior explains where the MAP lies", numbers)
+
+
+def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
+    """Whether each of EM's estimates lies in the central 95 % of its marginal posterior."""
+    outside = [p for p in parameters if not p.eti[0] <= p.em <= p.eti[1]]
+    lowest = min(parameters, key=lambda p: _or(p.tail, -np.inf))
+    if outside:
+        listed = ", ".join(
+            f"{p.name} = {p.em:.4g} against [{p.eti[0]:.4g}, {p.eti[1]:.4g}]" for p in outside
+        )
+        return Verdict(
+            "em_in_posterior", "fail", "EM's estimate lies outside the bulk of the posterior",
+            f"outside the 95 % interval: {listed}",
+        )
+    return Verdict(
+        "em_in_posterior", "pass", "EM's estimate lies in the bulk of the posterior",
+        f"within every 95 % interval; smallest two-sided tail probability {lowest.tail:.2g} "
+        f"({lowest.name})",
+    )
+
+
+def monotone(fit: Fit) -> Verdict:
+    """Whether the log-likelihood ever decreased: EM cannot do that."""
+    falls = [s.decrease for s in fit.solutions if s.decrease is not None]
+    if falls:
+        worst = max(falls, key=lambda fall: fall.amount)
+        return Verdict(
+            "monotone", "fail", "The log-likelihood decreased",
+            f"by {worst.amount:.3g} in iteration {worst.iteration}: these steps are not EM's",
+        )
+    steps = sum(s.iterations for s in fit.solutions)
+    return Verdict(
+        "monotone", "pass", "The log-likelihood never decreased",
+        f"over {steps} iterations from {len(fit.solutions)} "
+        f"start{'s' if len(fit.solutions) > 1 else ''}",
+    )
+
+
+def heights(optima: Sequence[Optimum]) -> Verdict:
+    """Whether every start led to the same height."""
+    ends = [o for o in optima if np.isfinite(o.log_likelihood) and not o.note]
+    if not ends:
+        return Verdict("optima", "warn", "No start ended in a maximum", "")
+    best = max(o.log_likelihood for o in ends)
+    lower = [o for o in ends if best - o.log_likelihood > SAME_HEIGHT * (1 + abs(best))]
+    astray = sum(o.count for o in optima if o.note)
+    extra = f"; {astray} ended in no maximum at all" if astray else ""
+    if lower:
+        listed = ", ".join(
+            f"{o.log_likelihood:.4f} ({o.method}, {o.count} start{'s' if o.count > 1 else ''})"
+            for o in lower
+        )
+        return Verdict(
+            "optima", "warn", "There are lower maxima",
+            f"the highest is {best:.4f}; also found: {listed}{extra}",
+        )
+    return Verdict(
+        "optima", "pass", "Every start that reached a maximum reached the same",
+        f"height {best:.6f}, {sum(o.count for o in ends)} starts{extra}",
+    )
+
+
+def agreement(verdicts: Sequence[Verdict]) -> bool | None:
+    """None where the chains failed; otherwise whether nothing else did."""
+    if any(v.id == "chains" and v.status == "fail" for v in verdicts):
+        return None
+    return all(v.status != "fail" for v in verdicts)
+
+
+def withheld(verdict: Verdict) -> Verdict:
+    """What stands in for a judgement that untrustworthy chains do not allow."""
+    return Verdict(
+        verdict.id, "skip", "No verdict against the posterior",
+        "its chains cannot be trusted: see there what to mend (more tuning, more draws, "
+        "a tighter prior)",
+    )
+
+
+def _distance(parameter: Parameter, name: str) -> float:
+    target: Any = getattr(parameter, name.lower())
+    gap = abs(parameter.em - target)
+    return float(gap / parameter.posterior_sd) if parameter.posterior_sd > 0 else gap
+
+
+def _or(value: float, other: float) -> float:
+    return value if np.isfinite(value) else other

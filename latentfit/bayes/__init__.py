@@ -1,0 +1,38 @@
+"""What PyMC says of the same declaration: the observed and conditional views, direct MLE and
+MAP, the posterior by NUTS, and the latents recovered from it."""
+
+from latentfit.bayes._categories import categories
+from latentfit.bayes._density import Density
+from latentfit.bayes._draws import pointwise_log_likelihood
+from latentfit.bayes._estimates import (
+    JointMode,
+    joint_mode,
+    maximum_a_posteriori,
+    maximum_likelihood,
+)
+from latentfit.bayes._information import standard_errors
+from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.bayes._observed import observed_view
+from latentfit.bayes._posterior import prepare, sample
+from latentfit.bayes._predictive import posterior_predictive
+from latentfit.bayes._recover import Recovered, recover
+
+__all__ = [
+    "Density",
+    "JointMode",
+    "Maximum",
+    "Recovered",
+    "categories",
+    "joint_mode",
+    "maximise",
+    "maximum_a_posteriori",
+    "maximum_likelihood",
+    "observed_view",
+    "pointwise_log_likelihood",
+    "polish",
+    "posterior_predictive",
+    "prepare",
+    "recover",
+    "sample",
+    "standard_errors",
+]

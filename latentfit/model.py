@@ -1,0 +1,362 @@
+"""The latent-variable model as its author hands it over, and what can be done with it."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from latentfit import declaration as declared
+from latentfit import em
+from latentfit.errors import DeclarationError, InputError
+from latentfit.progress import Progress
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from latentfit.agreement import Comparison
+    from latentfit.bayes import Density
+    from latentfit.declaration import Data, Declaration, Params
+
+Step = Callable[..., Mapping[str, Any]]
+
+
+class _OnDemand(dict[str, Any]):
+    """The arguments of ``model`` as data; the model is built only if a step asks for more."""
+
+    def __init__(self, arguments: Mapping[str, Any], build: Callable[[], Mapping[str, Any]]):
+        super().__init__(arguments)
+        self._build: Callable[[], Mapping[str, Any]] | None = build
+
+    def __missing__(self, name: str) -> Any:
+        if self._build is not None:
+            build, self._build = self._build, None
+            self.update(build())
+            if name in self:
+                return self[name]
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentModel:
+    """One declaration and the EM algorithm that was derived for it.
+
+    The arguments are the entries of a model file.
+
+    Parameters
+    ----------
+    model : callable or pm.Model
+        ``model(data, **options)`` returns the declaration as a ``pm.Model``; or that model.
+    latents : tuple of str
+        The free variables of the model that EM treats as missing data.
+    e_step : callable
+        ``e_step(params, data)`` returns ``{name: expectation}``.
+    m_step : callable
+        ``m_step(expectations, data)`` or ``m_step(expectations, data, params)`` returns the
+        next params.
+    initial : callable, optional
+        ``initial(data, rng, **options)`` returns starting params; else PyMC's initial point,
+        jittered.
+    example_data : callable, optional
+        Returns ``{argument of model: array}``.
+    published : sequence of mapping
+        Figures from the literature.
+    log_likelihood : callable, optional
+        ``log_likelihood(params, data)``, log p(x | θ).
+    objective : {"likelihood", "posterior"}
+        What the M step maximises.
+    expectations : mapping
+        Complete-data statistics behind entries of the E step that are not simply a latent.
+    to_model : callable, optional
+        From EM's params to values of the model's variables, where the names differ.
+    name, title, derivation : str
+        For reports; the derivation is Markdown with LaTeX.
+
+    Examples
+    --------
+    >>> import latentfit
+    >>> model = latentfit.load("exponential-missing")
+    >>> model.fit(seed=1).params["theta"].round(6)
+    np.float64(0.2)
+    """
+
+    model: "Callable[..., pm.Model] | pm.Model"
+    latents: tuple[str, ...]
+    e_step: Step
+    m_step: Step
+    initial: Callable[..., Mapping[str, Any]] | None = None
+    example_data: Callable[[], Mapping[str, Any]] | None = None
+    published: Sequence[Mapping[str, Any]] = ()
+    log_likelihood: Callable[..., float] | None = None
+    objective: Literal["likelihood", "posterior"] = "likelihood"
+    expectations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    to_model: "Callable[[Params], Params] | None" = None
+    name: str = "model"
+    title: str = ""
+    derivation: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latents", declared.check_latents(self.latents))
+        if self.objective not in ("likelihood", "posterior"):
+            raise DeclarationError(
+                f"objective is 'likelihood' or 'posterior', not {self.objective!r}"
+            )
+        for step in ("e_step", "m_step"):
+            if not callable(getattr(self, step)):
+                raise DeclarationError(f"{step} must be a function")
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the data that ``model`` takes; none where it is a built ``pm.Model``."""
+        return self._signature[0]
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Options that ``model`` takes, with their defaults."""
+        return self._signature[1]
+
+    def declare(self, data: Any = None, **options: Any) -> "Declaration":
+        """Build the PyMC model on data and find the role of each of its variables.
+
+        Parameters
+        ----------
+        data : mapping or array_like, optional
+            ``{argument: array}``; the array itself where there is one argument. By default
+            the example data.
+        **options
+            Those of ``model``.
+
+        Raises
+        ------
+        InputError, DeclarationError
+        """
+        arguments = self._arguments(data, options)
+        return declared.declare(self._build, self.latents, arguments, options)
+
+    def fit(
+        self,
+        data: Any = None,
+        *,
+        seed: int | None = None,
+        starts: int = 5,
+        stopping: em.Stopping | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> em.Fit:
+        """Run EM alone. Does not import PyMC where the model file has ``initial``.
+
+        Parameters
+        ----------
+        data : mapping or array_like, optional
+            ``{argument: array}``, missing values as NaN or masked; the array itself where
+            ``model`` takes one. By default the example data.
+        seed : int, optional
+            For the starts.
+        starts : int
+            How many; the best end is kept, all are reported.
+        stopping : Stopping, optional
+        progress : Progress, optional
+        **options
+            Those of ``model``, such as ``components=3``.
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+        """
+        arguments = self._arguments(data, options)
+
+        def build() -> "Declaration":
+            return declared.declare(self._build, self.latents, arguments, options)
+
+        shown: Mapping[str, Any]
+        if self.arguments:
+            shown = _OnDemand(declared.masked(arguments), lambda: build().data)
+        else:
+            shown = build().data
+        origin = None if self.initial else declared.space(build()).random
+        begins = self._starts(shown, origin, _rng(seed), starts, options)
+        return self._run(shown, begins, self.log_likelihood, stopping, progress)
+
+    def compare(
+        self,
+        data: Any = None,
+        *,
+        seed: int | None = None,
+        starts: int = 5,
+        stopping: em.Stopping | None = None,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> "Comparison":
+        """Set EM beside PyMC's direct MLE, MAP and posterior of the same declaration.
+
+        Parameters
+        ----------
+        data, seed, starts, stopping, progress, **options
+            As in `fit`; the seed settles all else that is random too.
+        draws, tune, chains : int
+            For NUTS: draws kept and discarded a chain, number of chains.
+
+        Returns
+        -------
+        Comparison
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+        """
+        from latentfit import agreement, bayes
+
+        for label, value in (("draws", draws), ("chains", chains), ("tune", tune)):
+            if value < 1:
+                raise InputError(f"{label} must be at least 1, not {value}")
+        seed = secrets.randbits(31) if seed is None else seed
+        progress = progress or Progress(quiet=True)
+        with progress.stage("Building the model"):
+            declaration = self.declare(data, **options)
+            space = declared.space(declaration)
+            density = bayes.Density(bayes.observed_view(declaration), space)
+        begins = self._starts(declaration.data, space.random, _rng(seed), starts, options)
+        space.locate(self._to_model(begins[0]))
+        began = time.perf_counter()
+        fit = self._run(
+            declaration.data,
+            begins,
+            self.log_likelihood or self._log_likelihood_of(density),
+            stopping,
+            progress,
+        )
+        subject = agreement.Subject(
+            self.name,
+            self.title or self.name,
+            self.derivation,
+            self.objective,
+            tuple(self.published),
+            self._to_model,
+        )
+        return agreement.compare(
+            subject,
+            declaration,
+            density,
+            fit,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=seed,
+            settings={"starts": starts, **self.options, **options},
+            timings={"em_s": time.perf_counter() - began},
+            progress=progress,
+        )
+
+    def __repr__(self) -> str:
+        takes = ", ".join((*self.arguments, *(f"{k}={v!r}" for k, v in self.options.items())))
+        return f"LatentModel {self.name}({takes}), latents: {', '.join(self.latents)}"
+
+    @cached_property
+    def _signature(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        return declared.signature(self.model) if callable(self.model) else ((), {})
+
+    def _build(self, **arguments: Any) -> "pm.Model":
+        if not callable(self.model):
+            return self.model
+        return em.call(self.model, "model", **arguments)
+
+    def _arguments(self, data: Any, options: Mapping[str, Any]) -> "Data":
+        for name in options:
+            if name not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise InputError(f"{self.name} has no option {name!r}; it has {known}")
+        if not self.arguments:
+            if data is not None:
+                raise InputError("the model is built already and holds its data")
+            return {}
+        if data is None:
+            if self.example_data is None:
+                raise InputError(
+                    f"{self.name} has no example data: give it {', '.join(self.arguments)}"
+                )
+            data = em.call(self.example_data, "example_data")
+        arguments = declared.arrays(data, self.arguments)
+        declared.check_missing(self.name, arguments, self.latents)
+        return arguments
+
+    def _starts(
+        self,
+        data: Mapping[str, Any],
+        origin: "Callable[[np.random.Generator], Params] | None",
+        rng: np.random.Generator,
+        count: int,
+        options: Mapping[str, Any],
+    ) -> "list[Params]":
+        if count < 1:
+            raise InputError(f"starts must be at least 1, not {count}")
+        if self.initial is None:
+            assert origin is not None
+            return [origin(rng) for _ in range(count)]
+        return [
+            dict(em.call(self.initial, "initial", data, child, **options))
+            for child in rng.spawn(count)
+        ]
+
+    def _run(
+        self,
+        data: Mapping[str, Any],
+        begins: "list[Params]",
+        log_likelihood: Callable[..., float] | None,
+        stopping: em.Stopping | None,
+        progress: Progress | None,
+    ) -> em.Fit:
+        progress = progress or Progress(quiet=True)
+        with progress.stage("EM", total=len(begins)) as bar:
+            return em.fit(
+                self.e_step,
+                self.m_step,
+                data,
+                begins,
+                log_likelihood=log_likelihood,
+                stopping=stopping or em.Stopping(),
+                on_start=lambda done, _: bar.update(done),
+            )
+
+    def _to_model(self, params: "Params") -> "Params":
+        return dict(em.call(self.to_model, "to_model", params)) if self.to_model else params
+
+    def _log_likelihood_of(self, density: "Density") -> Callable[..., float]:
+        def log_likelihood(params: "Params", data: Any) -> float:
+            return density.log_likelihood(density.space.locate(self._to_model(params)))[0]
+
+        return log_likelihood
+
+
+def load(target: str | Path) -> LatentModel:
+    """A model from the catalogue, or from a model file.
+
+    Parameters
+    ----------
+    target : str or Path
+        A catalogue name such as ``"gaussian-mixture"``, or the path of a ``.py`` file.
+
+    Raises
+    ------
+    InputError
+        There is no such model or file, or the file cannot be executed.
+    DeclarationError
+        The file does not keep the contract of a model file.
+    """
+    source = declared.read(target)
+    return LatentModel(
+        **source.contents,
+        name=source.name,
+        title=source.title,
+        derivation=source.derivation,
+    )
+
+
+def _rng(seed: int | None) -> np.random.Generator:
+    return np.random.default_rng(seed)
