@@ -16,7 +16,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration import Space, function
+from latentfit.declaration import Space, double_precision, function
 
 Objective = tuple[float, np.ndarray]
 
@@ -80,10 +80,11 @@ class Density:
     def _graph(self) -> tuple[Any, list[Any]]:
         view, point = self.view, pt.vector("point", shape=(self.space.size,))
         parts = self.space.symbolic(point)
-        terms = [
-            view.logp(vars=variables, jacobian=False)
-            for variables in (view.observed_RVs, view.free_RVs)
-        ]
+        with double_precision():
+            terms = [
+                view.logp(vars=variables, jacobian=False)
+                for variables in (view.observed_RVs, view.free_RVs)
+            ]
         values = {value: parts[value.name] for value in view.value_vars}
         return point, graph_replace(terms, values, strict=False)
 

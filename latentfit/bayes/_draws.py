@@ -15,6 +15,8 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
 
+from latentfit.declaration import double_precision
+
 # Numbers in the largest array of one batch: small enough to stay out of swap, large enough
 # for the loop over batches not to matter.
 _BATCH = 4_000_000
@@ -91,7 +93,8 @@ def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.
     """log p(x_i | θ) for each draw, ``{observed name: (sample, *shape)}``."""
     plain = remove_value_transforms(view)
     names = [variable.name for variable in plain.observed_RVs]
-    graphs = plain.logp(vars=plain.observed_RVs, sum=False)
+    with double_precision():
+        graphs = plain.logp(vars=plain.observed_RVs, sum=False)
     inputs = {value.name: value for value in plain.value_vars}
     parts = [results for _, results in evaluate(graphs, inputs, draws)]
     return {name: np.concatenate(part) for name, part in zip(names, zip(*parts, strict=True), strict=True)}

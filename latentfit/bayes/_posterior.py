@@ -6,6 +6,8 @@ from typing import Any
 import pymc as pm
 import xarray as xr
 
+from latentfit.declaration import double_precision
+
 
 def prepare(view: pm.Model) -> Any:
     """Compile a model for NUTS: by far the longest part, and needed once.
@@ -15,7 +17,8 @@ def prepare(view: pm.Model) -> Any:
     """
     import nutpie
 
-    return nutpie.compile_pymc_model(view, default_initialization_strategy="prior")
+    with double_precision():
+        return nutpie.compile_pymc_model(view, default_initialization_strategy="prior")
 
 
 def sample(

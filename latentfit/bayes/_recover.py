@@ -12,7 +12,7 @@ from pytensor.tensor.random.basic import CategoricalRV
 
 from latentfit.bayes._draws import evaluate
 from latentfit.bayes._observed import childless_latents
-from latentfit.declaration import Declaration
+from latentfit.declaration import Declaration, double_precision
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def recover(
     found: dict[str, Recovered] = {}
     if integrated:
         # Several latents are drawn from one graph, so that each is given the others' draws.
-        found |= _draw(conditional(view), integrated, declaration, draws, seed)
+        with double_precision():
+            model = conditional(view)
+        found |= _draw(model, integrated, declaration, draws, seed)
     if childless:
         found |= _draw(declaration.model, list(childless), declaration, draws, seed)
     return {name: found[name] for name in declaration.latents}

@@ -19,14 +19,14 @@ from latentfit.declaration._arguments import (
 from latentfit.declaration._source import Entry, Source, catalogue, read
 
 if TYPE_CHECKING:
-    from latentfit.declaration._compile import function, interpreted, interpreting
+    from latentfit.declaration._compile import double_precision, function, interpreted, interpreting
     from latentfit.declaration._declaration import Declaration, declare
     from latentfit.declaration._space import Params, Space, labels, space
 
 __getattr__, _, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_compile": ["function", "interpreted", "interpreting"],
+        "_compile": ["double_precision", "function", "interpreted", "interpreting"],
         "_declaration": ["Declaration", "declare"],
         "_space": ["Params", "Space", "labels", "space"],
     },
@@ -44,6 +44,7 @@ __all__ = [
     "check_latents",
     "check_missing",
     "declare",
+    "double_precision",
     "function",
     "interpreted",
     "interpreting",

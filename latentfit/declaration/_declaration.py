@@ -12,7 +12,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from latentfit.declaration._arguments import Data, masked
-from latentfit.declaration._compile import function
+from latentfit.declaration._compile import double_precision, function
 from latentfit.errors import DeclarationError
 
 
@@ -105,7 +105,7 @@ def _built(
 ) -> pm.Model:
     if isinstance(build, pm.Model):
         return build
-    with warnings.catch_warnings():
+    with double_precision(), warnings.catch_warnings():
         # That missing values become latents is what such a declaration is for.
         warnings.simplefilter("ignore", ImputationWarning)
         model = build(**arguments, **options)

@@ -1,0 +1,130 @@
+"""Options that commands share."""
+
+import ast
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every command takes.
+
+    Attributes
+    ----------
+    seed : int
+        Of all random numbers.
+    settings : dict
+        Options of the model, ``--set name=value``.
+    json : str or None
+        Where the machine-readable result goes; ``-`` is stdout.
+    quiet : bool
+        Print nothing but errors.
+    """
+
+    seed: int
+    settings: dict[str, Any]
+    json: str | None
+    quiet: bool
+
+
+class _Setting(click.ParamType):
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[str, Any]:
+        name, separator, text = value.partition("=")
+        if not (separator and name.isidentifier()):
+            self.fail(f"{value!r} is not of the form name=value", param, context)
+        try:
+            return name, ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return name, text
+
+
+def common(*, random: bool = True) -> Callable[[Command], Command]:
+    """Give a command the common options; they arrive as its first argument, a `Common`.
+
+    Parameters
+    ----------
+    random : bool
+        Whether there is anything to seed or to set; otherwise these two are taken without
+        being advertised.
+    """
+    options = (
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Seed of all random numbers.",
+            hidden=not random,
+        ),
+        click.option(
+            "--set",
+            "settings",
+            type=_Setting(),
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="An option of the model, such as components=3. Repeatable.",
+            hidden=not random,
+        ),
+        click.option(
+            "--json",
+            metavar="PATH",
+            help="Write the result as JSON; - is stdout, in place of the text.",
+        ),
+        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
+        # Looked for before anything is parsed, so that it holds for errors of usage too.
+        click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
+    )
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_common(
+            *, seed: int, settings: Any, json: str | None, quiet: bool, **rest: Any
+        ) -> Any:
+            return command(Common(seed, dict(settings), json, quiet), **rest)
+
+        for option in reversed(options):
+            with_common = option(with_common)
+        return with_common
+
+    return decorate
+
+
+def fitted(command: Command) -> Command:
+    """Give a command the arguments of everything that fits a model to data."""
+    options = (
+        click.argument("target"),
+        click.option(
+            "--data",
+            type=click.Path(path_type=Path),
+            metavar="CSV",
+            help="A table with a header line. By default the model's example data.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="[ARGUMENT=]COLUMN",
+            help="Which column is which data of the model. Repeatable.",
+        ),
+        click.option(
+            "--starts",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            help="Runs of EM from different starting values; the best one counts.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,61 @@
+"""Text and JSON for whoever asked."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latentfit.errors import InputError
+
+
+def say(text: str) -> None:
+    """Print on stdout. A reader that has left early changes nothing about the exit status."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at its own end, and must not meet the broken pipe there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_json(target: str | None) -> None:
+    """Raise `InputError` for a place that no JSON can be written to, before a long run."""
+    if target in (None, "-"):
+        return
+    path = Path(str(target))
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, where the name of a JSON file was expected")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent} to write it in")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{path}: not writable")
+
+
+def write_json(target: str, result: Any) -> None:
+    """Write a result as JSON, numbers that are not finite as null; ``-`` is stdout."""
+    import json
+
+    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False)
+    if target == "-":
+        say(text)
+        return
+    try:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{target}: {error.strerror or error}") from error
+
+
+def plain(value: Any) -> Any:
+    """The same result in what JSON knows: mappings, lists, text, numbers, true, false, null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        # NumPy's arrays and scalars; masked entries become None.
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if -float("inf") < value < float("inf") else None
+    if isinstance(value, Path):
+        return str(value)
+    return value

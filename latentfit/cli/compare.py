@@ -1,0 +1,83 @@
+"""``latentfit compare``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentfit.cli._inputs import table
+from latentfit.cli._options import Common, common, fitted
+from latentfit.cli._output import check_json, say, write_json
+
+
+@click.command("compare")
+@fitted
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Posterior draws kept in each chain.",
+)
+@click.option(
+    "--tune",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Draws before them that only tune the sampler.",
+)
+@click.option(
+    "--chains",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Chains of the sampler.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for report.html, comparison.json and comparison.nc.  [default: reports/<name>]",
+)
+@common()
+def command(
+    options: Common,
+    target: str,
+    data: Path | None,
+    columns: Sequence[str],
+    out: Path | None,
+    **sampling: Any,
+) -> int:
+    """Set EM beside PyMC's MLE, MAP and posterior, and write the report."""
+    import latentfit
+    from latentfit import report
+    from latentfit.progress import Progress
+
+    check_json(options.json)
+    model = latentfit.load(target)
+    folder = out or Path("reports") / model.name
+    values = table(model, data, columns)
+    report.check_writable(folder)
+    with Progress(quiet=options.quiet) as progress:
+        comparison = model.compare(
+            values, seed=options.seed, progress=progress, **sampling, **options.settings
+        )
+        with progress.stage("Writing the report"):
+            paths = report.write(comparison, folder)
+    if options.json:
+        write_json(options.json, comparison.to_dict())
+    if not options.quiet and options.json != "-":
+        say(_rendered(report.terminal(comparison)))
+        for path in paths:
+            say(str(path))
+    return 0 if comparison.agree is True else 1
+
+
+def _rendered(renderable: Any) -> str:
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get().rstrip("\n")

@@ -1,0 +1,268 @@
+"""Columns of a CSV file as the data of a model. Needs the standard library and NumPy only."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from latentfit.errors import InputError
+
+_MISSING = frozenset({"", "na", "nan", "null"})
+
+
+@dataclass(frozen=True)
+class Table(Mapping[str, np.ndarray]):
+    """A CSV file with a header, its columns turned into numbers when they are asked for.
+
+    ``table[name]`` is a float64 array of shape (rows,), NaN where the cell is missing. It raises
+    `InputError` for a column with text, an infinite value or nothing but missing values.
+    """
+
+    path: Path
+    cells: Mapping[str, tuple[str, ...]]
+    _lines: tuple[int, ...] = field(repr=False)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        values = np.array(
+            [
+                self._number(name, line, text)
+                for line, text in zip(self._lines, self.cells[name], strict=True)
+            ]
+        )
+        if np.isnan(values).all():
+            raise InputError(f"{self.path}: column {name!r} holds nothing but missing values")
+        return values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def _number(self, name: str, line: int, text: str) -> float:
+        try:
+            value = _parsed(text)
+        except ValueError:
+            raise InputError(
+                f"{self.path}, line {line}: column {name!r} holds {_quoted(text)} "
+                f"where a number belongs"
+            ) from None
+        if math.isinf(value):
+            raise InputError(
+                f"{self.path}, line {line}: column {name!r} holds {text.strip()}; "
+                f"values must be finite"
+            )
+        return value
+
+
+def read_table(path: str | Path) -> Table:
+    """Read a CSV file: UTF-8, a header line, cells separated by commas.
+
+    Blank lines are passed over. A first column without a name holds names of rows and is left
+    out.
+
+    Raises
+    ------
+    InputError
+        No such file, not a text file, no header, no rows, a row with more or fewer cells than
+        the header, or, where there is one column, a blank line that may be a missing value.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    while lines and not lines[-1][1]:
+        lines.pop()
+    rows = [(line, cells) for line, cells in lines if cells]
+    if not rows:
+        raise InputError(f"{path}: the file is empty; a header line and rows were expected")
+    header = [name.strip() for name in rows[0][1]]
+    _check_header(path, header)
+    if len(header) == 1:
+        for line, cells in lines[lines.index(rows[0]) :]:
+            if not cells:
+                raise InputError(f"{path}, line {line}: blank; write NA for a missing value")
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            raise InputError(
+                f"{path}, line {line}: {_counted(len(row), 'cell')}, where the header has "
+                f"{len(header)}"
+            )
+    if len(rows) == 1:
+        raise InputError(f"{path}: a header, and no rows below it")
+    columns = zip(*(row for _, row in rows[1:]), strict=True)
+    cells = {name: column for name, column in zip(header, columns, strict=True) if name}
+    return Table(path, cells, tuple(line for line, _ in rows[1:]))
+
+
+def read_columns(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Read columns of a CSV file as numbers.
+
+    Parameters
+    ----------
+    path : str or Path
+        UTF-8 with a header line. An empty cell, ``NA``, ``NaN`` and ``null`` are missing values.
+    columns : sequence of str, optional
+        By default those that hold nothing but numbers and missing values.
+
+    Returns
+    -------
+    dict
+        float64 arrays of shape (rows,), NaN where missing.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a table, a column is not in it, or holds text, infinite
+        values or nothing but missing values.
+    """
+    table = read_table(path)
+    if columns is None:
+        return {name: table[name] for name in _numeric(table)}
+    return {name: _column(table, name) for name in columns}
+
+
+def bind(
+    arguments: Sequence[str], columns: Mapping[str, np.ndarray], chosen: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Say which columns are which data of a model.
+
+    An argument that is not chosen takes the column of its own name; the only argument of a model
+    takes, failing that, the only numeric column.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Data arguments of the model.
+    columns : mapping
+        ``{column: array}``, such as a `Table`.
+    chosen : sequence of str
+        Each ``argument=column``, or a column alone where there is one argument. Several for
+        the same argument stand side by side, as the columns of a matrix.
+
+    Returns
+    -------
+    dict
+        ``{argument: array}`` of shape (rows,), or (rows, columns chosen).
+
+    Raises
+    ------
+    InputError
+        A column or argument that is not there, an argument left without a column, or a column
+        that does not hold numbers.
+    """
+    picked: dict[str, list[str]] = {}
+    for choice in chosen:
+        argument, column = _choice(arguments, columns, choice)
+        picked.setdefault(argument, []).append(column)
+    bound = {}
+    for argument in arguments:
+        names = picked.get(argument) or [_unchosen(argument, arguments, columns)]
+        arrays = [_column(columns, name) for name in names]
+        bound[argument] = arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
+    return bound
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Number and cells of every line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            return [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a CSV file was expected") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8; a CSV file was expected") from None
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not CSV: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    if all(_is_value(name) for name in header):
+        raise InputError(f"{path}: no header: the first line should name the columns")
+    for position, name in enumerate(header, 1):
+        if not name and position > 1:
+            raise InputError(f"{path}: column {position} has no name in the header")
+        if name in header[: position - 1]:
+            raise InputError(f"{path}: two columns are named {name!r}")
+
+
+def _is_value(text: str) -> bool:
+    try:
+        _parsed(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(text: str) -> float:
+    if text.strip().lower() in _MISSING:
+        return math.nan
+    # Python's own literals may hold underscores; a table's numbers do not.
+    if "_" in text:
+        raise ValueError
+    return float(text)
+
+
+def _choice(
+    arguments: Sequence[str], columns: Mapping[str, np.ndarray], choice: str
+) -> tuple[str, str]:
+    argument, separator, column = choice.partition("=")
+    if separator and argument in arguments:
+        return argument, column
+    if len(arguments) == 1 and (choice in columns or not separator):
+        return arguments[0], choice
+    if separator:
+        raise InputError(
+            f"the model takes no data named {argument!r}; it takes {', '.join(arguments)}"
+        )
+    raise InputError(
+        f"the model takes {', '.join(arguments)}: which of them is column {choice!r}? "
+        f"Say {arguments[0]}={choice}, for instance"
+    )
+
+
+def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.ndarray]) -> str:
+    if argument in columns:
+        return argument
+    if len(columns) == 1 and len(arguments) == 1:
+        return next(iter(columns))
+    numeric = _numeric(columns)
+    if len(arguments) == 1 and len(numeric) == 1:
+        return numeric[0]
+    raise InputError(
+        f"no column {argument!r}: the model takes {', '.join(arguments)}, and the columns are "
+        f"{', '.join(columns)} ({'numeric: ' + ', '.join(numeric) if numeric else 'none numeric'}); "
+        f"choose with {argument}=COLUMN"
+    )
+
+
+def _column(columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in columns:
+        where = f"{columns.path}: " if isinstance(columns, Table) else ""
+        raise InputError(f"{where}no column {name!r}; the columns are {', '.join(columns)}")
+    return columns[name]
+
+
+def _numeric(columns: Mapping[str, np.ndarray]) -> list[str]:
+    names = []
+    for name in columns:
+        try:
+            columns[name]
+        except InputError:
+            continue
+        names.append(name)
+    return names
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

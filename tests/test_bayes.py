@@ -1,0 +1,247 @@
+"""Views and estimates against closed forms and brute force."""
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from scipy import stats
+
+from latentfit import bayes
+from latentfit.declaration import declare, space
+from latentfit.errors import DeclarationError
+
+
+def exponential(y):
+    with pm.Model() as model:
+        theta = pm.Gamma("theta", alpha=1, beta=1e-3)
+        pm.Exponential("y", theta, observed=np.ma.masked_invalid(y))
+    return model
+
+
+def mixture(x, components=2):
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(components))
+        mu = pm.Normal("mu", 0, 10, shape=components)
+        sigma = pm.LogNormal("sigma", 0, 1, shape=components)
+        z = pm.Categorical("z", w, shape=len(x))
+        pm.Normal("x", mu[z], sigma[z], observed=x)
+    return model
+
+
+def density_of(build, latents, arguments):
+    declaration = declare(build, latents, arguments, {})
+    density = bayes.Density(bayes.observed_view(declaration), space(declaration))
+    return declaration, density
+
+
+@pytest.fixture(scope="module")
+def waiting():
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(-1, 0.5, 40), rng.normal(2, 1.0, 60)])
+    return x, *density_of(mixture, ("z",), {"x": x})
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return density_of(exponential, ("y_unobserved",), {"y": np.array([5.0, np.nan])})
+
+
+THETA = {"w": np.array([0.3, 0.7]), "mu": np.array([-1.0, 2.5]), "sigma": np.array([0.5, 1.2])}
+
+
+def brute_force(x, params):
+    parts = stats.norm.logpdf(x[:, None], params["mu"], params["sigma"]) + np.log(params["w"])
+    return np.logaddexp.reduce(parts, axis=1), parts
+
+
+def test_log_likelihood_sums_over_the_latent(waiting):
+    x, _, density = waiting
+    value, _ = density.log_likelihood(density.space.unconstrain(THETA))
+    assert value == pytest.approx(brute_force(x, THETA)[0].sum(), rel=1e-13)
+
+
+def test_log_prior_is_on_the_natural_scale(waiting):
+    _, _, density = waiting
+    value, _ = density.log_prior(density.space.unconstrain(THETA))
+    expected = (
+        stats.dirichlet.logpdf(THETA["w"], np.ones(2))
+        + stats.norm.logpdf(THETA["mu"], 0, 10).sum()
+        + stats.lognorm.logpdf(THETA["sigma"], 1).sum()
+    )
+    assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradient_and_hessian_against_differences(waiting):
+    _, _, density = waiting
+    point = density.space.unconstrain(THETA)
+    step = 1e-5
+    for objective, prior in ((density.log_likelihood, False), (density.log_posterior, True)):
+        _, gradient = objective(point)
+        hessian = density.hessian(point, prior=prior)
+        for axis, direction in enumerate(np.eye(len(point))):
+            up, down = objective(point + step * direction), objective(point - step * direction)
+            assert gradient[axis] == pytest.approx((up[0] - down[0]) / (2 * step), abs=1e-5)
+            np.testing.assert_allclose(hessian[axis], (up[1] - down[1]) / (2 * step), atol=1e-5)
+
+
+def test_childless_latent_is_left_out(toy):
+    declaration, density = toy
+    assert [rv.name for rv in density.view.free_RVs] == ["theta"]
+    value, score = density.log_likelihood(density.space.unconstrain({"theta": 0.3}))
+    assert value == pytest.approx(np.log(0.3) - 5 * 0.3, rel=1e-14)
+    assert score[0] == pytest.approx(1 - 5 * 0.3, rel=1e-14)
+
+
+def test_toy_estimates_in_closed_form(toy):
+    """MLE 1/5, MAP 1/5.001, standard error θ/√1, joint mode 2/5.001 at y2 = 0."""
+    declaration, density = toy
+    (climb,) = bayes.maximum_likelihood(density, [density.space.unconstrain({"theta": 3.0})])
+    assert climb.reached
+    assert density.space.constrain(climb.point)["theta"] == pytest.approx(0.2, rel=1e-14)
+    mode = bayes.maximum_a_posteriori(density, climb.point)
+    assert mode.reached
+    assert density.space.constrain(mode.point)["theta"] == pytest.approx(1 / 5.001, rel=1e-13)
+    errors = bayes.standard_errors(density, climb.point)
+    assert errors["theta"] == pytest.approx(0.2, rel=1e-9)
+    trap = bayes.joint_mode(declaration)
+    assert trap.params["theta"] == pytest.approx(2 / 5.001, rel=1e-4)
+    assert trap.latents["y_unobserved"] == pytest.approx(0, abs=1e-4)
+
+
+def test_no_joint_mode_of_a_discrete_latent(waiting):
+    assert bayes.joint_mode(waiting[1]) is None
+
+
+def test_direct_maximum_has_no_slope(waiting):
+    _, _, density = waiting
+    (climb,) = bayes.maximum_likelihood(density, [density.space.unconstrain(THETA)])
+    assert climb.reached
+    assert climb.decrement < 1e-8
+    value, gradient = density.log_likelihood(climb.point)
+    assert np.abs(gradient).max() < 1e-9 * abs(value)
+
+
+def test_a_saddle_is_not_called_a_maximum(waiting):
+    """Equal components are a stationary point that the gradient cannot leave."""
+    x, _, density = waiting
+    same = {
+        "w": np.array([0.5, 0.5]),
+        "mu": np.full(2, x.mean()),
+        "sigma": np.full(2, x.std()),
+    }
+    climb = bayes.polish(
+        density.log_likelihood, density.hessian, density.space.unconstrain(same)
+    )
+    assert not climb.reached
+    assert "not a maximum" in climb.problem
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_maximum_likelihood_in_any_unit(waiting, unit):
+    x, _, density = waiting
+
+    def scaled(x):
+        with pm.Model() as model:
+            w = pm.Dirichlet("w", np.ones(2))
+            mu = pm.Normal("mu", 0, 10 * unit, shape=2)
+            sigma = pm.LogNormal("sigma", np.log(unit), 1, shape=2)
+            z = pm.Categorical("z", w, shape=len(x))
+            pm.Normal("x", mu[z], sigma[z], observed=x)
+        return model
+
+    _, other = density_of(scaled, ("z",), {"x": x * unit})
+    start = THETA | {"mu": THETA["mu"] * unit, "sigma": THETA["sigma"] * unit}
+    (theirs,) = bayes.maximum_likelihood(other, [other.space.unconstrain(start)])
+    (ours,) = bayes.maximum_likelihood(density, [density.space.unconstrain(THETA)])
+    assert theirs.reached
+    assert theirs.value == pytest.approx(ours.value - len(x) * np.log(unit), rel=1e-10)
+    np.testing.assert_allclose(
+        other.space.constrain(theirs.point)["mu"],
+        density.space.constrain(ours.point)["mu"] * unit,
+        rtol=1e-8,
+    )
+    np.testing.assert_allclose(
+        bayes.standard_errors(other, theirs.point)["mu"],
+        bayes.standard_errors(density, ours.point)["mu"] * unit,
+        rtol=1e-6,
+    )
+
+
+def as_draws(density, points):
+    natural = [density.space.constrain(point) for point in points]
+    return xr.Dataset(
+        {
+            name: (
+                ("sample", *(f"{name}_{axis}" for axis in range(len(shape)))),
+                np.array([values[name] for values in natural]),
+            )
+            for name, shape in density.space.shapes.items()
+        }
+    )
+
+
+def test_pointwise_log_likelihood_at_many_draws(waiting):
+    x, _, density = waiting
+    rng = np.random.default_rng(0)
+    base = density.space.unconstrain(THETA)
+    draws = as_draws(density, base + 0.1 * rng.standard_normal((7, density.space.size)))
+    found = bayes.pointwise_log_likelihood(density.view, draws)["x"]
+    for index in range(7):
+        params = {name: draws[name].values[index] for name in THETA}
+        np.testing.assert_allclose(found[index], brute_force(x, params)[0], rtol=1e-12)
+
+
+def test_recovered_categories(waiting):
+    x, declaration, density = waiting
+    base = density.space.unconstrain(THETA)
+    draws = as_draws(density, np.tile(base, (4000, 1)))
+    found = bayes.recover(declaration, density.view, draws, seed=1)["z"]
+    total, parts = brute_force(x, THETA)
+    exact = np.exp(parts - total[:, None])
+    np.testing.assert_allclose(found.mean, exact, rtol=1e-10, atol=1e-14)
+    share = np.mean(found.draws == 1, axis=0)
+    error = np.sqrt(exact[:, 1] * exact[:, 0] / 4000)
+    assert np.all(np.abs(share - exact[:, 1]) < 5 * error + 1e-12)
+
+
+def test_recovered_missing_value(toy):
+    declaration, density = toy
+    draws = as_draws(density, np.full((20000, 1), np.log(0.2)))
+    found = bayes.recover(declaration, density.view, draws, seed=1)["y_unobserved"]
+    assert found.draws.shape == (20000, 1)
+    assert found.mean[0] == pytest.approx(5, abs=5 * 5 / np.sqrt(20000))
+    assert stats.kstest(found.draws[:, 0], stats.expon(scale=5).cdf).pvalue > 1e-4
+
+
+def test_a_latent_that_no_strategy_takes_is_named():
+    def gamma_poisson(k):
+        with pm.Model() as model:
+            shape = pm.Gamma("shape", 2, 1)
+            rate = pm.Gamma("rate", shape, 1, shape=len(k))
+            pm.Poisson("k", rate, observed=k)
+        return model
+
+    declaration = declare(gamma_poisson, ("rate",), {"k": np.array([1, 2, 3])}, {})
+    with pytest.raises(DeclarationError, match="cannot integrate rate out"):
+        bayes.observed_view(declaration)
+
+
+def test_categories_of_latents(waiting, toy):
+    assert bayes.categories(waiting[1]) == {"z": 2}
+    assert bayes.categories(toy[0]) == {}
+
+
+def test_literal_numbers_are_doubles():
+    """PyTensor alone would take the logarithm of the literal 10 in single precision."""
+
+    def gamma(x):
+        with pm.Model() as model:
+            pm.Normal("z", 0, 1)
+            scale = pm.LogNormal("scale", 0, 1)
+            pm.Gamma("x", 10, 10 * scale, observed=x)
+        return model
+
+    x = np.array([0.5, 1.3])
+    _, density = density_of(gamma, ("z",), {"x": x})
+    value, _ = density.log_likelihood(density.space.unconstrain({"scale": 1.0}))
+    assert value == pytest.approx(stats.gamma.logpdf(x, 10, scale=0.1).sum(), rel=1e-14)
