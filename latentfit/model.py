@@ -12,7 +12,7 @@ import numpy as np
 
 from latentfit import declaration as declared
 from latentfit import em
-from latentfit.errors import DeclarationError, InputError
+from latentfit.errors import DeclarationError, InputError, StepError
 from latentfit.progress import Progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from latentfit.agreement import Comparison
     from latentfit.bayes import Density
-    from latentfit.declaration import Data, Declaration, Params
+    from latentfit.declaration import Data, Declaration, Params, Space
 
 Step = Callable[..., Mapping[str, Any]]
 
@@ -134,8 +134,7 @@ class LatentModel:
         ------
         InputError, DeclarationError
         """
-        arguments = self._arguments(data, options)
-        return declared.declare(self._build, self.latents, arguments, options)
+        return self._declared(self._arguments(data, options), options)
 
     def fit(
         self,
@@ -168,17 +167,10 @@ class LatentModel:
         InputError, DeclarationError, StepError
         """
         arguments = self._arguments(data, options)
-
-        def build() -> "Declaration":
-            return declared.declare(self._build, self.latents, arguments, options)
-
-        shown: Mapping[str, Any]
-        if self.arguments:
-            shown = _OnDemand(declared.masked(arguments), lambda: build().data)
-        else:
-            shown = build().data
-        origin = None if self.initial else declared.space(build()).random
-        begins = self._starts(shown, origin, _rng(seed), starts, options)
+        shown = self._shown(arguments, options)
+        begins = self._initial(shown, seed, starts, options)
+        if begins is None:
+            begins = _random(declared.space(self._declared(arguments, options)), seed, starts)
         return self._run(shown, begins, self.log_likelihood, stopping, progress)
 
     def compare(
@@ -218,11 +210,15 @@ class LatentModel:
                 raise InputError(f"{label} must be at least 1, not {value}")
         seed = secrets.randbits(31) if seed is None else seed
         progress = progress or Progress(quiet=True)
+        arguments = self._arguments(data, options)
+        # Before anything is built: data that cannot be used are found out at once.
+        begins = self._initial(self._shown(arguments, options), seed, starts, options)
         with progress.stage("Building the model"):
-            declaration = self.declare(data, **options)
+            declaration = self._declared(arguments, options)
             space = declared.space(declaration)
             density = bayes.Density(bayes.observed_view(declaration), space)
-        begins = self._starts(declaration.data, space.random, _rng(seed), starts, options)
+        if begins is None:
+            begins = _random(space, seed, starts)
         space.locate(self._to_model(begins[0]))
         began = time.perf_counter()
         fit = self._run(
@@ -286,23 +282,34 @@ class LatentModel:
         declared.check_missing(self.name, arguments, self.latents)
         return arguments
 
-    def _starts(
-        self,
-        data: Mapping[str, Any],
-        origin: "Callable[[np.random.Generator], Params] | None",
-        rng: np.random.Generator,
-        count: int,
-        options: Mapping[str, Any],
-    ) -> "list[Params]":
+    def _declared(self, arguments: "Data", options: Mapping[str, Any]) -> "Declaration":
+        return declared.declare(self._build, self.latents, arguments, options)
+
+    def _shown(self, arguments: "Data", options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the E and M steps are given as data, without PyMC if that is possible."""
+
+        def build() -> "Data":
+            return self._declared(arguments, options).data
+
+        return _OnDemand(declared.masked(arguments), build) if self.arguments else build()
+
+    def _initial(
+        self, data: Mapping[str, Any], seed: int | None, count: int, options: Mapping[str, Any]
+    ) -> "list[Params] | None":
         if count < 1:
             raise InputError(f"starts must be at least 1, not {count}")
         if self.initial is None:
-            assert origin is not None
-            return [origin(rng) for _ in range(count)]
-        return [
-            dict(em.call(self.initial, "initial", data, child, **options))
-            for child in rng.spawn(count)
-        ]
+            return None
+        try:
+            return [
+                dict(em.call(self.initial, "initial", data, rng, **options))
+                for rng in np.random.default_rng(seed).spawn(count)
+            ]
+        except StepError as error:
+            # How `initial` says that the data cannot be used; anything else is a mistake in it.
+            if isinstance(error.__cause__, ValueError):
+                raise InputError(str(error.__cause__)) from error
+            raise
 
     def _run(
         self,
@@ -358,5 +365,5 @@ def load(target: str | Path) -> LatentModel:
     )
 
 
-def _rng(seed: int | None) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def _random(space: "Space", seed: int | None, count: int) -> "list[Params]":
+    return [space.random(rng) for rng in np.random.default_rng(seed).spawn(count)]

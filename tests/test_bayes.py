@@ -85,7 +85,7 @@ def test_gradient_and_hessian_against_differences(waiting):
 
 
 def test_childless_latent_is_left_out(toy):
-    declaration, density = toy
+    _, density = toy
     assert [rv.name for rv in density.view.free_RVs] == ["theta"]
     value, score = density.log_likelihood(density.space.unconstrain({"theta": 0.3}))
     assert value == pytest.approx(np.log(0.3) - 5 * 0.3, rel=1e-14)
@@ -129,9 +129,7 @@ def test_a_saddle_is_not_called_a_maximum(waiting):
         "mu": np.full(2, x.mean()),
         "sigma": np.full(2, x.std()),
     }
-    climb = bayes.polish(
-        density.log_likelihood, density.hessian, density.space.unconstrain(same)
-    )
+    climb = bayes.polish(density.log_likelihood, density.hessian, density.space.unconstrain(same))
     assert not climb.reached
     assert "not a maximum" in climb.problem
 

@@ -83,7 +83,7 @@ def test_a_potential_is_refused():
 
 
 def test_a_function_that_returns_no_model_is_refused():
-    with pytest.raises(DeclarationError, match="must return a pm.Model"):
+    with pytest.raises(DeclarationError, match=r"must return a pm\.Model"):
         declare(lambda x: None, ("z",), {"x": X}, {})
 
 

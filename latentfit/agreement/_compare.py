@@ -4,7 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -14,8 +14,10 @@ import xarray as xr
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit import bayes
-from latentfit.agreement import _figures, _labels, _tree, _verdicts
-from latentfit.agreement._comparison import Comparison, JointMode, Optimum, Verdict
+from latentfit.agreement import _figures, _tree, _verdicts
+from latentfit.agreement._alignment import Point, align
+from latentfit.agreement._comparison import Comparison, JointMode, Verdict
+from latentfit.agreement._optima import ends_of_climbs, ends_of_em
 from latentfit.bayes import Density, Maximum
 from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
@@ -45,14 +47,6 @@ class Subject:
     objective: str
     published: tuple[Mapping[str, Any], ...]
     to_model: Callable[[Params], Params]
-
-
-@dataclass(frozen=True)
-class _Point:
-    """An estimate on both scales."""
-
-    unconstrained: np.ndarray
-    natural: Params
 
 
 def compare(
@@ -101,21 +95,16 @@ def compare(
     )
     space, view = density.space, density.view
 
-    def point(params: Params) -> _Point:
+    def located(params: Params) -> Point:
         found = space.locate(subject.to_model(params))
-        return _Point(found, space.constrain(found))
+        return Point(found, space.constrain(found))
 
     with progress.stage("Standard errors"):
-        em = point(fit.best.params)
-        errors = bayes.standard_errors(density, em.unconstrained)
-        groups = _exchanges(declaration, density, em, errors)
-    em, orders = _settled(groups, density, em)
-    if orders:
-        errors = bayes.standard_errors(density, em.unconstrained)
-    aligned = partial(_aligned, groups, density, reference=em.natural, scale=errors)
+        aligned = align(declaration, density, located(fit.best.params).unconstrained)
+    em, errors = aligned.em, aligned.errors
 
     begins = [{n: v[0] for n, v in s.trace.params.items()} for s in fit.solutions]
-    starts = [point(params).unconstrained for params in begins]
+    starts = [located(params).unconstrained for params in begins]
     with (
         _timed(clock, "mle_s"),
         progress.stage("Direct maximum likelihood", total=len(starts) + 1) as bar,
@@ -123,10 +112,10 @@ def compare(
         climbs = bayes.maximum_likelihood(density, [*starts, em.unconstrained], bar.advance)
     peaks = [climb for climb in climbs if climb.reached]
     summit = max(peaks or climbs, key=lambda climb: climb.value)
-    mle = aligned(summit.point)
+    mle = aligned.point(summit.point)
     with _timed(clock, "map_s"), progress.stage("Maximum a posteriori"):
         found = bayes.maximum_a_posteriori(density, mle.unconstrained)
-        mode = aligned(found.point)
+        mode = aligned.point(found.point)
         trap = _trap(bayes.joint_mode(declaration), subject, mle, mode)
 
     with _timed(clock, "compile_s"), progress.stage("Compiling for NUTS"):
@@ -136,7 +125,7 @@ def compare(
         sampled = bayes.sample(
             prepared, draws=draws, tune=tune, chains=chains, seed=nuts_seed, advance=bar.update
         )
-    posterior = _renumbered(groups, sampled["posterior"].to_dataset(), em.natural, errors)
+    posterior = aligned.draws(sampled["posterior"].to_dataset())
     with _timed(clock, "latents_s"), progress.stage("Recovering the latents"):
         stacked = _tree.stacked(posterior)
         recovered = bayes.recover(declaration, view, stacked, recover_seed)
@@ -154,13 +143,13 @@ def compare(
     rows = _figures.parameters(
         estimates["em"], errors, estimates["mle"], estimates["map"], posterior
     )
-    expectations = _expectations(fit, groups, orders)
+    expectations = aligned.expectations(fit.best.expectations)
     latents = [
         _figures.latent(name, expectations[name], recovered[name])
         for name in declaration.latents
         if name in expectations
     ]
-    optima = (*_ends(fit, density, point), *_peaks(climbs, density, aligned))
+    optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
     verdicts = (
         _verdicts.chains(rows, divergences, chains),
@@ -198,8 +187,17 @@ def compare(
         model=declaration.model,
         latent_names=declaration.latents,
         tree=_assembled(
-            declaration, view, posterior, sampled, recovered, pointwise, replicated,
-            estimates, errors, heights, names,
+            declaration,
+            view,
+            posterior,
+            sampled,
+            recovered,
+            pointwise,
+            replicated,
+            estimates,
+            errors,
+            heights,
+            names,
         ),
     )
 
@@ -211,101 +209,15 @@ def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
     clock[name] = time.perf_counter() - began
 
 
-def _exchanges(
-    declaration: Declaration, density: Density, em: _Point, errors: Params
-) -> tuple[_labels.Exchange, ...]:
-    space = density.space
-    rng = np.random.default_rng(0)
-
-    def at(values: Mapping[str, np.ndarray]) -> np.ndarray:
-        return space.unconstrain({name: values[name] for name in space.parameters})
-
-    # In general position, and in the units of the data: away from EM's estimate by about as
-    # much as the parameters are uncertain.
-    points = []
-    for _ in range(3):
-        moved = em.unconstrained + 0.1 * rng.standard_normal(space.size)
-        points.append(space.constrain(moved))
-    return _labels.exchanges(
-        bayes.categories(declaration),
-        points,
-        space.parameters,
-        lambda values: density.log_likelihood(at(values))[0],
-        lambda values: density.log_prior(at(values))[0],
-        lambda values: space.constrain(at(values)),
-    )
-
-
-def _moved(density: Density, natural: Params) -> _Point:
-    parameters = {name: natural[name] for name in density.space.parameters}
-    return _Point(density.space.unconstrain(parameters), natural)
-
-
-def _settled(
-    groups: tuple[_labels.Exchange, ...], density: Density, em: _Point
-) -> tuple[_Point, dict[_labels.Exchange, np.ndarray]]:
-    """EM in the numbering that the prior favours, where the prior has one."""
-    orders = {}
-    for group in (group for group in groups if group.by_prior):
-        parameters = density.space.parameters
-
-        def log_prior(values: Mapping[str, np.ndarray]) -> float:
-            point = density.space.unconstrain({name: values[name] for name in parameters})
-            return density.log_prior(point)[0]
-
-        order = _labels.favoured(group, em.natural, log_prior)
-        orders[group] = order
-        em = _moved(density, _labels.renumber_one(group, em.natural, order))
-    return em, orders
-
-
-def _aligned(
-    groups: tuple[_labels.Exchange, ...],
-    density: Density,
-    found: np.ndarray,
-    *,
-    reference: Params,
-    scale: Params,
-) -> _Point:
-    natural = density.space.constrain(found)
-    if not all(np.isfinite(value).all() for value in natural.values()):
-        return _Point(found, natural)
-    for group in groups:
-        batch = {name: np.asarray(value)[None] for name, value in natural.items()}
-        order = _labels.assign(group, batch, reference, scale)[0]
-        natural = _labels.renumber_one(group, natural, order)
-    return _moved(density, natural) if groups else _Point(found, natural)
-
-
-def _renumbered(
-    groups: tuple[_labels.Exchange, ...], posterior: xr.Dataset, reference: Params, scale: Params
-) -> xr.Dataset:
-    """Every draw in the reference's numbering, unless the prior says what the numbers mean."""
-    for group in (group for group in groups if not group.by_prior):
-        stacked = _tree.stacked(posterior)
-        values = {name: stacked[name].values for name, _ in group.axes}
-        order = _labels.assign(group, values, reference, scale)
-        moved = _labels.renumber(group, values, order)
-        posterior = posterior.assign(
-            {
-                name: (posterior[name].dims, _tree.unstacked(array, posterior))
-                for name, array in moved.items()
-            }
-        )
-    return posterior
-
-
 def _pointwise(density: Density, stacked: xr.Dataset) -> dict[str, np.ndarray]:
-    observed = sum(
-        density.view.rvs_to_values[v].size.eval() for v in density.view.observed_RVs
-    )
+    observed = sum(density.view.rvs_to_values[v].size.eval() for v in density.view.observed_RVs)
     if observed * stacked.sizes["sample"] > _tree.LARGEST:
         return {}
     return bayes.pointwise_log_likelihood(density.view, stacked)
 
 
 def _trap(
-    found: bayes.JointMode | None, subject: Subject, mle: _Point, mode: _Point
+    found: bayes.JointMode | None, subject: Subject, mle: Point, mode: Point
 ) -> JointMode | None:
     if found is None:
         return None
@@ -333,7 +245,7 @@ def _judged_points(
     fit: Fit,
     density: Density,
     rows: tuple[Any, ...],
-    em: _Point,
+    em: Point,
     summit: Maximum,
     mode: Maximum,
 ) -> tuple[Verdict, ...]:
@@ -354,9 +266,7 @@ def _judged_points(
     curvature = -both(mode.point)
     gap = mode.point - climbed.point
     apart = float(np.sqrt(max(gap @ curvature @ gap, 0.0)))
-    pull = _verdicts.prior_pull(
-        rows, mode, climbed, apart, _decrement(slope, both(summit.point))
-    )
+    pull = _verdicts.prior_pull(rows, mode, climbed, apart, _decrement(slope, both(summit.point)))
     return reached, pull
 
 
@@ -366,58 +276,6 @@ def _decrement(gradient: np.ndarray, hessian: np.ndarray) -> float:
     except (LinAlgError, ValueError):
         return float("nan")
     return float(np.sqrt(max(gradient @ step, 0.0)))
-
-
-def _expectations(
-    fit: Fit, groups: tuple[_labels.Exchange, ...], orders: Mapping[_labels.Exchange, np.ndarray]
-) -> dict[str, np.ndarray]:
-    expectations = {name: np.asarray(value) for name, value in fit.best.expectations.items()}
-    for group, order in orders.items():
-        for name in group.latents:
-            if name in expectations and expectations[name].shape[-1] == group.size:
-                expectations[name] = expectations[name][..., order]
-    return expectations
-
-
-def _ends(
-    fit: Fit, density: Density, point: Callable[[Params], _Point]
-) -> Iterator[Optimum]:
-    """The heights at which EM ended, highest first."""
-    ends = []
-    for solution in fit.solutions:
-        if solution.stop.degenerate:
-            yield Optimum("EM", float("nan"), 1, solution.params, solution.message)
-            continue
-        where = point(solution.params)
-        height = density.log_likelihood(where.unconstrained)[0]
-        note = "" if solution.converged else solution.message
-        ends.append(Optimum("EM", height, 1, where.natural, note))
-    yield from _merged(ends)
-
-
-def _peaks(
-    climbs: tuple[Maximum, ...], density: Density, aligned: Callable[[np.ndarray], _Point]
-) -> Iterator[Optimum]:
-    """The heights at which direct maximisation ended, highest first."""
-    yield from _merged(
-        [
-            Optimum("direct", climb.value, 1, aligned(climb.point).natural, climb.problem)
-            for climb in climbs
-        ]
-    )
-
-
-def _merged(ends: list[Optimum]) -> list[Optimum]:
-    merged: list[Optimum] = []
-    for end in sorted(ends, key=lambda end: (bool(end.note), -end.log_likelihood)):
-        last = merged[-1] if merged else None
-        if last and not end.note and not last.note:
-            tolerance = _verdicts.SAME_HEIGHT * (1 + abs(last.log_likelihood))
-            if abs(last.log_likelihood - end.log_likelihood) <= tolerance:
-                merged[-1] = replace(last, count=last.count + 1)
-                continue
-        merged.append(end)
-    return merged
 
 
 def _assembled(
@@ -444,9 +302,7 @@ def _assembled(
         "observed_data": _tree.observed(view),
     }
     if pointwise:
-        groups["log_likelihood"] = posterior[[]].assign(
-            _tree.draws_of(model, pointwise, posterior)
-        )
+        groups["log_likelihood"] = posterior[[]].assign(_tree.draws_of(model, pointwise, posterior))
     for key, values in estimates.items():
         groups[key] = _tree.estimate(values, posterior, log_likelihood=heights[key])
     groups["em/standard_error"] = _tree.estimate({n: errors[n] for n in names}, posterior)

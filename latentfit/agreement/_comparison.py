@@ -190,7 +190,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain data, ready for JSON: NaN and infinities become None."""
-        return _plain(
+        plain: dict[str, Any] = _plain(
             {
                 "model": self.name,
                 "agree": self.agree,
@@ -224,13 +224,18 @@ class Comparison:
                 "seed": self.seed,
             }
         )
+        return plain
 
     def __repr__(self) -> str:
         width = max(len(parameter.name) for parameter in self.parameters)
-        head = f"{'':{width}}  {'EM':>11} {'(se)':>10} {'MLE':>11} {'MAP':>11} {'mean':>11} {'sd':>10}"
+        columns = ("EM", "(se)", "MLE", "MAP", "mean", "sd")
+        head = " " * width + "".join(f" {column:>10}" for column in columns)
         rows = [
-            f"{p.name:{width}}  {p.em:11.5g} {p.em_se:10.3g} {p.mle:11.5g} {p.map:11.5g} "
-            f"{p.posterior_mean:11.5g} {p.posterior_sd:10.3g}"
+            f"{p.name:{width}}"
+            + "".join(
+                f" {figure:10.4g}"
+                for figure in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd)
+            )
             for p in self.parameters
         ]
         verdicts = [f"{v.status:4}  {v.title}: {v.detail}" for v in self.verdicts]

@@ -1,8 +1,9 @@
 """The agreement table: every scalar parameter under EM, MLE, MAP and posterior."""
 
 from collections.abc import Mapping
+from typing import Any
 
-import arviz_stats as azs
+import arviz_stats
 import numpy as np
 import xarray as xr
 
@@ -12,6 +13,8 @@ from latentfit.declaration import labels
 
 Values = Mapping[str, np.ndarray]
 INTERVAL = 0.95
+
+azs: Any = arviz_stats
 
 
 def parameters(
@@ -57,7 +60,7 @@ def parameters(
                     mcse_mean=float(summaries["mcse"][name].values[index]),
                     em_minus_mle=_in_units(em[name][index] - mle[name][index], sd[index]),
                     map_minus_mle=_in_units(mode[name][index] - mle[name][index], sd[index]),
-                    tail=float(min(1.0, 2 * min(below[index], above[index]))),
+                    tail=min(1.0, 2 * min(float(below[index]), float(above[index]))),
                 )
             )
     return tuple(rows)
@@ -112,5 +115,5 @@ def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:
     return 1.0 if most == expected else (both - expected) / (most - expected)
 
 
-def _in_units(difference: float, sd: float) -> float:
+def _in_units(difference: Any, sd: Any) -> float:
     return float(difference / sd) if sd > 0 else (0.0 if difference == 0 else np.inf)

@@ -79,7 +79,8 @@ def exchanges(
                 followers = tuple(
                     (name, axis)
                     for name, axis in _axes_of_length(points[0], size)
-                    if name not in parameters and _follows(points, name, axis, chosen, size, complete)
+                    if name not in parameters
+                    and _follows(points, name, axis, chosen, size, complete)
                 )
                 found.append(
                     Exchange(
@@ -93,9 +94,7 @@ def exchanges(
     return tuple(found)
 
 
-def assign(
-    exchange: Exchange, values: Values, reference: Values, scale: Values
-) -> np.ndarray:
+def assign(exchange: Exchange, values: Values, reference: Values, scale: Values) -> np.ndarray:
     """Which component of each draw is which of the reference.
 
     The numbering of a draw is the one that maximises the normal density around the reference
@@ -152,7 +151,9 @@ def renumber(exchange: Exchange, values: Values, order: np.ndarray) -> dict[str,
     return result
 
 
-def renumber_one(exchange: Exchange, values: Values, order: Sequence[int]) -> dict[str, np.ndarray]:
+def renumber_one(
+    exchange: Exchange, values: Values, order: Sequence[int] | np.ndarray
+) -> dict[str, np.ndarray]:
     """`renumber` for a single set of values without a sample axis."""
     batch = {name: np.asarray(value)[None] for name, value in values.items()}
     moved = renumber(exchange, batch, np.asarray(order)[None])

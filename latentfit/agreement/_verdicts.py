@@ -81,7 +81,9 @@ def em_reached(
         if fit.best.converged:
             return Verdict(identity, "pass", f"EM reached the {name}", numbers)
         return Verdict(
-            identity, "warn", f"EM is at the {name}, but stopped early",
+            identity,
+            "warn",
+            f"EM is at the {name}, but stopped early",
             f"{numbers}; {fit.best.message}",
         )
     if not fit.best.converged:
@@ -90,7 +92,9 @@ def em_reached(
         )
     if np.isfinite(em.decrement) and em.decrement <= SAME:
         return Verdict(
-            identity, "fail", f"EM ended in a lower maximum than the {name}",
+            identity,
+            "fail",
+            f"EM ended in a lower maximum than the {name}",
             f"{numbers}; from other starts it may find the higher one",
         )
     slope = (
@@ -103,7 +107,10 @@ def em_reached(
 
 
 def prior_pull(
-    parameters: Sequence[Parameter], mode: Maximum, climbed: Maximum, apart: float,
+    parameters: Sequence[Parameter],
+    mode: Maximum,
+    climbed: Maximum,
+    apart: float,
     predicted: float,
 ) -> Verdict:
     """Whether the prior, and nothing else, separates the MAP from the MLE.
@@ -132,7 +139,9 @@ def prior_pull(
         return Verdict("map_vs_mle", "fail", "No MAP was reached", mode.problem)
     if not climbed.reached or apart > SAME:
         return Verdict(
-            "map_vs_mle", "warn", "The MAP belongs to another mode than the MLE",
+            "map_vs_mle",
+            "warn",
+            "The MAP belongs to another mode than the MLE",
             f"{numbers}; climbing the posterior from the MLE ends at height {climbed.value:.6f}, "
             f"the MAP's is {mode.value:.6f}",
         )
@@ -148,11 +157,15 @@ def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
             f"{p.name} = {p.em:.4g} against [{p.eti[0]:.4g}, {p.eti[1]:.4g}]" for p in outside
         )
         return Verdict(
-            "em_in_posterior", "fail", "EM's estimate lies outside the bulk of the posterior",
+            "em_in_posterior",
+            "fail",
+            "EM's estimate lies outside the bulk of the posterior",
             f"outside the 95 % interval: {listed}",
         )
     return Verdict(
-        "em_in_posterior", "pass", "EM's estimate lies in the bulk of the posterior",
+        "em_in_posterior",
+        "pass",
+        "EM's estimate lies in the bulk of the posterior",
         f"within every 95 % interval; smallest two-sided tail probability {lowest.tail:.2g} "
         f"({lowest.name})",
     )
@@ -164,12 +177,16 @@ def monotone(fit: Fit) -> Verdict:
     if falls:
         worst = max(falls, key=lambda fall: fall.amount)
         return Verdict(
-            "monotone", "fail", "The log-likelihood decreased",
+            "monotone",
+            "fail",
+            "The log-likelihood decreased",
             f"by {worst.amount:.3g} in iteration {worst.iteration}: these steps are not EM's",
         )
     steps = sum(s.iterations for s in fit.solutions)
     return Verdict(
-        "monotone", "pass", "The log-likelihood never decreased",
+        "monotone",
+        "pass",
+        "The log-likelihood never decreased",
         f"over {steps} iterations from {len(fit.solutions)} "
         f"start{'s' if len(fit.solutions) > 1 else ''}",
     )
@@ -190,11 +207,15 @@ def heights(optima: Sequence[Optimum]) -> Verdict:
             for o in lower
         )
         return Verdict(
-            "optima", "warn", "There are lower maxima",
+            "optima",
+            "warn",
+            "There are lower maxima",
             f"the highest is {best:.4f}; also found: {listed}{extra}",
         )
     return Verdict(
-        "optima", "pass", "Every start that reached a maximum reached the same",
+        "optima",
+        "pass",
+        "Every start that reached a maximum reached the same",
         f"height {best:.6f}, {sum(o.count for o in ends)} starts{extra}",
     )
 
@@ -209,7 +230,9 @@ def agreement(verdicts: Sequence[Verdict]) -> bool | None:
 def withheld(verdict: Verdict) -> Verdict:
     """What stands in for a judgement that untrustworthy chains do not allow."""
     return Verdict(
-        verdict.id, "skip", "No verdict against the posterior",
+        verdict.id,
+        "skip",
+        "No verdict against the posterior",
         "its chains cannot be trusted: see there what to mend (more tuning, more draws, "
         "a tighter prior)",
     )

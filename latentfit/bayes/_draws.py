@@ -55,7 +55,7 @@ def evaluate(
     # Stabilised before, not after, a batch dimension is added: rewriting the vectorised graph
     # takes many times longer and gains nothing.
     single = {name: variable.type(name) for name, variable in inputs.items()}
-    stable = rewrite_graph(
+    stable: Any = rewrite_graph(
         clone_replace(list(graphs), {inputs[name]: single[name] for name in inputs}),
         include=("canonicalize", "stabilize"),
         clone=False,
@@ -76,10 +76,13 @@ def evaluate(
         part = slice(begin, min(begin + step, total))
         count = part.stop - part.start
         results = call(*(value[part] for value in values))
-        yield part, [
-            result if graph.type.ndim < result.ndim else _repeated(call, values, index, count)
-            for index, (graph, result) in enumerate(zip(graphs, results, strict=True))
-        ]
+        yield (
+            part,
+            [
+                result if graph.type.ndim < result.ndim else _repeated(call, values, index, count)
+                for index, (graph, result) in enumerate(zip(graphs, results, strict=True))
+            ],
+        )
 
 
 def _repeated(
@@ -97,4 +100,7 @@ def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.
         graphs = plain.logp(vars=plain.observed_RVs, sum=False)
     inputs = {value.name: value for value in plain.value_vars}
     parts = [results for _, results in evaluate(graphs, inputs, draws)]
-    return {name: np.concatenate(part) for name, part in zip(names, zip(*parts, strict=True), strict=True)}
+    return {
+        name: np.concatenate(part)
+        for name, part in zip(names, zip(*parts, strict=True), strict=True)
+    }

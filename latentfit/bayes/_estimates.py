@@ -59,9 +59,7 @@ def maximum_a_posteriori(density: Density, start: np.ndarray) -> Maximum:
             include_transformed=True,
         )
     point = np.concatenate([np.ravel(mode[name]) for name, _ in density.space.layout])
-    return polish(
-        density.log_posterior, lambda point: density.hessian(point, prior=True), point
-    )
+    return polish(density.log_posterior, lambda point: density.hessian(point, prior=True), point)
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,7 @@ def _draw(
         probabilities = model[latents[0]].owner.inputs[-1]
         return {latents[0]: _categorical(probabilities, inputs, draws, seed)}
     parts = [
-        results
-        for _, results in evaluate([model[name] for name in latents], inputs, draws, seed)
+        results for _, results in evaluate([model[name] for name in latents], inputs, draws, seed)
     ]
     return {
         name: _summarised(np.concatenate(part))
@@ -95,7 +94,8 @@ def _categorical(
     probabilities: Any, inputs: Mapping[str, Any], draws: xr.Dataset, seed: int
 ) -> Recovered:
     rng = np.random.default_rng(seed)
-    total, drawn, mean = draws.sizes["sample"], [], 0.0
+    total, drawn = draws.sizes["sample"], []
+    mean: Any = 0.0
     for _, (batch,) in evaluate([probabilities], dict(inputs), draws):
         cumulative = np.cumsum(batch, axis=-1)
         below = rng.random((*batch.shape[:-1], 1)) * cumulative[..., -1:] >= cumulative

@@ -149,9 +149,7 @@ def _with_holes(model: pm.Model, joined: Any) -> np.ndarray:
     )
     evaluate = function([filling], graph)
     shape = hidden.shape.eval()
-    (zeros,), (ones,) = (
-        evaluate(np.full(shape, value, dtype=hidden.dtype)) for value in (0, 1)
-    )
+    (zeros,), (ones,) = (evaluate(np.full(shape, value, dtype=hidden.dtype)) for value in (0, 1))
     return np.ma.array(zeros, mask=zeros != ones)
 
 

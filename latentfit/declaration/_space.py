@@ -191,16 +191,17 @@ def space(declaration: Declaration) -> Space:
         strict=False,
     )
     backward = function([point], natural)
-    shapes = {
-        name: np.shape(value) for name, value in zip(names, backward(origin), strict=True)
-    }
+    shapes = {name: np.shape(value) for name, value in zip(names, backward(origin), strict=True)}
 
     stated = [variable.type(variable.name) for variable in variables]
-    forward = function(stated, graph_replace(
-        [_forward(model, variable) for variable in variables],
-        dict(zip(variables, stated, strict=True)),
-        strict=False,
-    ))
+    forward = function(
+        stated,
+        graph_replace(
+            [_forward(model, variable) for variable in variables],
+            dict(zip(variables, stated, strict=True)),
+            strict=False,
+        ),
+    )
     supports = {variable.name: _support(model, variable) for variable in variables}
     return Space(
         declaration.parameters, shapes, layout, origin.astype(float), supports, forward, backward

@@ -91,9 +91,9 @@ def read_table(path: str | Path) -> Table:
             )
     if len(rows) == 1:
         raise InputError(f"{path}: a header, and no rows below it")
-    columns = zip(*(row for _, row in rows[1:]), strict=True)
-    cells = {name: column for name, column in zip(header, columns, strict=True) if name}
-    return Table(path, cells, tuple(line for line, _ in rows[1:]))
+    columns = zip(*(cells for _, cells in rows[1:]), strict=True)
+    named = {name: column for name, column in zip(header, columns, strict=True) if name}
+    return Table(path, named, tuple(line for line, _ in rows[1:]))
 
 
 def read_columns(path: str | Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -237,7 +237,7 @@ def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.
         return numeric[0]
     raise InputError(
         f"no column {argument!r}: the model takes {', '.join(arguments)}, and the columns are "
-        f"{', '.join(columns)} ({'numeric: ' + ', '.join(numeric) if numeric else 'none numeric'}); "
+        f"{', '.join(columns)} (of numbers: {', '.join(numeric) or 'none'}); "
         f"choose with {argument}=COLUMN"
     )
 

@@ -1,0 +1,141 @@
+"""Verdicts: each on figures made for it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from latentfit.agreement import Optimum, Parameter, _verdicts
+from latentfit.bayes import Maximum
+
+GOOD = Parameter(
+    name="theta",
+    em=1.0,
+    em_se=0.1,
+    mle=1.0,
+    map=0.98,
+    posterior_mean=1.01,
+    posterior_sd=0.1,
+    eti=(0.8, 1.2),
+    rhat=1.001,
+    ess_bulk=2000.0,
+    ess_tail=1900.0,
+    mcse_mean=0.002,
+    em_minus_mle=0.0,
+    map_minus_mle=-0.2,
+    tail=0.9,
+)
+PEAK = Maximum(np.zeros(1), -10.0, 1e-13)
+
+
+def fit(converged=True, decrease=None, message="stopped at the limit"):
+    solution = SimpleNamespace(
+        converged=converged, decrease=decrease, iterations=7, message=message
+    )
+    return SimpleNamespace(best=solution, solutions=(solution,))
+
+
+def test_good_chains_pass():
+    verdict = _verdicts.chains([GOOD], divergences=0, count=4)
+    assert verdict.status == "pass"
+    assert "1.0010" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "divergences", "count", "words"),
+    [
+        ({"rhat": 1.02}, 0, 4, "R-hat of theta is 1.020"),
+        ({"rhat": np.nan}, 0, 4, "R-hat"),
+        ({"ess_bulk": 300.0}, 0, 4, "300 effective draws"),
+        ({"ess_tail": 90.0}, 0, 4, "90 effective draws"),
+        ({}, 3, 4, "3 divergent transitions"),
+        ({}, 0, 1, "single chain"),
+    ],
+)
+def test_bad_chains_fail_and_say_why(change, divergences, count, words):
+    verdict = _verdicts.chains([replace(GOOD, **change)], divergences, count)
+    assert verdict.status == "fail"
+    assert words in verdict.detail
+    assert _verdicts.agreement([verdict]) is None
+
+
+def test_em_at_the_mle_passes():
+    assert _verdicts.em_reached(fit(), [GOOD], PEAK, PEAK, "MLE").status == "pass"
+
+
+def test_em_at_the_mle_that_stopped_early_is_told_so():
+    verdict = _verdicts.em_reached(fit(converged=False), [GOOD], PEAK, PEAK, "MLE")
+    assert verdict.status == "warn"
+    assert "stopped at the limit" in verdict.detail
+
+
+def test_em_in_a_lower_maximum_fails_with_the_difference():
+    lower = replace(PEAK, value=-16.5)
+    away = replace(GOOD, em=2.0)
+    verdict = _verdicts.em_reached(fit(), [away], lower, PEAK, "MLE")
+    assert verdict.status == "fail"
+    assert "lower maximum" in verdict.title
+    assert "6.5 below" in verdict.detail
+
+
+def test_em_on_a_slope_fails_with_the_distance():
+    slope = replace(PEAK, value=-10.5, decrement=0.3)
+    verdict = _verdicts.em_reached(fit(), [replace(GOOD, em=1.03)], slope, PEAK, "MLE")
+    assert verdict.status == "fail"
+    assert "0.3 standard errors" in verdict.detail
+
+
+def test_n_minus_one_for_n_is_no_agreement():
+    """The sd of a normal sample of n = 1000, an n - 1 in place of the n: 0.02 posterior sd."""
+    n = 1000
+    sd = 1 / np.sqrt(2 * n)
+    row = replace(GOOD, em=np.sqrt(n / (n - 1)), mle=1.0, posterior_sd=sd)
+    slope = replace(PEAK, value=-10.0 - 2.5e-4, decrement=0.022)
+    assert _verdicts.em_reached(fit(), [row], slope, PEAK, "MLE").status == "fail"
+
+
+def test_no_direct_maximum_is_no_agreement():
+    nowhere = replace(PEAK, problem="no end in sight")
+    assert _verdicts.em_reached(fit(), [GOOD], PEAK, nowhere, "MLE").status == "fail"
+
+
+def test_the_prior_explains_the_map_or_does_not():
+    same = _verdicts.prior_pull([GOOD], PEAK, PEAK, apart=1e-9, predicted=0.2)
+    assert same.status == "pass"
+    other = _verdicts.prior_pull([GOOD], PEAK, replace(PEAK, value=-9.0), 3.0, 0.2)
+    assert other.status == "warn"
+    assert "another mode" in other.title
+
+
+def test_the_bulk_of_the_posterior():
+    assert _verdicts.in_the_bulk([GOOD]).status == "pass"
+    outside = _verdicts.in_the_bulk([GOOD, replace(GOOD, name="phi", em=1.3)])
+    assert outside.status == "fail"
+    assert "phi = 1.3 against [0.8, 1.2]" in outside.detail
+
+
+def test_a_decrease_of_the_likelihood_fails():
+    assert _verdicts.monotone(fit()).status == "pass"
+    fall = SimpleNamespace(iteration=3, amount=0.25)
+    verdict = _verdicts.monotone(fit(decrease=fall))
+    assert verdict.status == "fail"
+    assert "0.25 in iteration 3" in verdict.detail
+
+
+def test_lower_maxima_are_listed_with_their_heights():
+    top = Optimum("EM", -10.0, 3, {})
+    low = Optimum("direct", -12.5, 1, {})
+    gone = Optimum("direct", 40.0, 1, {}, "no end in sight")
+    assert _verdicts.heights([top]).status == "pass"
+    verdict = _verdicts.heights([top, low, gone])
+    assert verdict.status == "warn"
+    assert "-12.5000 (direct, 1 start)" in verdict.detail
+    assert "1 ended in no maximum" in verdict.detail
+
+
+def test_agreement_needs_every_verdict():
+    passed = _verdicts.in_the_bulk([GOOD])
+    failed = _verdicts.in_the_bulk([replace(GOOD, em=1.3)])
+    assert _verdicts.agreement([passed]) is True
+    assert _verdicts.agreement([passed, failed]) is False
