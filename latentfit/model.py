@@ -94,7 +94,7 @@ class LatentModel:
     log_likelihood: Callable[..., float] | None = None
     objective: Literal["likelihood", "posterior"] = "likelihood"
     expectations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    to_model: "Callable[[Params], Params] | None" = None
+    to_model: Callable[..., Mapping[str, Any]] | None = None
     name: str = "model"
     title: str = ""
     derivation: str = ""
@@ -331,8 +331,8 @@ class LatentModel:
                 on_start=lambda done, _: bar.update(done),
             )
 
-    def _to_model(self, params: "Params") -> "Params":
-        return dict(em.call(self.to_model, "to_model", params)) if self.to_model else params
+    def _to_model(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return em.call(self.to_model, "to_model", params) if self.to_model else params
 
     def _log_likelihood_of(self, density: "Density") -> Callable[..., float]:
         def log_likelihood(params: "Params", data: Any) -> float:

@@ -15,8 +15,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit import bayes
 from latentfit.agreement import _figures, _tree, _verdicts
-from latentfit.agreement._alignment import Point, align
-from latentfit.agreement._comparison import Comparison, JointMode, Verdict
+from latentfit.agreement._alignment import Alignment, Point, Values, align
+from latentfit.agreement._comparison import Comparison, JointMode, Parameter, Verdict
 from latentfit.agreement._optima import ends_of_climbs, ends_of_em
 from latentfit.bayes import Density, Maximum
 from latentfit.declaration import Declaration, Params
@@ -46,7 +46,7 @@ class Subject:
     derivation: str
     objective: str
     published: tuple[Mapping[str, Any], ...]
-    to_model: Callable[[Params], Params]
+    to_model: Callable[[Values], Values]
 
 
 def compare(
@@ -95,7 +95,7 @@ def compare(
     )
     space, view = density.space, density.view
 
-    def located(params: Params) -> Point:
+    def located(params: Values) -> Point:
         found = space.locate(subject.to_model(params))
         return Point(found, space.constrain(found))
 
@@ -151,9 +151,15 @@ def compare(
     ]
     optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
-    verdicts = (
+    verdicts: tuple[Verdict, ...] = (
         _verdicts.chains(rows, divergences, chains),
-        *_judged_points(subject, fit, density, rows, em, summit, found),
+        _verdicts.em_reached(
+            fit,
+            rows,
+            _at_em(subject, density, em),
+            *((found, "MAP") if subject.objective == "posterior" else (summit, "MLE")),
+        ),
+        _pull(rows, density, aligned, mle, found),
         _verdicts.in_the_bulk(rows),
         _verdicts.monotone(fit),
         _verdicts.heights(optima),
@@ -240,34 +246,31 @@ def _trap(
     )
 
 
-def _judged_points(
-    subject: Subject,
-    fit: Fit,
-    density: Density,
-    rows: tuple[Any, ...],
-    em: Point,
-    summit: Maximum,
-    mode: Maximum,
-) -> tuple[Verdict, ...]:
+def _at_em(subject: Subject, density: Density, em: Point) -> Maximum:
+    """EM's end as a point of its own objective."""
     posterior = subject.objective == "posterior"
     objective = density.log_posterior if posterior else density.log_likelihood
     value, gradient = objective(em.unconstrained)
-    end = Maximum(
-        em.unconstrained,
-        value,
-        _decrement(gradient, density.hessian(em.unconstrained, prior=posterior)),
+    hessian = density.hessian(em.unconstrained, prior=posterior)
+    return Maximum(em.unconstrained, value, _decrement(gradient, hessian))
+
+
+def _pull(
+    rows: tuple[Parameter, ...], density: Density, aligned: Alignment, mle: Point, found: Maximum
+) -> Verdict:
+    """The MAP as PyMC found it against the climb of the posterior from the MLE."""
+    curvature = partial(density.hessian, prior=True)
+    climbed = bayes.maximise(density.log_posterior, curvature, mle.unconstrained)
+    _, slope = density.log_posterior(mle.unconstrained)
+    mode = aligned.point(found.point).unconstrained
+    gap = mode - aligned.point(climbed.point).unconstrained
+    return _verdicts.prior_pull(
+        rows,
+        found,
+        climbed,
+        apart=float(np.sqrt(max(-gap @ curvature(mode) @ gap, 0.0))),
+        predicted=_decrement(slope, curvature(mle.unconstrained)),
     )
-    reached = _verdicts.em_reached(
-        fit, rows, end, mode if posterior else summit, "MAP" if posterior else "MLE"
-    )
-    both = partial(density.hessian, prior=True)
-    climbed = bayes.maximise(density.log_posterior, both, summit.point)
-    _, slope = density.log_posterior(summit.point)
-    curvature = -both(mode.point)
-    gap = mode.point - climbed.point
-    apart = float(np.sqrt(max(gap @ curvature @ gap, 0.0)))
-    pull = _verdicts.prior_pull(rows, mode, climbed, apart, _decrement(slope, both(summit.point)))
-    return reached, pull
 
 
 def _decrement(gradient: np.ndarray, hessian: np.ndarray) -> float:

@@ -144,9 +144,8 @@ def renumber(exchange: Exchange, values: Values, order: np.ndarray) -> dict[str,
     result = dict(values)
     for name, axis in exchange.axes:
         array = result[name]
-        index = np.expand_dims(
-            order, [other for other in range(1, array.ndim) if other != axis + 1]
-        )
+        others = tuple(other for other in range(1, array.ndim) if other != axis + 1)
+        index: np.ndarray = np.expand_dims(order, others)
         result[name] = np.take_along_axis(array, index, axis=axis + 1)
     return result
 

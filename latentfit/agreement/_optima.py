@@ -5,15 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from latentfit.agreement._alignment import Point
+from latentfit.agreement._alignment import Point, Values
 from latentfit.agreement._comparison import Optimum
 from latentfit.agreement._verdicts import SAME_HEIGHT
 from latentfit.bayes import Density, Maximum
-from latentfit.declaration import Params
 from latentfit.em import Fit, Solution
 
 
-def ends_of_em(fit: Fit, density: Density, point: Callable[[Params], Point]) -> tuple[Optimum, ...]:
+def ends_of_em(fit: Fit, density: Density, point: Callable[[Values], Point]) -> tuple[Optimum, ...]:
     """Where EM ended, maxima first and the highest first.
 
     Parameters
@@ -36,7 +35,7 @@ def ends_of_climbs(
     )
 
 
-def _end(solution: Solution, density: Density, point: Callable[[Params], Point]) -> Optimum:
+def _end(solution: Solution, density: Density, point: Callable[[Values], Point]) -> Optimum:
     if solution.stop.degenerate:
         return Optimum("EM", float("nan"), 1, solution.params, solution.message)
     where = point(solution.params)

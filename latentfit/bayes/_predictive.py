@@ -1,5 +1,9 @@
 """Replicated data from the posterior predictive distribution."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pymc as pm
 import xarray as xr
@@ -29,12 +33,25 @@ def posterior_predictive(
     """
     each = max(1, replicates // posterior.sizes["chain"])
     chosen = np.unique(np.linspace(0, posterior.sizes["draw"] - 1, each).round().astype(int))
-    drawn = pm.sample_posterior_predictive(
-        xr.DataTree.from_dict({"posterior": posterior.isel(draw=chosen)}),
-        model=view,
-        var_names=[variable.name for variable in view.observed_RVs],
-        random_seed=seed,
-        progressbar=False,
-        compile_kwargs={"mode": interpreted()},
-    )
+    with _unlogged():
+        drawn = pm.sample_posterior_predictive(
+            xr.DataTree.from_dict({"posterior": posterior.isel(draw=chosen)}),
+            model=view,
+            var_names=[variable.name for variable in view.observed_RVs],
+            random_seed=seed,
+            progressbar=False,
+            compile_kwargs={"mode": interpreted()},
+        )
     return drawn["posterior_predictive"].to_dataset()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """PyMC announces what it samples on stderr, where only errors and progress belong."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

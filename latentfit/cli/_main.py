@@ -1,5 +1,6 @@
 """The group of commands, and what becomes of their errors."""
 
+import logging
 import sys
 import traceback
 import warnings
@@ -8,7 +9,9 @@ from typing import Any
 
 import click
 
+from latentfit import __version__
 from latentfit.cli import compare, fit, models, new
+from latentfit.cli._interrupt import delivered
 from latentfit.errors import LatentfitError
 
 _BAD_INPUT = 2
@@ -24,7 +27,7 @@ class _Interruptible(click.Group):
 
 
 @click.group(cls=_Interruptible, no_args_is_help=False)
-@click.version_option(package_name="latentfit", message="latentfit %(version)s")
+@click.version_option(__version__, message="latentfit %(version)s")
 def latentfit() -> None:
     """Fit latent-variable models by EM, and set the estimates beside PyMC's.
 
@@ -55,9 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if not debug and not sys.warnoptions:
+        # Of the libraries underneath: what matters of it, verdicts and messages say.
         warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
     try:
-        status = latentfit.main(arguments, prog_name="latentfit", standalone_mode=False)
+        with delivered():
+            status = latentfit.main(arguments, prog_name="latentfit", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()

@@ -63,6 +63,7 @@ def common(*, random: bool = True) -> Callable[[Command], Command]:
             "--seed",
             type=click.IntRange(min=0),
             default=0,
+            metavar="INT",
             show_default=True,
             help="Seed of all random numbers.",
             hidden=not random,
@@ -100,6 +101,18 @@ def common(*, random: bool = True) -> Callable[[Command], Command]:
     return decorate
 
 
+def count(name: str, default: int, text: str) -> Callable[[Command], Command]:
+    """An option that says how many: at least one."""
+    return click.option(
+        name,
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=text,
+    )
+
+
 def fitted(command: Command) -> Command:
     """Give a command the arguments of everything that fits a model to data."""
     options = (
@@ -117,13 +130,7 @@ def fitted(command: Command) -> Command:
             metavar="[ARGUMENT=]COLUMN",
             help="Which column is which data of the model. Repeatable.",
         ),
-        click.option(
-            "--starts",
-            type=click.IntRange(min=1),
-            default=5,
-            show_default=True,
-            help="Runs of EM from different starting values; the best one counts.",
-        ),
+        count("--starts", 5, "Runs of EM from different starting values; the best one counts."),
     )
     for option in reversed(options):
         command = option(command)

@@ -7,38 +7,20 @@ from typing import Any
 import click
 
 from latentfit.cli._inputs import table
-from latentfit.cli._options import Common, common, fitted
+from latentfit.cli._options import Common, common, count, fitted
 from latentfit.cli._output import check_json, say, write_json
 
 
 @click.command("compare")
 @fitted
-@click.option(
-    "--draws",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    help="Posterior draws kept in each chain.",
-)
-@click.option(
-    "--tune",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    help="Draws before them that only tune the sampler.",
-)
-@click.option(
-    "--chains",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Chains of the sampler.",
-)
+@count("--draws", 1000, "Posterior draws kept in each chain.")
+@count("--tune", 1000, "Draws before them that only tune the sampler.")
+@count("--chains", 4, "Chains of the sampler.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder for report.html, comparison.json and comparison.nc.  [default: reports/<name>]",
+    help="Folder for report.html, comparison.json, comparison.nc.  [default: reports/<name>]",
 )
 @common()
 def command(
@@ -49,7 +31,11 @@ def command(
     out: Path | None,
     **sampling: Any,
 ) -> int:
-    """Set EM beside PyMC's MLE, MAP and posterior, and write the report."""
+    """Set EM beside PyMC's MLE, MAP and posterior.
+
+    All four come from one declaration. Prints the figures with a verdict on each, and writes a
+    report with the draws.
+    """
     import latentfit
     from latentfit import report
     from latentfit.progress import Progress
@@ -69,7 +55,7 @@ def command(
         write_json(options.json, comparison.to_dict())
     if not options.quiet and options.json != "-":
         say(_rendered(report.terminal(comparison)))
-        for path in paths:
+        for path in (paths.report, paths.json, paths.netcdf):
             say(str(path))
     return 0 if comparison.agree is True else 1
 

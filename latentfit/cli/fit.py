@@ -2,18 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentfit.cli._inputs import table
-from latentfit.cli._options import Common, common, fitted
+from latentfit.cli._options import Common, common, count, fitted
 from latentfit.cli._output import check_json, say, write_json
+from latentfit.errors import LatentfitError
+
+if TYPE_CHECKING:
+    from latentfit.em import Solution
 
 
 @click.command("fit")
 @fitted
-@click.option("--max-iterations", type=click.IntRange(min=1), help="Iterations of EM at most.")
-@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), help="When EM stops.")
+@count("--max-iterations", 10_000, "Iterations of EM at most.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-8,
+    show_default=True,
+    metavar="X",
+    help="Estimated relative distance from the limit at which EM stops.",
+)
 @common()
 def command(
     options: Common,
@@ -21,8 +33,8 @@ def command(
     data: Path | None,
     columns: Sequence[str],
     starts: int,
-    max_iterations: int | None,
-    tolerance: float | None,
+    max_iterations: int,
+    tolerance: float,
 ) -> int:
     """Run EM alone, without PyMC."""
     import latentfit
@@ -30,14 +42,40 @@ def command(
 
     check_json(options.json)
     model = latentfit.load(target)
-    given = {"max_iterations": max_iterations, "tolerance": tolerance}
+    values = table(model, data, columns)
     with Progress(quiet=options.quiet) as progress:
         fit = model.fit(
-            table(model, data, columns),
+            values,
             seed=options.seed,
             starts=starts,
-            stopping=latentfit.Stopping(**{k: v for k, v in given.items() if v is not None}),
+            stopping=latentfit.Stopping(distance=tolerance, max_iterations=max_iterations),
             progress=progress,
             **options.settings,
         )
-    return 0
+    if fit.best.stop.degenerate:
+        raise LatentfitError(
+            f"EM has no estimate, from {starts} start{'s' if starts > 1 else ''}: "
+            f"{fit.best.message}"
+        )
+    if options.json:
+        result = {
+            "model": model.name,
+            **_summary(fit.best),
+            "starts": [_summary(solution) for solution in fit.solutions],
+            "seed": options.seed,
+        }
+        write_json(options.json, result)
+    if not options.quiet and options.json != "-":
+        say(repr(fit))
+    return 0 if fit.best.converged else 1
+
+
+def _summary(solution: "Solution") -> dict[str, Any]:
+    return {
+        "parameters": solution.params,
+        "log_likelihood": solution.log_likelihood,
+        "iterations": solution.iterations,
+        "stop": solution.stop.name.lower(),
+        "converged": solution.converged,
+        "message": solution.message,
+    }

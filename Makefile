@@ -1,0 +1,55 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint browser clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Made last, so that an environment left half-installed is taken up again.
+READY := $(VENV)/.ready
+CANDIDATES := $(PYTHON) python3 python3.13 python3.12 python3.14 python
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 12))
+
+demo: $(READY)
+	$(BIN)/latentfit compare exponential-missing
+	$(BIN)/latentfit compare gaussian-mixture
+
+test: $(READY)
+	$(BIN)/pytest -n auto
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+$(READY): pyproject.toml constraints.txt
+	@python=; seen=; \
+	for candidate in $(CANDIDATES); do \
+	    version=$$("$$candidate" -c 'import platform; print(platform.python_version())' 2>/dev/null) \
+	        || { seen="$$seen, $$candidate (not found)"; continue; }; \
+	    seen="$$seen, $$candidate ($$version)"; \
+	    if "$$candidate" -c '$(NEW_ENOUGH)'; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "latentfit needs Python 3.12 or newer; looked for $${seen#, }." \
+	        "Name one with: make PYTHON=/path/to/python" >&2; \
+	    exit 2; \
+	fi; \
+	$(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null || "$$python" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# Selenium drives a browser; Debian packages one, and only root can install it.
+browser:
+	@if [ -x /usr/bin/chromium ] && command -v chromedriver >/dev/null; then \
+	    :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	        chromium chromium-driver >/dev/null; \
+	else \
+	    echo "no chromium with chromedriver, and no way to install them here" >&2; \
+	fi
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find latentfit models tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,250 @@
+"""What a run of EM leaves behind."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from latentfit.em._call import brief
+from latentfit.em._stop import Stop
+from latentfit.errors import InputError
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every iterate, the start first.
+
+    Attributes
+    ----------
+    params : dict of ndarray, each of shape (iterations + 1, ...)
+        Natural scale.
+    log_likelihood : ndarray, shape (iterations + 1,), or None
+        None where no log-likelihood was given; NaN where it could not be evaluated.
+    """
+
+    params: Mapping[str, np.ndarray] = field(repr=False)
+    log_likelihood: np.ndarray | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Decrease:
+    """A fall of the log-likelihood, which EM proper never shows.
+
+    Attributes
+    ----------
+    iteration : int
+        The first is 1.
+    amount : float
+        Positive.
+    """
+
+    iteration: int
+    amount: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The end of one run of EM.
+
+    Attributes
+    ----------
+    params : dict of ndarray
+        Natural scale; the last that were finite.
+    expectations : mapping
+        What the E step gave at `params`.
+    log_likelihood : float or None
+        At `params`. None where none was given; NaN where it could not be evaluated.
+    iterations : int
+        Completed ones.
+    stop : Stop
+    message : str
+        Why it ended, with the particulars.
+    remaining : float
+        Estimated distance to the limit, relative as in `Stopping`; NaN if unknown.
+    rate : float
+        Estimated linear rate of convergence; NaN if unknown.
+    decrease : Decrease or None
+        Worst decrease of the log-likelihood beyond rounding error.
+    trace : Trace
+    """
+
+    params: Mapping[str, np.ndarray]
+    expectations: Mapping[str, Any]
+    log_likelihood: float | None
+    iterations: int
+    stop: Stop
+    message: str
+    remaining: float
+    rate: float
+    decrease: Decrease | None
+    trace: Trace
+
+    @property
+    def converged(self) -> bool:
+        """Whether a fixed point of EM was reached."""
+        return self.stop.converged
+
+    def __repr__(self) -> str:
+        return _text(f"Solution: {self.message}", _rows(self))
+
+    def _repr_html_(self) -> str:
+        return _table(self.message, _rows(self))
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """A height of the log-likelihood at which runs ended.
+
+    Attributes
+    ----------
+    log_likelihood : float
+    count : int
+        Number of starts that ended there.
+    best : Solution
+    """
+
+    log_likelihood: float
+    count: int
+    best: Solution
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The ends of EM from several starts.
+
+    Attributes
+    ----------
+    solutions : tuple of Solution
+        In order of the starts.
+    best : Solution
+        The highest log-likelihood among those that converged; where none did, among those that
+        reached the limit on iterations; degenerate ends last. Without a log-likelihood, the
+        first of the best such kind.
+    """
+
+    solutions: tuple[Solution, ...]
+    best: Solution
+
+    @property
+    def params(self) -> Mapping[str, np.ndarray]:
+        """Those of the best solution."""
+        return self.best.params
+
+    @property
+    def expectations(self) -> Mapping[str, Any]:
+        """Those of the best solution."""
+        return self.best.expectations
+
+    @property
+    def log_likelihood(self) -> float | None:
+        """That of the best solution."""
+        return self.best.log_likelihood
+
+    @property
+    def iterations(self) -> int:
+        """Those of the best solution."""
+        return self.best.iterations
+
+    @property
+    def stop(self) -> Stop:
+        """Why the best solution's run ended."""
+        return self.best.stop
+
+    @property
+    def message(self) -> str:
+        """Why the best solution's run ended, with the particulars."""
+        return self.best.message
+
+    @property
+    def converged(self) -> bool:
+        """Whether the best solution's run did."""
+        return self.best.converged
+
+    def optima(self, tolerance: float = 1e-6) -> tuple[Optimum, ...]:
+        """Distinct heights at which converged runs ended, the highest first.
+
+        Parameters
+        ----------
+        tolerance : float
+            Runs whose log-likelihoods lie no further apart than this, in nats, ended at the
+            same height.
+
+        Raises
+        ------
+        InputError
+            No log-likelihood was given, so there are no heights.
+        """
+        if self.best.log_likelihood is None:
+            raise InputError("the optima have no heights: the fit was given no log_likelihood")
+        found: list[Optimum] = []
+        below = np.inf
+        for solution in sorted((s for s in self.solutions if s.converged), key=_descending):
+            height = -_descending(solution)
+            if found and below - height <= tolerance:
+                top = found[-1]
+                found[-1] = Optimum(top.log_likelihood, top.count + 1, top.best)
+            else:
+                found.append(Optimum(height, 1, solution))
+            below = height
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        return _text(f"Fit: {self.message}", [*_rows(self.best), *self._starts()])
+
+    def _repr_html_(self) -> str:
+        return _table(self.message, [*_rows(self.best), *self._starts()])
+
+    def _starts(self) -> list[tuple[str, str]]:
+        counts = {
+            stop: sum(s.stop is stop for s in self.solutions)
+            for stop in Stop
+            if any(s.stop is stop for s in self.solutions)
+        }
+        ends = ", ".join(f"{count} {stop.name.lower()}" for stop, count in counts.items())
+        rows = [("starts", f"{len(self.solutions)} ({ends})")]
+        if len(self.solutions) == 1:
+            return rows
+        if self.log_likelihood is None:
+            return [*rows, ("ranking", "none, as no log-likelihood was given: the first is shown")]
+        heights = ", ".join(f"{o.log_likelihood:.8g} ({o.count}x)" for o in self.optima())
+        return [*rows, ("heights", heights)] if heights else rows
+
+
+def ranked_best(solutions: tuple[Solution, ...]) -> Solution:
+    """The solution that `Fit.best` documents."""
+    return min(solutions, key=lambda s: (not s.converged, s.stop.degenerate, _descending(s)))
+
+
+def _descending(solution: Solution) -> float:
+    height = solution.log_likelihood
+    return np.inf if height is None or np.isnan(height) else -height
+
+
+def _rows(solution: Solution) -> list[tuple[str, str]]:
+    rows = [(name, brief(value)) for name, value in solution.params.items()]
+    if solution.log_likelihood is not None:
+        rows.append(("log-likelihood", f"{solution.log_likelihood:.10g}"))
+    rows.append(("iterations", str(solution.iterations)))
+    rows.append(("rate", "unknown" if np.isnan(solution.rate) else f"{solution.rate:.4g}"))
+    if not np.isnan(solution.remaining):
+        rows.append(("remaining", f"{solution.remaining:.2g}"))
+    if solution.decrease is not None:
+        fall = solution.decrease
+        rows.append(("decrease", f"{fall.amount:.3g} in iteration {fall.iteration}"))
+    return rows
+
+
+def _text(title: str, rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in rows)])
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> str:
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table><caption>{html.escape(title)}</caption><tbody>{body}</tbody></table>"

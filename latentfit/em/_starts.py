@@ -1,0 +1,54 @@
+"""EM from several starts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from latentfit.em._loop import Step, run
+from latentfit.em._result import Fit, ranked_best
+from latentfit.em._stop import Stopping
+from latentfit.errors import InputError
+
+
+def fit(
+    e_step: Step,
+    m_step: Step,
+    data: Any,
+    starts: Iterable[Mapping[str, Any]],
+    *,
+    log_likelihood: Callable[..., float] | None = None,
+    stopping: Stopping = Stopping(),  # noqa: B008 - frozen
+    on_start: Callable[[int, int], object] | None = None,
+) -> Fit:
+    """Run EM from every start and keep all ends; the best is the highest that converged.
+
+    Parameters
+    ----------
+    e_step, m_step, data, log_likelihood, stopping
+        As in `run`.
+    starts : iterable of mapping
+        Starting params.
+    on_start : callable, optional
+        ``on_start(done, total)``, after each start.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InputError
+        There is no start.
+    DeclarationError, StepError
+        As in `run`.
+    """
+    starts = list(starts)
+    if not starts:
+        raise InputError("EM needs at least one start")
+    solutions = []
+    for done, start in enumerate(starts, 1):
+        solutions.append(
+            run(e_step, m_step, data, start, log_likelihood=log_likelihood, stopping=stopping)
+        )
+        if on_start is not None:
+            on_start(done, len(starts))
+    return Fit(tuple(solutions), ranked_best(tuple(solutions)))

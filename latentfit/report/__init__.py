@@ -1,0 +1,63 @@
+"""What a comparison says, for people: the report, its pictures, the table in a terminal."""
+
+from typing import TYPE_CHECKING
+
+from latentfit.report._write import Paths, check_writable, write
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from latentfit.agreement import Comparison
+
+__all__ = ["Paths", "check_writable", "fragment", "html", "terminal", "write"]
+
+
+def html(comparison: "Comparison") -> str:
+    """The report as one self-contained page: no script, no network, pictures inside.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    str
+        An HTML document.
+    """
+    from latentfit.report._page import page
+
+    return page(comparison)
+
+
+def fragment(comparison: "Comparison") -> str:
+    """The verdict and the agreement table alone, for a notebook.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    str
+        An HTML fragment that brings its own style and touches nothing around it.
+    """
+    from latentfit.report._page import fragment
+
+    return fragment(comparison)
+
+
+def terminal(comparison: "Comparison") -> "Group":
+    """The verdict, the agreement table and the checks, for a terminal of 80 columns or more.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    rich.console.Group
+        To be printed by a `rich.console.Console`.
+    """
+    from latentfit.report._terminal import terminal
+
+    return terminal(comparison)

@@ -1,0 +1,98 @@
+"""LaTeX formulas as MathML that a browser sets by itself."""
+
+import html
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+# A model file may be anybody's. Attributes that could fetch, link or restyle are not on this
+# list, so that a formula remains a formula.
+_ATTRIBUTES = frozenset(
+    ["accent", "accentunder", "class", "columnalign", "columnlines", "columnspacing", "columnspan", "depth", "display", "displaystyle", "fence", "form", "height", "largeop", "linethickness", "lspace", "mathsize", "mathvariant", "maxsize", "minsize", "movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator", "stretchy", "symmetric", "voffset", "width"]
+) - {"class"}
+
+_TYPED_DIFFERENTLY = (
+    (re.compile(r"\{(?:aligned|alignedat|eqnarray\*?)\}"), "{split}"),
+    (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*max\s*\}"), r"\\argmax "),
+    (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*min\s*\}"), r"\\argmin "),
+    (re.compile(r"\\operatorname\*"), r"\\operatorname"),
+)
+
+
+def mathml(latex: str, *, display: bool) -> str:
+    """A formula as a ``<math>`` element; as its escaped source where it cannot be read.
+
+    Parameters
+    ----------
+    latex : str
+        Without the dollar signs.
+    display : bool
+        On a line of its own rather than within the text.
+    """
+    from latex2mathml.converter import Converter
+
+    source = latex.strip()
+    for pattern, replacement in _TYPED_DIFFERENTLY:
+        source = pattern.sub(replacement, source)
+    try:
+        root = Converter(display="block" if display else "inline").convert_to_element(source)
+    except Exception:
+        # The formula is its author's text: whatever is wrong with it, showing it as it
+        # stands is better than no report.
+        return f"<code>{html.escape(latex.strip())}</code>"
+    _clean(root)
+    _space_functions(root)
+    root.set("xmlns", "http://www.w3.org/1998/Math/MathML")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _clean(root: Element) -> None:
+    for element in root.iter():
+        for name in set(element.attrib) - _ATTRIBUTES:
+            del element.attrib[name]
+        written = (element.text or "").strip()
+        element.text = html.unescape(written) or None
+        # An upright letter arrives as a character reference, an italic one as itself.
+        if element.tag == "mi" and written.startswith("&#x000"):
+            element.set("mathvariant", "normal")
+        if element.tag == "mo" and len(element.text or "") > 1 and _is_word(element.text):
+            element.tag = "mi"
+
+
+def _space_functions(root: Element) -> None:
+    """Set log x with the thin space that TeX puts around functions and MathML does not."""
+    for row in list(root.iter()):
+        if row.tag not in ("mrow", "mtd", "math", "mstyle"):
+            continue
+        children = list(row)
+        for left, right in zip(children, children[1:], strict=False):
+            if _wants_space(left, right):
+                row.insert(list(row).index(right), Element("mspace", {"width": "0.1667em"}))
+
+
+def _wants_space(left: Element, right: Element) -> bool:
+    if _is_function(left):
+        return not _opens_or_operates(right)
+    return _is_function(right) and not _opens_or_operates(left, closing=True)
+
+
+def _opens_or_operates(element: Element, *, closing: bool = False) -> bool:
+    if element.tag == "mspace":
+        return True
+    inner = next(_leaves(element), element)
+    return inner.tag == "mo" and not (closing and (inner.text or "") in ")]}")
+
+
+def _is_function(element: Element) -> bool:
+    if element.tag in ("msub", "msup", "msubsup", "munder", "munderover") and len(element):
+        element = element[0]
+    return element.tag == "mi" and len(element.text or "") > 1 and _is_word(element.text)
+
+
+def _is_word(text: str | None) -> bool:
+    return text is not None and all(c.isalpha() or c.isspace() for c in text)
+
+
+def _leaves(element: Element) -> Iterator[Element]:
+    return (leaf for leaf in element.iter() if len(leaf) == 0)

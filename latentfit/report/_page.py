@@ -1,0 +1,156 @@
+"""The report as a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentfit.report import (
+    _convergence,
+    _graph,
+    _latents,
+    _markdown,
+    _numbers,
+    _picture,
+    _posterior,
+    _scalars,
+    _tables,
+    _words,
+)
+from latentfit.report._picture import Picture
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from latentfit.agreement import Comparison, Latent
+
+
+@dataclass(frozen=True)
+class _LatentSection:
+    latent: "Latent"
+    categories: tuple[_latents.Category, ...]
+    unsure: int
+    objects: int
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """Every picture of the page."""
+
+    graph: Picture
+    marginals: tuple[Picture, ...]
+    forest: Picture | None
+    ranks: tuple[Picture, ...]
+    predictive: tuple[Picture, ...]
+    gap: Picture | None
+    paths: tuple[Picture, ...]
+
+
+def page(comparison: "Comparison") -> str:
+    """The whole report, see `latentfit.report.html`."""
+    with _picture.drawing():
+        gallery = _gallery(comparison)
+        latents = [_latent_section(comparison, latent) for latent in comparison.latents]
+    return (
+        _templates()
+        .get_template("report.html.jinja")
+        .render(
+            **_common(comparison),
+            gallery=gallery,
+            latents=latents,
+            derivation=_markdown.derivation(comparison.derivation),
+            diagnostics=_tables.diagnostics(comparison),
+            heights=_tables.heights(comparison),
+            optima=_tables.optima(comparison),
+            trap=_tables.trap(comparison),
+            published=_tables.published(comparison),
+            timings=_tables.timings(comparison),
+            most=_scalars.MOST,
+            style=_style("report.css"),
+        )
+    )
+
+
+def fragment(comparison: "Comparison") -> str:
+    """Banner and table, see `latentfit.report.fragment`."""
+    template = _templates().get_template("fragment.html.jinja")
+    return template.render(**_common(comparison), style=_style("fragment.css"))
+
+
+def _common(comparison: "Comparison") -> Mapping[str, Any]:
+    return {
+        "comparison": comparison,
+        "banner": _words.banner(comparison),
+        "status": _words.STATUS,
+        "agreement": _tables.agreement(comparison),
+    }
+
+
+def _gallery(comparison: "Comparison") -> _Gallery:
+    scalars = _scalars.scalars(comparison)
+    varying = [scalar for scalar in scalars if scalar.varies]
+    tree = comparison.tree
+    observed, replicated = tree["observed_data"], tree["posterior_predictive"]
+    several = tree["posterior"].sizes["chain"] > 1
+    return _Gallery(
+        graph=_graph.graph(comparison.model, comparison.latent_names),
+        marginals=tuple(map(_posterior.marginal, scalars)),
+        forest=_posterior.forest(varying) if varying else None,
+        ranks=tuple(map(_posterior.ranks, varying)) if several else (),
+        predictive=tuple(
+            _posterior.predictive(str(name), observed[name], replicated[name])
+            for name in observed.data_vars
+            if name in replicated.data_vars
+        ),
+        gap=_convergence.gap(comparison.fit),
+        paths=_convergence.paths(comparison.fit.best),
+    )
+
+
+def _latent_section(comparison: "Comparison", latent: "Latent") -> _LatentSection:
+    pictures = [_latents.beside(latent)]
+    if latent.kind == "discrete":
+        pictures += [
+            drawn
+            for observed in comparison.tree["observed_data"].data_vars.values()
+            if (drawn := _latents.responsibilities(latent, observed))
+        ]
+    discrete = latent.kind == "discrete"
+    return _LatentSection(
+        latent,
+        _latents.categories(latent) if discrete else (),
+        _latents.unsure(latent) if discrete else 0,
+        int(np.prod(latent.em.shape[:-1] if discrete else latent.em.shape)),
+        tuple(pictures),
+    )
+
+
+@cache
+def _templates() -> "jinja2.Environment":
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_folder()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "brief": lambda value: _numbers.typeset(_numbers.brief(value)),
+        "fixed": lambda value, decimals: _numbers.typeset(_numbers.fixed(value, decimals)),
+    }
+    return environment
+
+
+@cache
+def _style(name: str) -> str:
+    return (_folder() / name).read_text(encoding="utf-8")
+
+
+def _folder() -> Path:
+    return Path(__file__).parent / "templates"

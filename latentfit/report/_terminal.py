@@ -1,0 +1,65 @@
+"""The comparison for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from latentfit.report._numbers import brief, to_scale
+from latentfit.report._words import STATUS, banner
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+    from latentfit.agreement import Comparison
+
+_MOST_ROWS = 40
+_STYLE = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
+
+
+def terminal(comparison: "Comparison") -> "Group":
+    """See `latentfit.report.terminal`."""
+    from rich.console import Group
+    from rich.text import Text
+
+    result = banner(comparison)
+    head = Text.assemble(
+        (comparison.title, "bold"),
+        "\n\n",
+        (result.headline, _STYLE[result.status]),
+        f". {result.sentence}",
+        "\n",
+    )
+    hidden = len(comparison.parameters) - _MOST_ROWS
+    more = [Text(f"and {hidden} more parameters: see the report", "dim")] if hidden > 0 else []
+    return Group(head, _figures(comparison), *more, Text(), _checks(comparison))
+
+
+def _figures(comparison: "Comparison") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("", overflow="fold")
+    for heading in ("EM", "(se)", "MLE", "MAP", "mean", "sd", "95 % interval"):
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column("EM−MLE", justify="right", overflow="fold")
+    for p in comparison.parameters[:_MOST_ROWS]:
+        em, error, mle, mode, mean, sd, low, high = (
+            to_scale(value, p.posterior_sd)
+            for value in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd, *p.eti)
+        )
+        cells = (p.name, em, f"({error})", mle, mode, mean, sd, f"{low} {high}")
+        table.add_row(*map(Text, cells), Text(f"{brief(p.em_minus_mle)} sd"))
+    return table
+
+
+def _checks(comparison: "Comparison") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1, overflow="fold")
+    for verdict in comparison.verdicts:
+        said = Text.assemble((verdict.title, "bold"), f": {verdict.detail}" if verdict.detail else "")
+        table.add_row(Text(STATUS[verdict.status], _STYLE[verdict.status]), said)
+    return table

@@ -1,0 +1,64 @@
+"""The verdict in words, the same on the page and in the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latentfit.agreement import Comparison, Verdict
+
+STATUS = {"pass": "passed", "fail": "failed", "warn": "warning", "skip": "skipped"}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The whole comparison in one line, and one sentence more.
+
+    Attributes
+    ----------
+    status : {"pass", "fail", "skip"}
+    headline, sentence : str
+    """
+
+    status: str
+    headline: str
+    sentence: str
+
+
+def banner(comparison: "Comparison") -> Banner:
+    """What the verdicts come to."""
+    verdicts = comparison.verdicts
+    failed = [verdict for verdict in verdicts if verdict.status == "fail"]
+    if comparison.agree is None:
+        others = [verdict for verdict in failed if verdict.id != "chains"]
+        also = f" Apart from the posterior: {_titles(others)}." if others else ""
+        return Banner(
+            "skip",
+            "No verdict on agreement",
+            "The chains are not to be trusted, so nothing is said about whether EM agrees "
+            f"with the posterior.{also}",
+        )
+    if not comparison.agree:
+        return Banner("fail", "The answers disagree", f"{_titles(failed)}. {tally(verdicts)}.")
+    target = "maximum of the likelihood" if comparison.objective == "likelihood" else "MAP"
+    return Banner(
+        "pass",
+        "The answers agree",
+        f"EM ended at the {target} that direct optimisation finds, and its estimate lies in "
+        f"the bulk of the posterior. {tally(verdicts)}.",
+    )
+
+
+def tally(verdicts: "Sequence[Verdict]") -> str:
+    """``7 checks: 5 passed, 1 failed, 1 warning``."""
+    counts = {status: sum(v.status == status for v in verdicts) for status in STATUS}
+    parts = [
+        f"{count} {word}{'s' if word == 'warning' and count > 1 else ''}"
+        for (status, word) in STATUS.items()
+        if (count := counts[status])
+    ]
+    return f"{len(verdicts)} check{'' if len(verdicts) == 1 else 's'}: {', '.join(parts)}"
+
+
+def _titles(verdicts: "Sequence[Verdict]") -> str:
+    return "; ".join(verdict.title for verdict in verdicts)

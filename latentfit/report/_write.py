@@ -1,0 +1,116 @@
+"""The files that a comparison leaves behind."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentfit.errors import InputError
+
+if TYPE_CHECKING:
+    from latentfit.agreement import Comparison
+
+_NAMES = {"netcdf": "comparison.nc", "json": "comparison.json", "report": "report.html"}
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the files are."""
+
+    report: Path
+    json: Path
+    netcdf: Path
+
+
+def write(comparison: "Comparison", folder: str | Path) -> Paths:
+    """Write the report, the figures and the draws into a folder.
+
+    All three are made in a temporary folder first and moved to their names when complete, so
+    whatever interrupts the writing, what stood there before still stands.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    folder : str or Path
+        Made if it does not exist; ``report.html``, ``comparison.json`` and ``comparison.nc``
+        in it are replaced.
+
+    Returns
+    -------
+    Paths
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to.
+    """
+    from latentfit.report._page import page
+
+    folder = Path(folder)
+    check_writable(folder)
+    figures = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    text = page(comparison)
+    try:
+        with _made(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".latentfit-") as name:
+            made = Path(name)
+            (made / _NAMES["report"]).write_text(text, encoding="utf-8")
+            (made / _NAMES["json"]).write_text(figures + "\n", encoding="utf-8")
+            comparison.tree.to_netcdf(made / _NAMES["netcdf"])
+            for file in _NAMES.values():
+                os.replace(made / file, folder / file)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write the report there: {_reason(error)}") from error
+    return Paths(**{key: folder / file for key, file in _NAMES.items()})
+
+
+def check_writable(folder: str | Path) -> None:
+    """Whether a report could be written there: to be asked before a long computation.
+
+    Parameters
+    ----------
+    folder : str or Path
+        It need not exist; it is not made.
+
+    Raises
+    ------
+    InputError
+        A file is in the way, or the permission is missing.
+    """
+    folder = Path(folder)
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(
+                f"{folder}: cannot write a report there: {existing} is a file, not a folder"
+            )
+        for name in _NAMES.values():
+            if (folder / name).is_dir():
+                raise InputError(
+                    f"{folder}: cannot write a report there: {name} is a folder, not a file"
+                )
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write a report there: {_reason(error)}") from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and its parents; unmake what was made if the block does not succeed."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in new:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        raise
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
