@@ -171,7 +171,9 @@ class LatentModel:
         begins = self._initial(shown, seed, starts, options)
         if begins is None:
             begins = _random(declared.space(self._declared(arguments, options)), seed, starts)
-        return self._run(shown, begins, self.log_likelihood, stopping, progress)
+        # What EM for the posterior climbs is known only to the declaration.
+        climbed = self.log_likelihood if self.objective == "likelihood" else None
+        return self._run(shown, begins, climbed, stopping, progress)
 
     def compare(
         self,
@@ -224,7 +226,7 @@ class LatentModel:
         fit = self._run(
             declaration.data,
             begins,
-            self.log_likelihood or self._log_likelihood_of(density),
+            self._climbed(density),
             stopping,
             progress,
         )
@@ -334,11 +336,18 @@ class LatentModel:
     def _to_model(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return em.call(self.to_model, "to_model", params) if self.to_model else params
 
-    def _log_likelihood_of(self, density: "Density") -> Callable[..., float]:
-        def log_likelihood(params: "Params", data: Any) -> float:
-            return density.log_likelihood(density.space.locate(self._to_model(params)))[0]
+    def _climbed(self, density: "Density") -> Callable[..., float]:
+        """What EM never decreases: the objective, as a function of EM's own params."""
+        if self.objective == "likelihood" and self.log_likelihood is not None:
+            return self.log_likelihood
+        objective = (
+            density.log_likelihood if self.objective == "likelihood" else density.log_posterior
+        )
 
-        return log_likelihood
+        def climbed(params: "Params", data: Any) -> float:
+            return objective(density.space.locate(self._to_model(params)))[0]
+
+        return climbed
 
 
 def load(target: str | Path) -> LatentModel:

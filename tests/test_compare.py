@@ -1,6 +1,7 @@
 """Comparisons of real models by real sampling; figures in Monte Carlo standard errors."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
@@ -164,10 +165,8 @@ def exponential():
     return latentfit.load("exponential-missing")
 
 
-def variant(model, **changes):
-    from dataclasses import replace
-
-    return replace(model, **changes)
+def variant(base, **changes):
+    return replace(base, **changes)
 
 
 def test_too_few_draws_give_no_verdict_on_agreement(exponential):

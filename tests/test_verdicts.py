@@ -116,9 +116,9 @@ def test_the_bulk_of_the_posterior():
 
 
 def test_a_decrease_of_the_likelihood_fails():
-    assert _verdicts.monotone(fit()).status == "pass"
+    assert _verdicts.monotone(fit(), "likelihood").status == "pass"
     fall = SimpleNamespace(iteration=3, amount=0.25)
-    verdict = _verdicts.monotone(fit(decrease=fall))
+    verdict = _verdicts.monotone(fit(decrease=fall), "likelihood")
     assert verdict.status == "fail"
     assert "0.25 in iteration 3" in verdict.detail
 

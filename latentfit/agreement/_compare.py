@@ -161,7 +161,7 @@ def compare(
         ),
         _pull(rows, density, aligned, mle, found),
         _verdicts.in_the_bulk(rows),
-        _verdicts.monotone(fit),
+        _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
     )
     if verdicts[0].status == "fail":

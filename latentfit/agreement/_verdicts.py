@@ -171,22 +171,23 @@ def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
     )
 
 
-def monotone(fit: Fit) -> Verdict:
-    """Whether the log-likelihood ever decreased: EM cannot do that."""
+def monotone(fit: Fit, objective: str) -> Verdict:
+    """Whether what EM climbs, log p(x | θ) or log p(x | θ) + log p(θ), ever decreased."""
+    climbed = "log posterior density" if objective == "posterior" else "log-likelihood"
     falls = [s.decrease for s in fit.solutions if s.decrease is not None]
     if falls:
         worst = max(falls, key=lambda fall: fall.amount)
         return Verdict(
             "monotone",
             "fail",
-            "The log-likelihood decreased",
+            f"The {climbed} decreased",
             f"by {worst.amount:.3g} in iteration {worst.iteration}: these steps are not EM's",
         )
     steps = sum(s.iterations for s in fit.solutions)
     return Verdict(
         "monotone",
         "pass",
-        "The log-likelihood never decreased",
+        f"The {climbed} never decreased",
         f"over {steps} iterations from {len(fit.solutions)} "
         f"start{'s' if len(fit.solutions) > 1 else ''}",
     )

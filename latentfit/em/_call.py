@@ -86,9 +86,7 @@ def m_step_of_three(
 
 def brief(value: Any) -> str:
     """A number or an array on one line, six digits, the middle of long arrays left out."""
-    text = np.array2string(
-        np.asarray(value), precision=6, threshold=8, edgeitems=3, separator=", "
-    )
+    text = np.array2string(np.asarray(value), precision=6, threshold=8, edgeitems=3, separator=", ")
     return " ".join(text.split())
 
 

@@ -61,9 +61,7 @@ class Suspects:
         self._group = _joined(group)
         self._largest = np.zeros(len(layout.shapes))
 
-    def collapse(
-        self, history: History, log_likelihoods: Sequence[float] | None
-    ) -> str | None:
+    def collapse(self, history: History, log_likelihoods: Sequence[float] | None) -> str | None:
         """Look at the latest parameters, all finite; a clause about the collapse, if it is one.
 
         A scale is suspect once it has fallen below 1e-8 of the largest that its array has been

@@ -13,6 +13,9 @@ _ROUNDING = 8 * np.finfo(float).eps
 # Below this, steps that no longer shrink have met the rounding error of the user's own sums.
 _STALLED = 1e-11
 _STALL = 16
+# A parameter on its way to zero is held to this share of the way that it has come: little
+# enough for a start that was far off to cost no precision, enough to stand clear of rounding.
+_WAY = 1e-4
 # Over so many iterations the rate is measured, the shortest that serves: where convergence is
 # slow, steps that are still far from the limit are so small that rounding error blurs single
 # ratios. The rates of both halves must agree, within a share of 1 - rate: it is 1 - rate that
@@ -76,7 +79,7 @@ class Odometer:
         step, away, size = np.maximum.reduceat(rows, self._offsets, axis=1)
         self._last = now
         self._moved = np.maximum(self._moved, away)
-        scale = np.maximum(self._moved, size)
+        scale = np.maximum(_WAY * self._moved, size)
         # An array of zeros that stays there has no scale, and has not moved either.
         relative = (step / np.where(scale > 0, scale, 1.0)).tolist()
         self._steps.append(relative)

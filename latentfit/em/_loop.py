@@ -132,9 +132,7 @@ def _algorithm(e_step: Step, m_step: Step, data: Any, layout: Layout) -> _Algori
         if not np.isfinite(flat).all():
             (position,), value = first_bad(flat)
             where = layout.label(int(position))
-            return state._replace(
-                failure=f"m_step gave {where} = {value} in iteration {iteration}"
-            )
+            return state._replace(failure=f"m_step gave {where} = {value} in iteration {iteration}")
         return enter(flat, iteration)
 
     return _Algorithm(init, step)
@@ -248,9 +246,7 @@ class _Watch:
         if self._decrease is None or fall > self._decrease.amount:
             self._decrease = Decrease(iteration, fall)
 
-    def _broken(
-        self, state: _State, failure: str | LatentfitError
-    ) -> tuple[Stop, str]:
+    def _broken(self, state: _State, failure: str | LatentfitError) -> tuple[Stop, str]:
         empty = self._suspects.empty(state.flat, state.expectations)
         collapse = self._suspects.behind_failure(self._history, self._heights)
         clause = empty or collapse

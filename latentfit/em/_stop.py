@@ -36,9 +36,10 @@ class Stopping:
     """When to stop; the first criterion that is met decides, None switches one off.
 
     Distances and changes are relative, for each parameter array by itself: the largest
-    absolute change of an entry, over the larger of the array's largest absolute entry and its
-    largest movement away from the start. A parameter that tends to zero is thus held to the
-    way that it has come, and no criterion depends on the units of the data. Whatever is
+    absolute change of an entry, over the larger of the array's largest absolute entry and a
+    ten-thousandth of its largest movement away from the start. A parameter that tends to zero
+    is thus held to the way that it has come, and no criterion depends on the units of the
+    data. Whatever is
     switched off, steps that have shrunk to rounding error end the run, as PARAMETERS.
 
     Parameters
