@@ -1,9 +1,9 @@
 r"""Exponential sample with missing values
 
 Waiting times $y_1, \dots, y_n$ are independent and exponential with rate $\theta$, so that
-$p(y_i \mid \theta) = \theta e^{-\theta y_i}$. Of the $n$ values, $m$ were never recorded, for reasons
-that have nothing to do with their size. Write $S = \sum_{i\,\text{seen}} y_i$ for the sum of the
-$n - m$ that were. The smallest example has $y_1 = 5$ and $y_2$ missing.
+$p(y_i \mid \theta) = \theta e^{-\theta y_i}$. Of the $n$ values, $m$ were never recorded, for
+reasons that have nothing to do with their size. Write $S = \sum_{i \text{ seen}} y_i$
+for the sum of the $n - m$ that were. The smallest example has $y_1 = 5$ and $y_2$ missing.
 
 Nobody needs EM here: the values that are missing at random say nothing, and
 $\hat\theta = (n - m)/S$. That is what makes it a good first example, for every quantity that EM
@@ -33,17 +33,17 @@ Setting $\partial Q / \partial\theta = n/\theta - (S + m/\theta')$ to zero gives
 
 $$\theta = \frac{n}{S + m/\theta'} = \frac{n\,\theta'}{S\,\theta' + m} ,$$
 
-a maximum, as $\partial^2 Q / \partial\theta^2 = -n/\theta^2 < 0$. In the smallest example the update
-is $\theta = 2\theta'/(5\theta' + 1)$.
+a maximum, as $\partial^2 Q / \partial\theta^2 = -n/\theta^2 < 0$. In the smallest example the
+update is $\theta = 2\theta'/(5\theta' + 1)$.
 
 ## Observed log-likelihood and rate of convergence
 
 Integrating the missing values out leaves
 
-$$\log p(y_\text{seen} \mid \theta) = (n - m) \log \theta - \theta S ,$$
+$$\log p(y_{\text{seen}} \mid \theta) = (n - m) \log \theta - \theta S ,$$
 
-which EM climbs. Its maximum $\hat\theta = (n - m)/S$ is the only positive fixed point of the update,
-here $1/5$. The slope of the update there is
+which EM climbs. Its maximum $\hat\theta = (n - m)/S$ is the only positive fixed point of the
+update, here $1/5$. The slope of the update there is
 
 $$\frac{n\,m}{(S\hat\theta + m)^2} = \frac{n\,m}{n^2} = \frac{m}{n} .$$
 
@@ -63,7 +63,7 @@ averaged over, not maximised over.
 The prior is $\theta \sim \mathrm{Gamma}(a, b)$ with $a = 1$, $b = 10^{-3}$ (shape and rate), almost
 flat. It is conjugate to the observed likelihood, and the posterior is
 
-$$\theta \mid y_\text{seen} \sim \mathrm{Gamma}(a + n - m,\; b + S) .$$
+$$\theta \mid y_{\text{seen}} \sim \mathrm{Gamma}(a + n - m,\; b + S) .$$
 
 With $a = 1$ its mode is $(n - m)/(b + S)$, the maximum likelihood estimate but for $b$; its mean is
 larger, $(1 + n - m)/(b + S)$, which with one observation is almost twice as much.

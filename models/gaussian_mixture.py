@@ -6,8 +6,8 @@ standard deviation $\sigma_k$:
 
 $$z_i \sim \mathrm{Categorical}(w), \qquad x_i \mid z_i = k \sim \mathrm{N}(\mu_k, \sigma_k^2) .$$
 
-Write $\theta = (w, \mu, \sigma)$, and $\phi(x; \mu, \sigma)$ for the normal density. The example is the
-duration of 272 eruptions of the Old Faithful geyser, in minutes: short ones and long ones.
+Write $\theta = (w, \mu, \sigma)$, and $\phi(x; \mu, \sigma)$ for the normal density. The example is
+the duration of 272 eruptions of the Old Faithful geyser, in minutes: short ones and long ones.
 
 ## Complete-data log-likelihood
 
@@ -26,8 +26,8 @@ The indicators enter linearly, so their expectations are all that is needed: the
 $$r_{ik} = p(z_i = k \mid x_i, \theta') =
 \frac{w'_k\, \phi(x_i; \mu'_k, \sigma'_k)}{\sum_{l} w'_l\, \phi(x_i; \mu'_l, \sigma'_l)} .$$
 
-They are a soft clustering; taking the largest in each row makes a hard one. Densities far out in the
-tails underflow, so that the computation is done with logarithms, the largest of a row taken
+They are a soft clustering; taking the largest in each row makes a hard one. Densities far out in
+the tails underflow, so that the computation is done with logarithms, the largest of a row taken
 out first.
 
 ## M step
@@ -54,11 +54,11 @@ decreases it. Three caveats:
 
 - **Several maxima.** Which one EM reaches depends on the start; start from several places and
   compare the heights.
-- **No global maximum.** Put $\mu_1$ on one observation and let $\sigma_1 \to 0$: its density grows as
-  $1/\sigma_1$, the other component covers the rest, and the likelihood grows without bound. What
-  is meant by the maximum likelihood estimate is the highest *interior* maximum. The prior
-  below avoids zero for the same reason: a log-normal density of $\sigma_k$ falls faster than any
-  power of $\sigma_k$ as $\sigma_k \to 0$, so that the posterior stays bounded.
+- **No global maximum.** Put $\mu_1$ on one observation and let $\sigma_1 \to 0$: its density
+  grows as $1/\sigma_1$, the other component covers the rest, and the likelihood grows without
+  bound. What is meant by the maximum likelihood estimate is the highest *interior* maximum. The
+  prior below avoids zero for the same reason: a log-normal density of $\sigma_k$ falls faster
+  than any power of $\sigma_k$ as $\sigma_k \to 0$, so that the posterior stays bounded.
 - **Labels.** Exchanging two components changes nothing. Estimates are comparable only after
   the labels have been matched.
 

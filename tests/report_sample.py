@@ -110,7 +110,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
             Optimum("EM", float("nan"), 1, params, "sigma went to zero"),
             Optimum("direct", top + 1e-9, 3, params),
         ),
-        joint_mode=JointMode(params, {"b": x[:3]}, "Maximised over b too, the mode lies elsewhere."),
+        joint_mode=JointMode(params, {"b": x[:3]}, "With b free the mode lies elsewhere."),
         fit=fit,
         timings={"em_s": 0.02, "mle_s": 3.1, "map_s": 0.4, "posterior_s": 21.0, "other_s": 1.0},
         versions={"python": "3.13", "pymc": "6.3"},

@@ -37,9 +37,10 @@ def fit(converged=True, decrease=None, message="stopped at the limit"):
 
 
 def test_good_chains_pass():
-    verdict = _verdicts.chains([GOOD], divergences=0, count=4)
+    verdict = _verdicts.chains([GOOD], divergences=1, draws=4000, count=4)
     assert verdict.status == "pass"
     assert "1.0010" in verdict.detail
+    assert "1 divergent transition in 4000 draws" in verdict.detail
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_good_chains_pass():
     ],
 )
 def test_bad_chains_fail_and_say_why(change, divergences, count, words):
-    verdict = _verdicts.chains([replace(GOOD, **change)], divergences, count)
+    verdict = _verdicts.chains([replace(GOOD, **change)], divergences, 2000, count)
     assert verdict.status == "fail"
     assert words in verdict.detail
     assert _verdicts.agreement([verdict]) is None

@@ -152,7 +152,7 @@ def compare(
     optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
     verdicts: tuple[Verdict, ...] = (
-        _verdicts.chains(rows, divergences, chains),
+        _verdicts.chains(rows, divergences, chains * draws, chains),
         _verdicts.em_reached(
             fit,
             rows,

@@ -14,14 +14,27 @@ from latentfit.em import Fit
 RHAT = 1.01
 ESS_PER_CHAIN = 100
 
+# A region that the sampler cannot enter shows in many draws; one in thousands is a slip of the
+# step size in a long tail.
+DIVERGENT = 1e-3
+
 # EM and a direct optimiser climb the same function; only their stopping rules and rounding
 # separate them. An n - 1 in place of an n is further off than this for n up to fifty million.
 SAME = 1e-4
 SAME_HEIGHT = 1e-6
 
 
-def chains(parameters: Sequence[Parameter], divergences: int, count: int) -> Verdict:
-    """Whether the posterior draws can be trusted."""
+def chains(parameters: Sequence[Parameter], divergences: int, draws: int, count: int) -> Verdict:
+    """Whether the posterior draws can be trusted.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    divergences, draws : int
+        In all chains.
+    count : int
+        Number of chains.
+    """
     rhat = max(parameters, key=lambda p: _or(p.rhat, np.inf))
     ess = min(parameters, key=lambda p: _or(min(p.ess_bulk, p.ess_tail), -np.inf))
     fewest = min(ess.ess_bulk, ess.ess_tail)
@@ -34,13 +47,17 @@ def chains(parameters: Sequence[Parameter], divergences: int, count: int) -> Ver
         )
     if count < 2:
         problems.append("a single chain cannot be checked against another")
-    if divergences:
-        problems.append(f"{divergences} divergent transition{'s' if divergences > 1 else ''}")
+    diverged = (
+        f"{divergences or 'no'} divergent transition{'' if divergences == 1 else 's'}"
+        f"{f' in {draws} draws' if divergences else ''}"
+    )
+    if divergences > DIVERGENT * draws:
+        problems.append(diverged)
     detail = (
         "; ".join(problems)
         if problems
         else f"largest R-hat {rhat.rhat:.4f} ({rhat.name}), fewest effective draws {fewest:.0f} "
-        f"({ess.name}), no divergences, {count} chains"
+        f"({ess.name}), {diverged}, {count} chains"
     )
     return Verdict(
         "chains",

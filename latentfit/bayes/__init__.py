@@ -2,6 +2,7 @@
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
 from latentfit.bayes._categories import categories
+from latentfit.bayes._complete import CompleteData, complete_data
 from latentfit.bayes._density import Density
 from latentfit.bayes._draws import pointwise_log_likelihood
 from latentfit.bayes._estimates import (
@@ -18,11 +19,13 @@ from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._recover import Recovered, recover
 
 __all__ = [
+    "CompleteData",
     "Density",
     "JointMode",
     "Maximum",
     "Recovered",
     "categories",
+    "complete_data",
     "joint_mode",
     "maximise",
     "maximum_a_posteriori",

@@ -65,28 +65,34 @@ class Density:
         return (matrix + matrix.T) / 2
 
     @cached_property
-    def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        point, terms = self._graph
-        return function([point], [*terms, *(_gradient(term, point) for term in terms)])
+    def point(self) -> Any:
+        """The symbolic unconstrained vector of which the densities are graphs."""
+        return pt.vector("point", shape=(self.space.size,))
 
     @cached_property
-    def _curve(self) -> Callable[..., list[np.ndarray]]:
-        point, terms = self._graph
-        direction = point.type("direction")
-        slopes = [pt.sum(_gradient(term, point) * direction) for term in terms]
-        return function([point, direction], [_gradient(slope, point) for slope in slopes])
-
-    @cached_property
-    def _graph(self) -> tuple[Any, list[Any]]:
-        view, point = self.view, pt.vector("point", shape=(self.space.size,))
-        parts = self.space.symbolic(point)
+    def graphs(self) -> tuple[Any, Any]:
+        """log p(x | θ) and log p(θ) as graphs of `point`."""
+        view, parts = self.view, self.space.symbolic(self.point)
         with double_precision():
             terms = [
                 view.logp(vars=variables, jacobian=False)
                 for variables in (view.observed_RVs, view.free_RVs)
             ]
         values = {value: parts[value.name] for value in view.value_vars}
-        return point, graph_replace(terms, values, strict=False)
+        likelihood, prior = graph_replace(terms, values, strict=False)
+        return likelihood, prior
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., list[np.ndarray]]:
+        point, terms = self.point, self.graphs
+        return function([point], [*terms, *(_gradient(term, point) for term in terms)])
+
+    @cached_property
+    def _curve(self) -> Callable[..., list[np.ndarray]]:
+        point, terms = self.point, self.graphs
+        direction = point.type("direction")
+        slopes = [pt.sum(_gradient(term, point) * direction) for term in terms]
+        return function([point, direction], [_gradient(slope, point) for slope in slopes])
 
 
 def _gradient(term: Any, point: Any) -> Any:

@@ -1,15 +1,25 @@
 """From the arguments of a command to a model and its data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from latentfit.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from latentfit.model import LatentModel
+
+# The kind of a default, the kinds that may stand in its place, and their name.
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((float, int), "a number"),
+    str: ((str,), "a word"),
+}
 
 
 def table(
@@ -20,6 +30,17 @@ def table(
         if columns:
             raise click.UsageError("--column needs --data", click.get_current_context())
         return None
-    from latentfit.declaration._table import bind, read_table
+    from latentfit.declaration import bind, read_table
 
     return bind(model.arguments, read_table(path), columns)
+
+
+def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` for an option of another kind than its default."""
+    for name, value in settings.items():
+        default = model.options.get(name)
+        kinds, expected = _KINDS.get(type(default), ((type(value),), ""))
+        if type(value) not in kinds:
+            raise InputError(
+                f"--set {name}={value}: expected {expected}, such as the default {default!r}"
+            )

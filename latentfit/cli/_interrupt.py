@@ -1,6 +1,6 @@
 """Ctrl-C, also while native code is at work."""
 
-import _thread
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ def delivered() -> Iterator[None]:
             report(lost)
             return
         # Not at once: it would be raised right here, and lost again.
-        timer = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+        main = threading.main_thread().ident
+        timer = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
         timer.daemon = True
         timer.start()
 

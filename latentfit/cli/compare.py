@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from latentfit.cli._inputs import table
+from latentfit.cli._inputs import check_settings, table
 from latentfit.cli._options import Common, common, count, fitted
 from latentfit.cli._output import check_json, say, write_json
 
@@ -42,6 +42,7 @@ def command(
 
     check_json(options.json)
     model = latentfit.load(target)
+    check_settings(model, options.settings)
     folder = out or Path("reports") / model.name
     values = table(model, data, columns)
     report.check_writable(folder)
@@ -54,7 +55,7 @@ def command(
     if options.json:
         write_json(options.json, comparison.to_dict())
     if not options.quiet and options.json != "-":
-        say(_rendered(report.terminal(comparison)))
+        say(_rendered(report.terminal(comparison)) + "\n")
         for path in (paths.report, paths.json, paths.netcdf):
             say(str(path))
     return 0 if comparison.agree is True else 1
@@ -66,4 +67,5 @@ def _rendered(renderable: Any) -> str:
     console = Console()
     with console.capture() as capture:
         console.print(renderable)
-    return capture.get().rstrip("\n")
+    # Rich fills lines up to the width; a file or a pipe has no use for that.
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentfit.cli._inputs import table
+from latentfit.cli._inputs import check_settings, table
 from latentfit.cli._options import Common, common, count, fitted
 from latentfit.cli._output import check_json, say, write_json
 from latentfit.errors import LatentfitError
@@ -42,6 +42,7 @@ def command(
 
     check_json(options.json)
     model = latentfit.load(target)
+    check_settings(model, options.settings)
     values = table(model, data, columns)
     with Progress(quiet=options.quiet) as progress:
         fit = model.fit(

@@ -17,6 +17,7 @@ from latentfit.declaration._arguments import (
     signature,
 )
 from latentfit.declaration._source import Entry, Source, catalogue, read
+from latentfit.declaration._table import Table, bind, read_columns, read_table
 
 if TYPE_CHECKING:
     from latentfit.declaration._compile import double_precision, function, interpreted, interpreting
@@ -39,7 +40,9 @@ __all__ = [
     "Params",
     "Source",
     "Space",
+    "Table",
     "arrays",
+    "bind",
     "catalogue",
     "check_latents",
     "check_missing",
@@ -51,6 +54,8 @@ __all__ = [
     "labels",
     "masked",
     "read",
+    "read_columns",
+    "read_table",
     "signature",
     "space",
 ]

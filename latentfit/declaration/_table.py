@@ -223,7 +223,7 @@ def _choice(
         )
     raise InputError(
         f"the model takes {', '.join(arguments)}: which of them is column {choice!r}? "
-        f"Say {arguments[0]}={choice}, for instance"
+        f"Say --column {arguments[0]}={choice}, for instance"
     )
 
 
@@ -238,7 +238,7 @@ def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.
     raise InputError(
         f"no column {argument!r}: the model takes {', '.join(arguments)}, and the columns are "
         f"{', '.join(columns)} (of numbers: {', '.join(numeric) or 'none'}); "
-        f"choose with {argument}=COLUMN"
+        f"choose with --column {argument}=COLUMN"
     )
 
 

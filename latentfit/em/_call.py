@@ -104,7 +104,7 @@ def _file(function: Callable[..., Any]) -> str | None:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or getattr(
-        getattr(type(function), "__call__", None), "__code__", None
-    )
+    code = getattr(function, "__code__", None)
+    if code is None:  # an instance with a method __call__, or not written in Python
+        code = getattr(vars(type(function)).get("__call__"), "__code__", None)
     return code.co_filename if code else None

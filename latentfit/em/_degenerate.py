@@ -45,7 +45,7 @@ class Suspects:
 
     def __init__(self, layout: Layout, start: np.ndarray) -> None:
         scales, weights, group = [], [], []
-        for number, (name, array) in enumerate(layout.unpack(start).items()):
+        for number, array in enumerate(layout.unpack(start).values()):
             positions = layout.offsets[number] + np.arange(array.size).reshape(array.shape)
             if is_simplex(array):
                 weights.append(positions.ravel())
@@ -57,7 +57,6 @@ class Suspects:
         self._layout = layout
         self._scales = _joined(scales)
         self._weights = _joined(weights)
-        self._groups = len(layout.shapes)
         self._group = _joined(group)
         self._largest = np.zeros(len(layout.shapes))
 
@@ -80,7 +79,7 @@ class Suspects:
         for position in self._scales[fallen]:
             value, before = history[-1][position], history[-2][position]
             if log_likelihoods is None:
-                collapsed = 0 < value and abs(value - before) <= _REST * before
+                collapsed = value > 0 and abs(value - before) <= _REST * before
                 grew = ""
             else:
                 growth = _growth(history, log_likelihoods, position)
@@ -174,7 +173,7 @@ def _growth(
 def _positive_diagonal(array: np.ndarray, positions: np.ndarray) -> np.ndarray:
     square = array.ndim > 1 and array.shape[-1] == array.shape[-2]
     if not (square and np.array_equal(array, np.swapaxes(array, -1, -2))):
-        return positions[:0]
+        return np.zeros(0, dtype=int)
     diagonal = np.diagonal(positions, axis1=-2, axis2=-1)
     return diagonal if (np.diagonal(array, axis1=-2, axis2=-1) > 0).all() else diagonal[:0]
 

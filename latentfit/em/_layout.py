@@ -117,7 +117,7 @@ def _numbers(name: str, value: Any, source: str) -> np.ndarray:
     try:
         if isinstance(value, np.ma.MaskedArray):
             # NumPy masks the result of a division by zero; unmasked, it would pass for 0 or 1.
-            return np.asarray(value.astype(float).filled(np.nan))
+            return np.ma.filled(value.astype(float), np.nan)
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise DeclarationError(

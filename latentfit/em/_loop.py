@@ -189,10 +189,12 @@ class _Watch:
         if failure is not None:
             return self._broken(state, failure)
         if collapse := self._suspects.collapse(self._history, self._heights):
-            return Stop.COLLAPSED, f"{Stop.COLLAPSED.value} ({collapse})"
+            where = f"in iteration {state.iteration}"
+            return Stop.COLLAPSED, f"{Stop.COLLAPSED.value} ({collapse}, {where})"
         return self._arrived(state.iteration) if state.iteration else None
 
     def solution(self, state: _State, stop: Stop, message: str) -> Solution:
+        """Put together what the run leaves behind."""
         heights = self._heights
         history = np.array(self._history)
         remaining = self._estimate.remaining
@@ -259,11 +261,11 @@ class _Watch:
 
     def _arrived(self, iteration: int) -> tuple[Stop, str] | None:
         estimate, stopping = self._estimate, self._stopping
-        rate = "" if np.isnan(estimate.rate) else f"linear rate {estimate.rate:.4g}, "
-        after = f"{rate}{iteration} iteration{'s' if iteration > 1 else ''}"
 
         def end(stop: Stop, numbers: str) -> tuple[Stop, str]:
-            return stop, f"{stop.value} ({numbers}; {after})"
+            rate = "" if np.isnan(estimate.rate) else f"linear rate {estimate.rate:.4g}, "
+            after = f"{iteration} iteration{'s' if iteration > 1 else ''}"
+            return stop, f"{stop.value} ({numbers}; {rate}{after})"
 
         if stopping.parameters is not None and estimate.change <= stopping.parameters:
             return end(Stop.PARAMETERS, f"relative change {estimate.change:.2g}")

@@ -58,7 +58,7 @@ def gap(fit: "Fit") -> Picture | None:
     if 0 < best.rate < 1:
         middle = shown[len(shown) // 2]
         line = gaps[middle] * best.rate ** (2.0 * (shown - middle))
-        visible = line > rounding
+        visible = (line > rounding) & (line <= gaps[shown].max())
         axes.plot(shown[visible], line[visible], color=INK, linewidth=1, linestyle=(0, (4, 3)))
     on_log_scale(axes)
     axes.set(xlabel="iteration", ylabel="log-likelihood still to gain")

@@ -16,7 +16,7 @@ Kind = Literal["parameter", "latent", "observed", "deterministic", "data", "pote
 
 _MOST_IN_A_ROW = 4
 _ACROSS, _DOWN = 118.0, 92.0
-_SWEEPS = 6
+_SWEEPS = 7
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def graph(model: "pm.Model", latents: tuple[str, ...]) -> Picture:
     """
     import pymc as pm
 
-    network = _acyclic(pm.model_to_networkx(model))
+    network = _settled(pm.model_to_networkx(model), tuple(model.named_vars))
     nodes = {key: _node(key, look, model, latents) for key, look in network.nodes(data=True)}
     places = _places(network)
     across = [x for x, _ in places.values()]
@@ -67,20 +67,33 @@ def graph(model: "pm.Model", latents: tuple[str, ...]) -> Picture:
     return picture(figure, f"Graph of the declaration. {said}.")
 
 
-def _acyclic(network: "nx.DiGraph") -> "nx.DiGraph":
-    """Data that are also someone's values point both ways; keep the way that generates."""
+def _settled(network: "nx.DiGraph", names: tuple[str, ...]) -> "nx.DiGraph":
+    """The same graph in the order of declaration, without circles.
+
+    Data that are also someone's values point both ways; the way that generates is kept.
+    """
     import networkx as nx
 
-    if not nx.is_directed_acyclic_graph(network):
-        data = [key for key, look in network.nodes(data=True) if "~\nData" in look["label"]]
-        network.remove_edges_from([(u, v) for u, v in network.edges if v in data])
-    return network
+    place = {name: position for position, name in enumerate(names)}
+
+    def position(key: str) -> int:
+        return place.get(_name(network.nodes[key]), len(place))
+
+    settled = nx.DiGraph()
+    settled.add_nodes_from((key, network.nodes[key]) for key in sorted(network, key=position))
+    settled.add_edges_from(sorted(network.edges, key=lambda e: (position(e[0]), position(e[1]))))
+    if not nx.is_directed_acyclic_graph(settled):
+        data = [key for key, look in settled.nodes(data=True) if "~\nData" in look["label"]]
+        settled.remove_edges_from([(u, v) for u, v in settled.edges if v in data])
+    return settled
 
 
-def _node(
-    key: str, look: Mapping[str, str], model: "pm.Model", latents: tuple[str, ...]
-) -> _Node:
-    name, _, said = str(look["label"]).split("\n", 2)
+def _name(look: Mapping[str, str]) -> str:
+    return str(look["label"]).partition("\n")[0]
+
+
+def _node(key: str, look: Mapping[str, str], model: "pm.Model", latents: tuple[str, ...]) -> _Node:
+    name = _name(look)
     variable = model[name]
     kind: Kind
     if name in latents:
@@ -96,8 +109,9 @@ def _node(
     else:
         kind = "potential"
     random = kind in ("latent", "observed", "parameter")
+    distribution = type(variable.owner.op).__name__.removesuffix("RV") if random else ""
     plate = str(look.get("cluster", "")).removeprefix("cluster").replace(" x ", " × ")
-    return _Node(name, kind, said if random else "", plate)
+    return _Node(name, kind, distribution, f"size {plate}" if plate[:1].isdigit() else plate)
 
 
 def _places(network: "nx.DiGraph") -> dict[str, tuple[float, float]]:
@@ -126,9 +140,7 @@ def _places(network: "nx.DiGraph") -> dict[str, tuple[float, float]]:
                 kin = [*network.predecessors(key), *network.successors(key)]
                 wanted[key] = sum(across[k] for k in kin) / len(kin) if kin else across[key]
             across.update(_apart(wanted))
-    return {
-        key: (across[key], -_DOWN * level) for level, row in enumerate(rows) for key in row
-    }
+    return {key: (across[key], -_DOWN * level) for level, row in enumerate(rows) for key in row}
 
 
 def _apart(wanted: Mapping[str, float]) -> dict[str, float]:
@@ -167,7 +179,8 @@ def _draw(axes: "Axes", node: _Node, place: tuple[float, float]) -> "Patch":
             _shortened(line),
             ha="center",
             va="center",
-            fontsize=10.5 if head else 8.5,
+            # Bold letters are some seven pixels wide at full size, and the shape is not wider.
+            fontsize=min(10.5, 130 / max(len(line), 1)) if head else 8.5,
             fontweight="bold" if head else "normal",
             color=INK if head else MUTED,
             zorder=3,

@@ -79,6 +79,8 @@ def beside(latent: "Latent") -> Picture:
         axes.errorbar(
             ours, theirs, spread, fmt="none", ecolor=MUTED, elinewidth=0.7, alpha=0.6, zorder=2
         )
+    pad = 0.04 * (ends[1] - ends[0])
+    axes.set_xlim(ends[0] - pad, ends[1] + pad)
     axes.scatter(ours[keep], theirs[keep], s=16, color=EM, alpha=0.45, linewidth=0, zorder=3)
     what = "probability" if discrete else "mean"
     axes.set(xlabel=f"EM: {what} at its estimate", ylabel=f"posterior {what}")

@@ -34,5 +34,12 @@ def derivation(text: str) -> str:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + lower)}"
     page = str(reader.renderer.render(tokens, reader.options, {}))
-    # A wide table or formula scrolls in a box of its own.
+    # No line begins with the comma that follows a formula.
+    page = re.sub(
+        r'(<span class="math inline">(?:(?!</span>).)*</span>[,.;:)]+)',
+        r'<span class="unbroken">\1</span>',
+        page,
+        flags=re.DOTALL,
+    )
+    # A wide table scrolls in a box of its own.
     return re.sub(r"(<table>.*?</table>)", r'<div class="scroll">\1</div>', page, flags=re.DOTALL)

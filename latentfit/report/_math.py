@@ -3,20 +3,29 @@
 import html
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 # A model file may be anybody's. Attributes that could fetch, link or restyle are not on this
 # list, so that a formula remains a formula.
 _ATTRIBUTES = frozenset(
-    ["accent", "accentunder", "class", "columnalign", "columnlines", "columnspacing", "columnspan", "depth", "display", "displaystyle", "fence", "form", "height", "largeop", "linethickness", "lspace", "mathsize", "mathvariant", "maxsize", "minsize", "movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator", "stretchy", "symmetric", "voffset", "width"]
-) - {"class"}
+    {"accent", "accentunder", "columnalign", "columnlines", "columnspacing", "columnspan"}
+    | {"depth", "display", "displaystyle", "fence", "form", "height", "largeop", "linethickness"}
+    | {"lspace", "mathsize", "mathvariant", "maxsize", "minsize", "movablelimits", "notation"}
+    | {"rowlines", "rowspacing", "rspace", "scriptlevel", "separator", "stretchy", "symmetric"}
+    | {"voffset", "width"}
+)
+
+_MISTAKEN = {"~": "∼", ";": ";", "′": "′", "″": "″"}
+_SIGNS, _CLOSING = frozenset("+-−±"), frozenset(")]}|⟩!")
 
 _TYPED_DIFFERENTLY = (
     (re.compile(r"\{(?:aligned|alignedat|eqnarray\*?)\}"), "{split}"),
     (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*max\s*\}"), r"\\argmax "),
     (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*min\s*\}"), r"\\argmin "),
     (re.compile(r"\\operatorname\*"), r"\\operatorname"),
+    (re.compile(r"\\arg\s*(?:\\[,;!:])?\s*\\(max|min)(?![a-zA-Z])"), r"\\arg\1"),
 )
 
 
@@ -43,6 +52,7 @@ def mathml(latex: str, *, display: bool) -> str:
         return f"<code>{html.escape(latex.strip())}</code>"
     _clean(root)
     _space_functions(root)
+    _sign(root)
     root.set("xmlns", "http://www.w3.org/1998/Math/MathML")
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -54,8 +64,14 @@ def _clean(root: Element) -> None:
         written = (element.text or "").strip()
         element.text = html.unescape(written) or None
         # An upright letter arrives as a character reference, an italic one as itself.
-        if element.tag == "mi" and written.startswith("&#x000"):
+        if element.tag == "mi" and written.startswith("&#x000") and (element.text or "").isalpha():
             element.set("mathvariant", "normal")
+        # These arrive as letters, which have no space around them.
+        if element.tag == "mi" and element.text in _MISTAKEN:
+            element.tag, element.text = "mo", _MISTAKEN[element.text]
+            element.attrib.pop("mathvariant", None)
+        if element.tag == "mo" and element.text == "/":
+            element.attrib.update(lspace="0", rspace="0")
         if element.tag == "mo" and len(element.text or "") > 1 and _is_word(element.text):
             element.tag = "mi"
 
@@ -65,10 +81,18 @@ def _space_functions(root: Element) -> None:
     for row in list(root.iter()):
         if row.tag not in ("mrow", "mtd", "math", "mstyle"):
             continue
-        children = list(row)
-        for left, right in zip(children, children[1:], strict=False):
+        for left, right in pairwise(list(row)):
             if _wants_space(left, right):
                 row.insert(list(row).index(right), Element("mspace", {"width": "0.1667em"}))
+
+
+def _sign(root: Element) -> None:
+    """A minus after an opening bracket or another operator is a sign: no space behind it."""
+    for row in root.iter():
+        for left, right in pairwise(row):
+            both = left.tag == right.tag == "mo"
+            if both and right.text in _SIGNS and left.text not in _CLOSING:
+                right.set("form", "prefix")
 
 
 def _wants_space(left: Element, right: Element) -> bool:
@@ -81,7 +105,7 @@ def _opens_or_operates(element: Element, *, closing: bool = False) -> bool:
     if element.tag == "mspace":
         return True
     inner = next(_leaves(element), element)
-    return inner.tag == "mo" and not (closing and (inner.text or "") in ")]}")
+    return inner.tag == "mo" and not (closing and (inner.text or "") in _CLOSING)
 
 
 def _is_function(element: Element) -> bool:

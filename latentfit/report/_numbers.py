@@ -22,7 +22,7 @@ def to_scale(value: float, scale: float) -> str:
     if not math.isfinite(value):
         return _unusual(value)
     if not (math.isfinite(scale) and scale > 0):
-        return f"{value:.5g}"
+        return plain(value)
     decimals = 1 - math.floor(math.log10(scale))
     if abs(value) >= 1e7 or decimals > 7:
         size = max(abs(value), scale)
@@ -40,6 +40,14 @@ def brief(value: float) -> str:
     if 1e-3 <= abs(value) < 1e4:
         return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
     return _short_exponent(f"{value:.0e}")
+
+
+def plain(value: float) -> str:
+    """Five significant digits: where there is no uncertainty to go by."""
+    if not math.isfinite(value):
+        return _unusual(value)
+    number = f"{value:.5g}"
+    return _short_exponent(number) if "e" in number else number
 
 
 def fixed(value: float, decimals: int) -> str:
@@ -62,14 +70,20 @@ def typeset(number: str) -> str:
 
 
 def aligned(numbers: Sequence[str]) -> list[str]:
-    """Pad a column so that its decimal points stand under one another when set flush right."""
+    """Pad a column so that its decimal points stand under one another when set flush right.
+
+    A column with exponents in it has no common decimal point and is only typeset.
+    """
     tails = [number.partition(".")[2] for number in numbers]
     longest = max(map(len, tails), default=0)
-    padded = []
-    for number, tail in zip(numbers, tails, strict=True):
-        point = _PUNCTUATION if longest and not tail else ""
-        padded.append(typeset(number) + point + _FIGURE * (longest - len(tail)))
-    return padded
+    if not longest or any("e" in number for number in numbers):
+        return [typeset(number) for number in numbers]
+    return [
+        typeset(number) + ("" if tail else _PUNCTUATION) + _FIGURE * (longest - len(tail))
+        if number[-1].isdigit()
+        else typeset(number)
+        for number, tail in zip(numbers, tails, strict=True)
+    ]
 
 
 def _unusual(value: float) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 class _LatentSection:
     latent: "Latent"
     categories: tuple[_latents.Category, ...]
+    means: _tables.Table | None
     unsure: int
     objects: int
     pictures: tuple[Picture, ...]
@@ -94,7 +95,8 @@ def _gallery(comparison: "Comparison") -> _Gallery:
     scalars = _scalars.scalars(comparison)
     varying = [scalar for scalar in scalars if scalar.varies]
     tree = comparison.tree
-    observed, replicated = tree["observed_data"], tree["posterior_predictive"]
+    observed = tree["observed_data"].to_dataset()
+    replicated = tree["posterior_predictive"].to_dataset()
     several = tree["posterior"].sizes["chain"] > 1
     return _Gallery(
         graph=_graph.graph(comparison.model, comparison.latent_names),
@@ -112,17 +114,19 @@ def _gallery(comparison: "Comparison") -> _Gallery:
 
 
 def _latent_section(comparison: "Comparison", latent: "Latent") -> _LatentSection:
-    pictures = [_latents.beside(latent)]
+    means = _tables.means(latent)
+    pictures = [] if means else [_latents.beside(latent)]
     if latent.kind == "discrete":
         pictures += [
             drawn
-            for observed in comparison.tree["observed_data"].data_vars.values()
+            for observed in comparison.tree["observed_data"].to_dataset().data_vars.values()
             if (drawn := _latents.responsibilities(latent, observed))
         ]
     discrete = latent.kind == "discrete"
     return _LatentSection(
         latent,
         _latents.categories(latent) if discrete else (),
+        means,
         _latents.unsure(latent) if discrete else 0,
         int(np.prod(latent.em.shape[:-1] if discrete else latent.em.shape)),
         tuple(pictures),

@@ -1,6 +1,7 @@
 """Pictures: one style, one palette, and their way into the page."""
 
 import base64
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ MARKS = (
 WIDTH, HEIGHT = 360, 240
 _DPI = 72
 _LARGEST_SVG = 400_000
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _STYLE: dict[str, Any] = {
     "figure.dpi": _DPI,
@@ -124,7 +126,7 @@ def on_log_scale(axes: "Axes", axis: str = "y") -> None:
     getattr(axes, f"set_{axis}scale")("log")
     one = getattr(axes, f"{axis}axis")
     one.set_major_locator(LogLocator(numticks=6))
-    one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}" if value else "0"))
+    one.set_major_formatter(FuncFormatter(_power))
     one.set_minor_formatter(NullFormatter())
 
 
@@ -138,3 +140,8 @@ def _saved(figure: "Figure", kind: str, **options: Any) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()
+
+
+def _power(value: float, _: int) -> str:
+    exponent = str(round(math.log10(value)))
+    return "10" + exponent.translate(_SUPERSCRIPT)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _REPLICATES = 50
 _FEW = 20
+_HANDFUL = 5
 _FURTHEST = 6.0
 
 
@@ -37,21 +38,15 @@ def marginal(scalar: Scalar) -> Picture:
     row = scalar.row
     figure, axes = sheet(WIDTH, HEIGHT * 0.8)
     if scalar.varies:
+        draws = _labelled(scalar.draws)
         plot_dist(
-            _labelled(scalar.draws),
+            draws,
             kind="kde",
             sample_dims=["chain", "draw"],
             backend="matplotlib",
-            plot_collection=_on(axes, figure, _labelled(scalar.draws)),
-            visuals={
-                "dist": {"color": MUTED, "width": 1.2},
-                "face": {"color": PALE, "alpha": 0.7},
-                "credible_interval": False,
-                "point_estimate": False,
-                "point_estimate_text": False,
-                "title": False,
-                "remove_axis": False,
-            },
+            plot_collection=_on(axes, figure, draws),
+            visuals=_curves({"color": MUTED, "width": 1.2})
+            | {"face": {"color": PALE, "alpha": 0.7}},
         )
         axes.plot(row.eti, [0, 0], color=INK, linewidth=3.5, clip_on=False)
     for mark in MARKS:
@@ -153,7 +148,8 @@ def predictive(name: str, observed: "xr.DataArray", replicated: "xr.DataArray") 
     """Observed data among data sets replicated from the posterior.
 
     Densities for many continuous values, empirical distribution functions otherwise: a density
-    estimated from a few points, or from counts, shows its own smoothing.
+    estimated from a few points, or from counts, shows its own smoothing. A handful of values
+    stand as lines upon the histogram of everything replicated.
 
     Parameters
     ----------
@@ -168,10 +164,12 @@ def predictive(name: str, observed: "xr.DataArray", replicated: "xr.DataArray") 
     values = values[np.isfinite(values)]
     sets = replicated.transpose("chain", "draw", ...).values
     sets = sets.reshape((sets.shape[0] * sets.shape[1], -1))
+    if len(values) < _HANDFUL:
+        return _handful(name, values, sets.ravel())
     sets = sets[np.unique(np.linspace(0, len(sets) - 1, _REPLICATES).round().astype(int))]
     discrete = np.issubdtype(observed.dtype, np.integer) or observed.dtype == bool
     smooth = not discrete and min(len(np.unique(values)), sets.shape[1]) >= _FEW
-    figure, axes = sheet(WIDTH * 1.35, HEIGHT)
+    figure, axes = sheet()
     for data, look in (
         (sets, {"color": "#9aa1ac", "alpha": 0.35, "width": 0.8}),
         (values[None], {"color": INK, "width": 2.0}),
@@ -183,14 +181,7 @@ def predictive(name: str, observed: "xr.DataArray", replicated: "xr.DataArray") 
             sample_dims=["value"],
             backend="matplotlib",
             plot_collection=_on(axes, figure, one, aes={"overlay": ["replicate"]}),
-            visuals={
-                "dist": look,
-                "credible_interval": False,
-                "point_estimate": False,
-                "point_estimate_text": False,
-                "title": False,
-                "remove_axis": False,
-            },
+            visuals=_curves(look),
         )
     axes.set(xlabel=name, ylabel="" if smooth else "share not above")
     if smooth:
@@ -204,7 +195,31 @@ def predictive(name: str, observed: "xr.DataArray", replicated: "xr.DataArray") 
     )
 
 
-def _labelled(draws: np.ndarray) -> "xr.Dataset":
+def _handful(name: str, values: np.ndarray, replicated: np.ndarray) -> Picture:
+    # A heavy tail would leave no room for the rest.
+    low, high = np.nanquantile(replicated, [0.005, 0.99])
+    low, high = min(low, *values), max(high, *values)
+    shown = replicated[(replicated >= low) & (replicated <= high)]
+    figure, axes = sheet()
+    axes.hist(shown, bins=40, density=True, color="#b9c0cb")
+    for value in values:
+        axes.axvline(value, color=INK, linewidth=2)
+    axes.set(xlabel=name)
+    without_y(axes)
+    return picture(
+        figure,
+        f"{len(values)} observed value{'' if len(values) == 1 else 's'} of {name} upon a histogram of {len(replicated)} "
+        f"replicated ones, of which those between {low:.3g} and {high:.3g} are shown.",
+    )
+
+
+def _curves(look: dict[str, Any]) -> dict[Any, Any]:
+    """The distribution alone, of all that ArviZ would draw."""
+    others = ("credible_interval", "point_estimate", "point_estimate_text", "title", "remove_axis")
+    return {"dist": look, **dict.fromkeys(others, False)}
+
+
+def _labelled(draws: np.ndarray) -> Any:
     import xarray as xr
 
     return xr.Dataset(
@@ -213,7 +228,7 @@ def _labelled(draws: np.ndarray) -> "xr.Dataset":
     )
 
 
-def _replicates(values: np.ndarray) -> "xr.Dataset":
+def _replicates(values: np.ndarray) -> Any:
     import xarray as xr
 
     return xr.Dataset(

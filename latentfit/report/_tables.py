@@ -1,18 +1,29 @@
 """The figures of a comparison as text, column by column, ready to be set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentfit.declaration import labels
-from latentfit.report._numbers import MISSING, aligned, brief, fixed, seconds, to_scale
+from latentfit.report._numbers import (
+    MISSING,
+    aligned,
+    brief,
+    fixed,
+    plain,
+    seconds,
+    to_scale,
+    typeset,
+)
 
 if TYPE_CHECKING:
-    from latentfit.agreement import Comparison
+    from latentfit.agreement import Comparison, Latent, Parameter
 
-_MOST_OF_THE_TRAP = 12
+type _Column = tuple[str, str, Callable[["Parameter"], str]]
+
+_MOST_ENTRIES = 12
 _SPANS = {
     "em_s": "EM, all starts",
     "mle_s": "Direct maximum likelihood",
@@ -33,61 +44,63 @@ class Table:
         Heading, and what it means.
     rows : tuple of tuple of str
         The first entry names the row.
+    remarks : bool
+        Whether the last column holds sentences instead of numbers.
     """
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, ...], ...]
+    remarks: bool = False
 
 
 def agreement(comparison: "Comparison") -> Table:
     """EM, MLE, MAP and posterior of every scalar parameter, natural scale."""
-    parameters = comparison.parameters
-    numbers = {
-        ("EM", "estimate of the EM algorithm"): [to_scale(p.em, p.posterior_sd) for p in parameters],
-        ("se", "its standard error, from the observed information"): [
-            to_scale(p.em_se, p.posterior_sd) for p in parameters
-        ],
-        ("MLE", "direct maximisation of log p(x | θ)"): [
-            to_scale(p.mle, p.posterior_sd) for p in parameters
-        ],
-        ("MAP", "mode of p(θ | x), natural scale"): [
-            to_scale(p.map, p.posterior_sd) for p in parameters
-        ],
-        ("mean", "posterior mean"): [to_scale(p.posterior_mean, p.posterior_sd) for p in parameters],
-        ("sd", "posterior standard deviation"): [
-            to_scale(p.posterior_sd, p.posterior_sd) for p in parameters
-        ],
-        ("2.5 %", "lower end of the equal-tailed 95 % interval"): [
-            to_scale(p.eti[0], p.posterior_sd) for p in parameters
-        ],
-        ("97.5 %", "upper end of the equal-tailed 95 % interval"): [
-            to_scale(p.eti[1], p.posterior_sd) for p in parameters
-        ],
-        ("EM − MLE", "in posterior standard deviations"): [
-            brief(p.em_minus_mle) for p in parameters
-        ],
-        ("MAP − MLE", "in posterior standard deviations: the pull of the prior"): [
-            brief(p.map_minus_mle) for p in parameters
-        ],
-        ("tail", "two-sided posterior tail probability of EM's estimate"): [
-            fixed(p.tail, 3) for p in parameters
-        ],
-    }
-    return _table("parameter", [p.name for p in parameters], numbers)
+    units = "in posterior standard deviations"
+    return _per_parameter(
+        comparison,
+        ("EM", "estimate of the EM algorithm", lambda p: to_scale(p.em, p.posterior_sd)),
+        (
+            "se",
+            "its standard error, from the observed information",
+            lambda p: to_scale(p.em_se, p.posterior_sd),
+        ),
+        ("MLE", "direct maximum of log p(x | θ)", lambda p: to_scale(p.mle, p.posterior_sd)),
+        ("MAP", "mode of p(θ | x), natural scale", lambda p: to_scale(p.map, p.posterior_sd)),
+        ("mean", "posterior mean", lambda p: to_scale(p.posterior_mean, p.posterior_sd)),
+        (
+            "sd",
+            "posterior standard deviation",
+            lambda p: to_scale(p.posterior_sd, p.posterior_sd),
+        ),
+        (
+            "2.5 %",
+            "lower end of the equal-tailed 95 % interval",
+            lambda p: to_scale(p.eti[0], p.posterior_sd),
+        ),
+        (
+            "97.5 %",
+            "upper end of the equal-tailed 95 % interval",
+            lambda p: to_scale(p.eti[1], p.posterior_sd),
+        ),
+        ("EM − MLE", units, lambda p: brief(p.em_minus_mle)),
+        ("MAP − MLE", f"{units}: the pull of the prior", lambda p: brief(p.map_minus_mle)),
+        (
+            "tail",
+            "two-sided posterior tail probability of EM's estimate",
+            lambda p: fixed(p.tail, 3),
+        ),
+    )
 
 
 def diagnostics(comparison: "Comparison") -> Table:
     """How far the chains can be trusted (Vehtari et al. 2021, Bayesian Analysis 16(2))."""
-    parameters = comparison.parameters
-    numbers = {
-        ("R-hat", "rank-normalised split R-hat"): [fixed(p.rhat, 4) for p in parameters],
-        ("bulk ESS", "effective draws in the bulk"): [fixed(p.ess_bulk, 0) for p in parameters],
-        ("tail ESS", "effective draws in the tails"): [fixed(p.ess_tail, 0) for p in parameters],
-        ("MCSE", "Monte Carlo standard error of the mean"): [
-            brief(p.mcse_mean) for p in parameters
-        ],
-    }
-    return _table("parameter", [p.name for p in parameters], numbers)
+    return _per_parameter(
+        comparison,
+        ("R-hat", "rank-normalised split R-hat", lambda p: fixed(p.rhat, 4)),
+        ("bulk ESS", "effective draws in the bulk", lambda p: fixed(p.ess_bulk, 0)),
+        ("tail ESS", "effective draws in the tails", lambda p: fixed(p.ess_tail, 0)),
+        ("MCSE", "Monte Carlo standard error of the mean", lambda p: brief(p.mcse_mean)),
+    )
 
 
 def heights(comparison: "Comparison") -> Table:
@@ -103,10 +116,31 @@ def optima(comparison: "Comparison") -> Table:
     numbers = _below_the_best([optimum.log_likelihood for optimum in found])
     numbers[("starts", "how many ended there")] = [str(optimum.count) for optimum in found]
     table = _table("method", [optimum.method for optimum in found], numbers)
+    if not any(optimum.note for optimum in found):
+        return table
     return Table(
         (*table.columns, ("", "")),
         tuple((*row, optimum.note) for row, optimum in zip(table.rows, found, strict=True)),
+        remarks=True,
     )
+
+
+def means(latent: "Latent") -> Table | None:
+    """A continuous latent entry by entry, where the entries are few enough to be read."""
+    if latent.kind != "continuous" or latent.em.size > _MOST_ENTRIES:
+        return None
+    unknown = np.full(latent.em.shape, np.nan)
+    sds = np.ravel(unknown if latent.posterior_sd is None else latent.posterior_sd)
+    numbers = {
+        ("EM", "conditional mean at EM's estimate"): [
+            to_scale(value, sd) for value, sd in zip(np.ravel(latent.em), sds, strict=True)
+        ],
+        ("posterior mean", ""): [
+            to_scale(value, sd) for value, sd in zip(np.ravel(latent.posterior), sds, strict=True)
+        ],
+        ("posterior sd", ""): [to_scale(sd, sd) for sd in sds],
+    }
+    return _table("latent", labels(latent.name, latent.em.shape), numbers)
 
 
 def trap(comparison: "Comparison") -> Table | None:
@@ -125,9 +159,8 @@ def trap(comparison: "Comparison") -> Table | None:
         for name, values in mode.latents.items()
         for label, there, _ in _entries(name, values, None)
     ]
-    shown = entries[:_MOST_OF_THE_TRAP]
-    rows = [(label, f"{there:.5g}", MISSING if np.isnan(here) else f"{here:.5g}")
-            for label, there, here in shown]  # fmt: skip
+    shown = entries[:_MOST_ENTRIES]
+    rows = [(label, typeset(plain(there)), typeset(plain(here))) for label, there, here in shown]
     if len(entries) > len(shown):
         rows.append((f"and {len(entries) - len(shown)} more", "", ""))
     return Table(
@@ -140,18 +173,18 @@ def trap(comparison: "Comparison") -> Table | None:
     )
 
 
-def published(comparison: "Comparison") -> tuple[Mapping[str, str], ...]:
-    """Figures from the literature, with the data that they belong to."""
-    return tuple(
-        {
-            "name": str(figure.get("name", "")),
-            "value": _plain(figure.get("value")),
-            "tolerance": _plain(figure.get("tolerance")),
-            "data": ", ".join(str(figure[key]) for key in ("data", "column") if key in figure),
-            "source": str(figure.get("source", "")),
-        }
-        for figure in comparison.published
+def published(comparison: "Comparison") -> dict[str, Table]:
+    """Figures from the literature, by their source, with the data that they belong to."""
+    sources: dict[str, list[Mapping[str, Any]]] = {}
+    for figure in comparison.published:
+        sources.setdefault(str(figure.get("source", "")), []).append(figure)
+    columns = (
+        ("figure", ""),
+        ("value", ""),
+        ("within", "how precisely it is given"),
+        ("data", ""),
     )
+    return {source: Table(columns, tuple(map(_quoted, s))) for source, s in sources.items()}
 
 
 def timings(comparison: "Comparison") -> tuple[tuple[str, str], ...]:
@@ -160,6 +193,14 @@ def timings(comparison: "Comparison") -> tuple[tuple[str, str], ...]:
         (_SPANS.get(name, name.removesuffix("_s").replace("_", " ")), seconds(value))
         for name, value in comparison.timings.items()
     )
+
+
+def _per_parameter(comparison: "Comparison", *columns: _Column) -> Table:
+    numbers = {
+        (heading, meaning): [text(parameter) for parameter in comparison.parameters]
+        for heading, meaning, text in columns
+    }
+    return _table("parameter", [parameter.name for parameter in comparison.parameters], numbers)
 
 
 def _table(
@@ -185,5 +226,11 @@ def _entries(name: str, values: Any, beside: Any) -> list[tuple[str, Any, Any]]:
     return list(zip(labels(name, values.shape), values.ravel(), beside.ravel(), strict=True))
 
 
-def _plain(value: Any) -> str:
-    return MISSING if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+def _quoted(figure: Mapping[str, Any]) -> tuple[str, ...]:
+    value, tolerance = figure.get("value"), figure.get("tolerance")
+    return (
+        str(figure.get("name", "")),
+        typeset(f"{value:.10g}" if isinstance(value, float) else str(value)),
+        typeset(plain(tolerance)) if isinstance(tolerance, float) else MISSING,
+        ", ".join(str(figure[key]) for key in ("data", "column") if key in figure),
+    )

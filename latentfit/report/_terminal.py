@@ -60,6 +60,7 @@ def _checks(comparison: "Comparison") -> "Table":
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     for verdict in comparison.verdicts:
-        said = Text.assemble((verdict.title, "bold"), f": {verdict.detail}" if verdict.detail else "")
+        detail = f": {verdict.detail}" if verdict.detail else ""
+        said = Text.assemble((verdict.title, "bold"), detail)
         table.add_row(Text(STATUS[verdict.status], _STYLE[verdict.status]), said)
     return table

@@ -50,7 +50,9 @@ def banner(comparison: "Comparison") -> Banner:
 
 
 def tally(verdicts: "Sequence[Verdict]") -> str:
-    """``7 checks: 5 passed, 1 failed, 1 warning``."""
+    """``7 checks: 5 passed, 1 failed, 1 warning``, or ``All 7 checks passed``."""
+    if all(verdict.status == "pass" for verdict in verdicts):
+        return f"All {len(verdicts)} checks passed"
     counts = {status: sum(v.status == status for v in verdicts) for status in STATUS}
     parts = [
         f"{count} {word}{'s' if word == 'warning' and count > 1 else ''}"

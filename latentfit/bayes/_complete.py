@@ -1,0 +1,262 @@
+"""The complete-data view: conditional expectations of the latents, and Q.
+
+Q(θ | θ') is the expectation of log p(x, z | θ) over p(z | x, θ') (Dempster, Laird & Rubin 1977,
+eq. 2.17). What it needs of θ' is held in a few arrays, the *statistics*:
+
+- of a latent with finitely many categories, the conditional probabilities r: Q is the sum of
+  r · log p(x, z = k | θ) over observations and categories;
+- of a continuous latent in which log p(x, z | θ) is affine, the conditional mean: Q is
+  log p(x, z | θ) with the mean put in for z;
+- of any other, draws from p(z | x, θ'): Q is a mean over draws, and as precise as that.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import xarray as xr
+from pymc.distributions.moments import mean
+from pymc.model.transform.conditioning import remove_value_transforms
+from pymc_extras.marginal import conditional
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.tensor.random.basic import CategoricalRV
+
+from latentfit.bayes._density import Density
+from latentfit.bayes._maximise import Maximum, maximise
+from latentfit.bayes._observed import childless_latents
+from latentfit.bayes._recover import recover
+from latentfit.declaration import Declaration, double_precision, function
+
+Statistics = Mapping[str, np.ndarray]
+
+DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class CompleteData:
+    """Conditional expectations and Q of one declaration on one data set.
+
+    Attributes
+    ----------
+    density : Density
+    latents : tuple of str
+    exact : bool
+        Whether the statistics are exact; otherwise they are draws, sample axis first.
+    discrete : bool
+        Whether they are probabilities of categories.
+    """
+
+    density: Density
+    latents: tuple[str, ...]
+    exact: bool
+    discrete: bool
+    _statistics: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
+    _inputs: tuple[Any, ...]
+    _graph: Any
+
+    def statistics(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """What Q(· | θ') has to know of θ', ``{latent: array}``.
+
+        Parameters
+        ----------
+        point : ndarray, shape (size,)
+            θ', unconstrained.
+        rng : Generator
+            Used where the statistics are draws.
+        """
+        return self._statistics(point, rng)
+
+    def q(self, statistics: Statistics, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Q(θ | θ') and its gradient in θ on the unconstrained scale."""
+        value, gradient = self._evaluate(point, *(statistics[name] for name in self.latents))
+        return float(value), gradient
+
+    def hessian(self, statistics: Statistics, point: np.ndarray) -> np.ndarray:
+        """Second derivatives of Q(θ | θ') in θ, shape (size, size)."""
+        values = [statistics[name] for name in self.latents]
+        directions = np.eye(self.density.space.size)
+        matrix = np.array([self._curve(point, direction, *values) for direction in directions])
+        return (matrix + matrix.T) / 2
+
+    def maximise(
+        self, statistics: Statistics, start: np.ndarray, *, prior: bool = False
+    ) -> Maximum:
+        """The M step that the declaration itself would take.
+
+        Parameters
+        ----------
+        prior : bool
+            Maximise Q(θ | θ') + log p(θ) instead.
+        """
+
+        def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = self.q(statistics, point)
+            if prior:
+                more, slope = self.density.log_prior(point)
+                return value + more, gradient + slope
+            return value, gradient
+
+        def curvature(point: np.ndarray) -> np.ndarray:
+            matrix = self.hessian(statistics, point)
+            if prior:
+                matrix = matrix + self.density.hessian(point, prior=True)
+                matrix = matrix - self.density.hessian(point)
+            return matrix
+
+        return maximise(objective, curvature, start)
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., list[np.ndarray]]:
+        gradient = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
+        return function([self.density.point, *self._inputs], [self._graph, gradient])
+
+    @cached_property
+    def _curve(self) -> Callable[..., np.ndarray]:
+        direction = self.density.point.type("direction")
+        gradient = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
+        along = pytensor.grad(
+            pt.sum(gradient * direction), self.density.point, disconnected_inputs="ignore"
+        )
+        return function([self.density.point, direction, *self._inputs], along)
+
+
+def complete_data(declaration: Declaration, density: Density) -> CompleteData:
+    """Build the complete-data view, exactly where the latents allow it."""
+    for strategy in (_categorical, _affine):
+        found = strategy(declaration, density)
+        if found is not None:
+            return found
+    return _by_draws(declaration, density)
+
+
+def _categorical(declaration: Declaration, density: Density) -> CompleteData | None:
+    """A single latent with finitely many categories, through its conditional view."""
+    if len(declaration.latents) != 1 or childless_latents(declaration):
+        return None
+    (name,) = declaration.latents
+    with double_precision():
+        model = conditional(density.view)
+    if not isinstance(model[name].owner.op, CategoricalRV):
+        return None
+    softmax = model[name].owner.inputs[-1]
+    # The conditional is a softmax over categories of log p(x, z = k | θ).
+    point = density.point
+    joint, probabilities = _in_terms_of(point, density, model, [softmax.owner.inputs[0], softmax])
+    # Observed variables that do not depend on the latent enter Q as they are.
+    rest = density.graphs[0] - pt.sum(pt.logsumexp(joint, axis=-1))
+    given = softmax.type(name)
+    q = pt.sum(pt.switch(pt.eq(given, 0), 0.0, given * joint)) + rest
+    evaluate = function([point], probabilities)
+
+    def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {name: evaluate(where)}
+
+    return CompleteData(density, declaration.latents, True, True, statistics, (given,), q)
+
+
+def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
+    """Continuous latents that enter log p(x, z | θ) linearly, with known conditional means."""
+    latents, point = declaration.latents, density.point
+    if any(not declaration.model[name].dtype.startswith("float") for name in latents):
+        return None
+    try:
+        with double_precision():
+            means = [
+                _in_terms_of(point, density, model, [mean(model[name])])[0]
+                for name, model in _conditional_models(declaration, density).items()
+            ]
+    except NotImplementedError:
+        return None
+    expect = function([point], means)
+    inputs, joint = _joint(declaration, density)
+    if not _is_affine(function([point, *inputs], joint), expect, density):
+        return None
+
+    def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return dict(zip(latents, expect(where), strict=True))
+
+    return CompleteData(density, latents, True, False, statistics, inputs, joint)
+
+
+def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
+    """Whatever can be drawn: one sample of the latents stands for their distribution."""
+    latents, space = declaration.latents, density.space
+    inputs, joint = _joint(declaration, density)
+    drawn = tuple(
+        pt.tensor(one.name, dtype=one.dtype, shape=(None, *one.type.shape)) for one in inputs
+    )
+    q = pt.mean(vectorize_graph(joint, dict(zip(inputs, drawn, strict=True))))
+
+    def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        natural = space.constrain(where)
+        repeated = xr.Dataset(
+            {
+                name: (
+                    ("sample", *(f"{name}_dim_{axis}" for axis in range(natural[name].ndim))),
+                    np.broadcast_to(natural[name], (DRAWS, *natural[name].shape)),
+                )
+                for name in space.parameters
+            }
+        )
+        seed = int(rng.integers(2**31))
+        found = recover(declaration, density.view, repeated, seed)
+        return {name: found[name].draws for name in latents}
+
+    discrete = any(declaration.model[n].dtype.startswith(("int", "bool")) for n in latents)
+    return CompleteData(density, latents, False, discrete, statistics, drawn, q)
+
+
+def _conditional_models(declaration: Declaration, density: Density) -> dict[str, pm.Model]:
+    """For each latent, a model in which it has the distribution p(z | x, θ)."""
+    childless = childless_latents(declaration)
+    others = [name for name in declaration.latents if name not in childless]
+    rest = conditional(density.view) if others else declaration.model
+    return {name: declaration.model if name in childless else rest for name in declaration.latents}
+
+
+def _joint(declaration: Declaration, density: Density) -> tuple[tuple[Any, ...], Any]:
+    """log p(x, z | θ) as a graph of the latents, natural scale, and the unconstrained point."""
+    latents = declaration.latents
+    model = remove_value_transforms(
+        declaration.model, vars=[declaration.model[name] for name in latents]
+    )
+    variables = [model[name] for name in latents]
+    with double_precision():
+        joint = model.logp(vars=[*model.observed_RVs, *variables], jacobian=False)
+    parts = density.space.symbolic(density.point)
+    inputs = tuple(model.rvs_to_values[variable].type(variable.name) for variable in variables)
+    values = {model.rvs_to_values[v]: one for v, one in zip(variables, inputs, strict=True)}
+    values |= {value: parts[value.name] for value in model.value_vars if value.name in parts}
+    return inputs, graph_replace(joint, values, strict=False)
+
+
+def _in_terms_of(point: Any, density: Density, model: pm.Model, graphs: list[Any]) -> list[Any]:
+    """Graphs of a model's parameters as graphs of the unconstrained point."""
+    parts = density.space.symbolic(point)
+    values = {value: parts[value.name] for value in model.value_vars if value.name in parts}
+    found: list[Any] = graph_replace(model.replace_rvs_by_values(graphs), values, strict=False)
+    return found
+
+
+def _is_affine(
+    joint: Callable[..., np.ndarray], expect: Callable[..., list[np.ndarray]], density: Density
+) -> bool:
+    """Whether second differences along random directions of the latents vanish."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        point = density.space.origin + rng.uniform(-1, 1, density.space.size)
+        centre = expect(point)
+        steps = [0.5 * np.abs(value) * rng.uniform(0.2, 1, value.shape) for value in centre]
+        below, middle, above = (
+            float(joint(point, *(c + sign * s for c, s in zip(centre, steps, strict=True))))
+            for sign in (-1, 0, 1)
+        )
+        size = abs(below) + abs(middle) + abs(above)
+        if not abs(below - 2 * middle + above) <= 1e-10 * size:
+            return False
+    return True

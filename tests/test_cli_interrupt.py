@@ -1,0 +1,21 @@
+"""An interrupt that Python has nowhere to raise is raised again."""
+
+import ctypes
+import signal
+import time
+
+import pytest
+
+from latentfit.cli._interrupt import delivered
+
+
+def test_an_interrupt_in_a_callback_of_native_code_is_not_lost(capsys):
+    @ctypes.CFUNCTYPE(None)
+    def callback() -> None:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt), delivered():  # noqa: PT012 - the callback swallows it
+        callback()
+        time.sleep(30)
+    assert capsys.readouterr().err == ""
