@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentfit import em
@@ -36,8 +36,10 @@ def linear(rates, limits):
 
 
 positive = st.floats(1e-3, 1e3)
+unhurried = settings(deadline=None)
 
 
+@unhurried
 @given(positive)
 def test_toy_iterates_are_those_of_the_recursion(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start})
@@ -49,12 +51,14 @@ def test_toy_iterates_are_those_of_the_recursion(start):
     assert solution.params["theta"].shape == ()
 
 
+@unhurried
 @given(positive)
 def test_toy_converges_at_rate_one_half(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start})
     assert solution.rate == pytest.approx(0.5, abs=1e-5)
 
 
+@unhurried
 @given(positive)
 def test_remaining_distance_is_the_true_one(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start}, stopping=Stopping(distance=1e-5))
@@ -63,6 +67,7 @@ def test_remaining_distance_is_the_true_one(start):
     assert solution.remaining == pytest.approx(true, rel=0.02)
 
 
+@unhurried
 @given(st.floats(0.05, 0.99), st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
 def test_stops_within_the_tolerance_however_slow(rate, start, limit):
     e_step, m_step = linear([rate], [limit])
@@ -82,6 +87,7 @@ def test_a_slow_array_is_not_hidden_by_a_fast_one():
     assert solution.rate == pytest.approx(0.99, abs=1e-4)
 
 
+@unhurried
 @given(st.floats(0.2, 0.9), st.integers(-60, 60), st.floats(0.1, 10), st.floats(0.1, 10))
 def test_units_do_not_matter(rate, exponent, start, limit):
     unit = 2.0**exponent  # exact, so that nothing but the unit differs
@@ -238,7 +244,7 @@ def test_the_iteration_hook_sees_every_iteration():
     solution = em.run(
         toy_e, toy_m, DATA, {"theta": 1.0}, on_iteration=lambda i, params: seen.append(i)
     )
-    assert seen == list(range(1, solution.iterations))
+    assert seen == list(range(1, solution.iterations + 1))
 
 
 def test_interrupts_pass():

@@ -13,6 +13,7 @@ from typing import Any
 import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import ancestors
 from pytensor.link.basic import PerformLinker
 
 
@@ -24,13 +25,18 @@ def interpreted() -> Mode:
 
 def function(inputs: Sequence[Variable], outputs: Any) -> Any:
     """A PyTensor function in that mode; inputs that the outputs do not need are allowed."""
-    return pytensor.function(inputs, outputs, mode=interpreted(), on_unused_input="ignore")
+    # Every variable carries the lines of code that made it, and rewrites concatenate them: on
+    # second derivatives that has taken a minute, and once all memory.
+    with pytensor.config.change_flags(traceback__limit=0):
+        for variable in ancestors(outputs if isinstance(outputs, Sequence) else [outputs]):
+            variable.tag.trace = []
+        return pytensor.function(inputs, outputs, mode=interpreted(), on_unused_input="ignore")
 
 
 @contextmanager
 def interpreting() -> Iterator[None]:
     """Within the block, PyMC's own functions compile in that mode too."""
-    with double_precision(), pytensor.config.change_flags(mode=interpreted()):
+    with double_precision(), pytensor.config.change_flags(mode=interpreted(), traceback__limit=0):
         yield
 
 

@@ -90,9 +90,9 @@ def run(
         state = init(start)
         watch = _Watch(layout, state, log_likelihood, data, stopping)
         while (end := watch.look(state)) is None:
-            if on_iteration is not None and state.iteration:
-                on_iteration(state.iteration, state.params)
             state = step(state)
+            if on_iteration is not None and state.failure is None:
+                on_iteration(state.iteration, state.params)
     return watch.solution(state, *end)
 
 

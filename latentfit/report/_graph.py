@@ -171,12 +171,12 @@ def _draw(axes: "Axes", node: _Node, place: tuple[float, float]) -> "Patch":
     shape.set(facecolor=filled, edgecolor=INK, linestyle=dashed, linewidth=1.2, zorder=2)
     axes.add_patch(shape)
     step = 13.0
-    for k, line in enumerate(node.lines):
+    for k, line in enumerate(map(_shortened, node.lines)):
         head = k == 0
         axes.text(
             x,
             y + step * ((len(node.lines) - 1) / 2 - k),
-            _shortened(line),
+            line,
             ha="center",
             va="center",
             # Bold letters are some seven pixels wide at full size, and the shape is not wider.

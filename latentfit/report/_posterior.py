@@ -208,8 +208,8 @@ def _handful(name: str, values: np.ndarray, replicated: np.ndarray) -> Picture:
     without_y(axes)
     return picture(
         figure,
-        f"{len(values)} observed value{'' if len(values) == 1 else 's'} of {name} upon a histogram of {len(replicated)} "
-        f"replicated ones, of which those between {low:.3g} and {high:.3g} are shown.",
+        f"{len(values)} observed value{'' if len(values) == 1 else 's'} of {name} upon a histogram "
+        f"of {len(replicated)} replicated ones, drawn from {low:.3g} to {high:.3g}.",
     )
 
 
