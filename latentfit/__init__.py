@@ -8,7 +8,7 @@ the direct MLE, the MAP and the posterior of the same declaration.
 from latentfit.declaration import catalogue
 from latentfit.em import Fit, Solution, Stop, Stopping
 from latentfit.errors import DeclarationError, InputError, LatentfitError, StepError
-from latentfit.model import LatentModel, load
+from latentfit.model import LatentModel, load, load_derivation
 
 __version__ = "0.1.0"
 
@@ -25,4 +25,5 @@ __all__ = [
     "__version__",
     "catalogue",
     "load",
+    "load_derivation",
 ]

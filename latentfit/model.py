@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from latentfit.agreement import Comparison
     from latentfit.bayes import Density
+    from latentfit.check import CheckResult, Reference
     from latentfit.declaration import Data, Declaration, Params, Space
 
 Step = Callable[..., Mapping[str, Any]]
@@ -174,6 +175,64 @@ class LatentModel:
         # What EM for the posterior climbs is known only to the declaration.
         climbed = self.log_likelihood if self.objective == "likelihood" else None
         return self._run(shown, begins, climbed, stopping, progress)
+
+    def check(
+        self,
+        data: Any = None,
+        *,
+        seed: int = 0,
+        starts: int = 3,
+        timeout: float = 10.0,
+        against: "Reference | None" = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> "CheckResult":
+        """Whether E step and M step are the EM algorithm of the declaration; if not, where.
+
+        Parameters
+        ----------
+        data, seed, progress, **options
+            As in `fit`.
+        starts : int
+            How many of the values of θ that are tried come from ``initial``.
+        timeout : float
+            Seconds that one call of a step may take.
+        against : Reference, optional
+            What `reference` built on the same data, where many derivations of one model are
+            to be checked.
+
+        Returns
+        -------
+        CheckResult
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+        """
+        from latentfit import check as checks
+
+        progress = progress or Progress(quiet=True)
+        arguments = self._arguments(data, options)
+        begins = self._initial(self._shown(arguments, options), seed, starts, options)
+        with progress.stage("Building the model"):
+            against = against or checks.reference(self._declared(arguments, options))
+        derivation = checks.Derivation(
+            self.name,
+            self.objective,
+            self.e_step,
+            self.m_step,
+            self.log_likelihood,
+            self.expectations,
+            self._to_model,
+            begins or _random(against.density.space, seed, starts),
+        )
+        return checks.check(derivation, against, seed=seed, timeout=timeout, progress=progress)
+
+    def reference(self, data: Any = None, **options: Any) -> "Reference":
+        """What `check` holds derivations against, to be built once for many of them."""
+        from latentfit import check as checks
+
+        return checks.reference(self.declare(data, **options))
 
     def compare(
         self,
@@ -368,6 +427,41 @@ def load(target: str | Path) -> LatentModel:
     source = declared.read(target)
     return LatentModel(
         **source.contents,
+        name=source.name,
+        title=source.title,
+        derivation=source.derivation,
+    )
+
+
+def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
+    """Another derivation for a model: its steps with the declaration of the model.
+
+    What the derivation file does not say is as in the model file, but for a log-likelihood:
+    that one is not part of the hand-in, and nothing is said about it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``initial``,
+        ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
+    against : str or Path
+        A catalogue name or the path of a model file.
+
+    Raises
+    ------
+    InputError
+        There is no such file or model, or it cannot be executed.
+    DeclarationError
+        A file does not keep the contract.
+    """
+    source = declared.read_derivation(path)
+    contents: dict[str, Any] = {"log_likelihood": None, **source.contents}
+    if "to_model" in contents:
+        # Its parameters are its own: the starts of the model file may not be meant for them.
+        contents.setdefault("initial", None)
+    return replace(
+        load(against),
+        **contents,
         name=source.name,
         title=source.title,
         derivation=source.derivation,

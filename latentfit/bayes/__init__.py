@@ -11,7 +11,7 @@ from latentfit.bayes._estimates import (
     maximum_a_posteriori,
     maximum_likelihood,
 )
-from latentfit.bayes._information import standard_errors
+from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._maximise import Maximum, maximise, polish
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
@@ -30,6 +30,7 @@ __all__ = [
     "maximise",
     "maximum_a_posteriori",
     "maximum_likelihood",
+    "natural_errors",
     "observed_view",
     "pointwise_log_likelihood",
     "polish",

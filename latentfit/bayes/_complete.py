@@ -22,7 +22,9 @@ import pytensor.tensor as pt
 import xarray as xr
 from pymc.distributions.moments import mean
 from pymc.model.transform.conditioning import remove_value_transforms
+from pymc.pytensorf import resolve_shapes
 from pymc_extras.marginal import conditional
+from pymc_extras.model.marginal.distributions.enumerable import get_domain_of_finite_discrete_rv
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.random.basic import CategoricalRV
 
@@ -49,12 +51,16 @@ class CompleteData:
         Whether the statistics are exact; otherwise they are draws, sample axis first.
     discrete : bool
         Whether they are probabilities of categories.
+    joint : callable or None
+        From θ', unconstrained, to log p(x, z = k | θ') and log p(z = k | θ'), categories along
+        the last axis; where the latent is categorical.
     """
 
     density: Density
     latents: tuple[str, ...]
     exact: bool
     discrete: bool
+    joint: Callable[[np.ndarray], list[np.ndarray]] | None
     _statistics: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
     _inputs: tuple[Any, ...]
     _graph: Any
@@ -152,11 +158,16 @@ def _categorical(declaration: Declaration, density: Density) -> CompleteData | N
     given = softmax.type(name)
     q = pt.sum(pt.switch(pt.eq(given, 0), 0.0, given * joint)) + rest
     evaluate = function([point], probabilities)
+    latent = declaration.model[name]
+    (prior,) = _in_terms_of(
+        point, density, declaration.model, [_log_category_probabilities(latent)]
+    )
+    terms = function([point], [joint, prior])
 
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {name: evaluate(where)}
 
-    return CompleteData(density, declaration.latents, True, True, statistics, (given,), q)
+    return CompleteData(density, declaration.latents, True, True, terms, statistics, (given,), q)
 
 
 def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -180,7 +191,7 @@ def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return dict(zip(latents, expect(where), strict=True))
 
-    return CompleteData(density, latents, True, False, statistics, inputs, joint)
+    return CompleteData(density, latents, True, False, None, statistics, inputs, joint)
 
 
 def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
@@ -208,7 +219,17 @@ def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
         return {name: found[name].draws for name in latents}
 
     discrete = any(declaration.model[n].dtype.startswith(("int", "bool")) for n in latents)
-    return CompleteData(density, latents, False, discrete, statistics, drawn, q)
+    return CompleteData(density, latents, False, discrete, None, statistics, drawn, q)
+
+
+def _log_category_probabilities(latent: Any) -> Any:
+    """log p(z = k | θ), categories along the last axis, of a variable with finitely many."""
+    domain = get_domain_of_finite_discrete_rv(latent).astype(latent.dtype)
+    shape = resolve_shapes(tuple(latent.shape))
+    every = pt.broadcast_to(pt.shape_padright(domain, latent.type.ndim), (domain.shape[0], *shape))
+    value = latent.type("category")
+    log_probabilities = vectorize_graph(pm.logp(latent, value), {value: every})
+    return pt.moveaxis(log_probabilities, 0, -1)
 
 
 def _conditional_models(declaration: Declaration, density: Density) -> dict[str, pm.Model]:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit.bayes._density import Density
-from latentfit.declaration import Params
+from latentfit.declaration import Params, Space
 
 
 def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False) -> Params:
@@ -28,30 +28,34 @@ def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False)
         One array for each parameter and deterministic. NaN where the information is not
         positive definite, for no standard error exists there.
     """
+    return natural_errors(density.space, point, density.hessian(point, prior=prior))
+
+
+def natural_errors(space: Space, point: np.ndarray, hessian: np.ndarray) -> Params:
+    """The same for any log density with this Hessian, shape (size, size), at `point`."""
     try:
-        factor = cho_factor(-density.hessian(point, prior=prior))
-        covariance = cho_solve(factor, np.eye(density.space.size))
+        covariance = cho_solve(cho_factor(-hessian), np.eye(space.size))
     except (LinAlgError, ValueError):
-        return {name: np.full(shape, np.nan) for name, shape in density.space.shapes.items()}
+        return {name: np.full(shape, np.nan) for name, shape in space.shapes.items()}
     steps = np.sqrt(np.diag(covariance)) * 1e-4
-    slopes = [_slope(density, point, axis, step) for axis, step in enumerate(steps)]
+    slopes = [_slope(space, point, axis, step) for axis, step in enumerate(steps)]
     errors = {}
-    for name, shape in density.space.shapes.items():
+    for name, shape in space.shapes.items():
         jacobian = np.array([slope[name].ravel() for slope in slopes])
-        errors[name] = np.sqrt(np.einsum("ij,ik,kj->j", jacobian, covariance, jacobian))
-        errors[name] = errors[name].reshape(shape)
+        variances = np.einsum("ij,ik,kj->j", jacobian, covariance, jacobian)
+        errors[name] = np.sqrt(variances).reshape(shape)
     return errors
 
 
-def _slope(density: Density, point: np.ndarray, axis: int, step: float) -> Params:
+def _slope(space: Space, point: np.ndarray, axis: int, step: float) -> Params:
     """Derivative of the natural values along one coordinate, by fourth-order differences."""
     ends = []
     for length in (-2, -1, 1, 2):
         moved = point.copy()
         moved[axis] += length * step
-        ends.append(density.space.constrain(moved))
+        ends.append(space.constrain(moved))
     far, near, across, beyond = ends
     return {
         name: (far[name] - 8 * near[name] + 8 * across[name] - beyond[name]) / (12 * step)
-        for name in density.space.shapes
+        for name in space.shapes
     }

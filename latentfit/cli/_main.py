@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from latentfit import __version__
-from latentfit.cli import compare, fit, models, new
+from latentfit.cli import check, compare, fit, models, new
 from latentfit.cli._interrupt import delivered
 from latentfit.errors import LatentfitError
 
@@ -29,16 +29,16 @@ class _Interruptible(click.Group):
 @click.group(cls=_Interruptible, no_args_is_help=False)
 @click.version_option(__version__, message="latentfit %(version)s")
 def latentfit() -> None:
-    """Fit latent-variable models by EM, and set the estimates beside PyMC's.
+    """Check EM algorithms against the PyMC models that they were derived from.
 
     TARGET is a name from the catalogue, such as gaussian-mixture, or the path of a .py file.
 
-    Exit status: 0 if all is well, 1 for a disagreement or a fit that did not converge, 2 for bad
-    input or usage.
+    Exit status: 0 if all is well, 1 for a disagreement, a failed check or a fit that did not
+    converge, 2 for bad input or usage.
     """
 
 
-for _module in (models, fit, compare, new):
+for _module in (models, fit, check, compare, new):
     latentfit.add_command(_module.command)
 
 

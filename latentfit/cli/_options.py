@@ -113,8 +113,8 @@ def count(name: str, default: int, text: str) -> Callable[[Command], Command]:
     )
 
 
-def fitted(command: Command) -> Command:
-    """Give a command the arguments of everything that fits a model to data."""
+def on_data(command: Command) -> Command:
+    """Give a command a target and the data that it is held against."""
     options = (
         click.argument("target"),
         click.option(
@@ -130,8 +130,13 @@ def fitted(command: Command) -> Command:
             metavar="[ARGUMENT=]COLUMN",
             help="Which column is which data of the model. Repeatable.",
         ),
-        count("--starts", 5, "Runs of EM from different starting values; the best one counts."),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def fitted(command: Command) -> Command:
+    """Give a command the arguments of everything that fits a model to data."""
+    starts = count("--starts", 5, "Runs of EM from different starting values; the best one counts.")
+    return on_data(starts(command))

@@ -18,6 +18,17 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def rendered(renderable: Any) -> str:
+    """What Rich would print, for `say`."""
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as capture:
+        console.print(renderable)
+    # Rich fills lines up to the width; a file or a pipe has no use for that.
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+
+
 def check_json(target: str | None) -> None:
     """Raise `InputError` for a place that no JSON can be written to, before a long run."""
     if target in (None, "-"):

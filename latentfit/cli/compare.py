@@ -8,7 +8,7 @@ import click
 
 from latentfit.cli._inputs import check_settings, table
 from latentfit.cli._options import Common, common, count, fitted
-from latentfit.cli._output import check_json, say, write_json
+from latentfit.cli._output import check_json, rendered, say, write_json
 
 
 @click.command("compare")
@@ -55,17 +55,7 @@ def command(
     if options.json:
         write_json(options.json, comparison.to_dict())
     if not options.quiet and options.json != "-":
-        say(_rendered(report.terminal(comparison)) + "\n")
+        say(rendered(report.terminal(comparison)) + "\n")
         for path in (paths.report, paths.json, paths.netcdf):
             say(str(path))
     return 0 if comparison.agree is True else 1
-
-
-def _rendered(renderable: Any) -> str:
-    from rich.console import Console
-
-    console = Console()
-    with console.capture() as capture:
-        console.print(renderable)
-    # Rich fills lines up to the width; a file or a pipe has no use for that.
-    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())

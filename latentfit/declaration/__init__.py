@@ -16,7 +16,7 @@ from latentfit.declaration._arguments import (
     masked,
     signature,
 )
-from latentfit.declaration._source import Entry, Source, catalogue, read
+from latentfit.declaration._source import Entry, Source, catalogue, read, read_derivation
 from latentfit.declaration._table import Table, bind, read_columns, read_table
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ __all__ = [
     "masked",
     "read",
     "read_columns",
+    "read_derivation",
     "read_table",
     "signature",
     "space",

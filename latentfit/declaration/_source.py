@@ -5,7 +5,7 @@ import difflib
 import inspect
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,8 @@ OPTIONAL = (
     "expectations",
     "to_model",
 )
+# What of these belongs to the steps, and not to the declaration.
+_WITH_STEPS = ("initial", "log_likelihood", "objective", "expectations", "to_model")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Source:
         The docstring after its title: Markdown with LaTeX.
     path : Path
     contents : mapping
-        The entries of the contract that the file defines: `REQUIRED` and some of `OPTIONAL`.
+        The entries of the contract that the file defines.
     """
 
     name: str
@@ -98,17 +100,40 @@ def read(target: str | Path) -> Source:
     DeclarationError
         The file lacks a part of the contract.
     """
-    path = _locate(target)
+    return _read(_locate(target), "model", REQUIRED, OPTIONAL)
+
+
+def read_derivation(path: str | Path) -> Source:
+    """Execute a derivation file and collect its steps, and whatever else it has for them.
+
+    A file that is a whole model serves as well: its declaration is then left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.py`` file, or a catalogue name.
+
+    Raises
+    ------
+    InputError
+        No such file, or it cannot be executed.
+    DeclarationError
+        The file lacks a step.
+    """
+    return _read(_locate(path), "derivation", ("e_step", "m_step"), _WITH_STEPS)
+
+
+def _read(path: Path, kind: str, required: Sequence[str], optional: Sequence[str]) -> Source:
     module = _execute(path)
-    missing = [name for name in REQUIRED if not hasattr(module, name)]
+    missing = [name for name in required if not hasattr(module, name)]
     if missing:
         raise DeclarationError(
-            f"{path}: a model file defines {', '.join(REQUIRED)}; "
+            f"{path}: a {kind} file defines {', '.join(required)}; "
             f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         )
     title, derivation = _split_title(inspect.getdoc(module) or "")
     contents = {
-        name: getattr(module, name) for name in (*REQUIRED, *OPTIONAL) if hasattr(module, name)
+        name: getattr(module, name) for name in (*required, *optional) if hasattr(module, name)
     }
     name = path.stem.replace("_", "-")
     return Source(name, title or name, derivation, path, contents)

@@ -1,0 +1,120 @@
+"""The two steps together: does the objective ever decrease, and where does EM end?
+
+EM never decreases log p(x | θ), nor does generalised EM (Dempster, Laird & Rubin 1977, theorem 1),
+and its limit is a stationary point (Wu 1983, Annals of Statistics 11(1)). Stationary is not
+maximal: from a symmetric start EM cannot leave the saddle where all components are equal. The end
+point is classified by slope and curvature of the declaration's own objective.
+"""
+
+import numpy as np
+
+from latentfit.check._result import Check, Finding, Outcome
+from latentfit.check._subject import Subject
+from latentfit.em import Fit, Solution
+from latentfit.errors import LatentfitError
+
+_AT_REST = 1e-4
+
+
+def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
+    """Judge EM's runs from several starts.
+
+    Parameters
+    ----------
+    subject : Subject
+    fit : Fit
+        Runs of the steps as handed in, watched by the declaration's objective.
+    blameless : bool
+        Whether E step and M step were found right. If not, what is wrong here follows from
+        them and is no finding of its own.
+    """
+    outcomes = (_monotone(fit), _end(subject, fit))
+    checks = tuple(check for outcome in outcomes for check in outcome.checks)
+    findings = tuple(finding for outcome in outcomes for finding in outcome.findings)
+    return Outcome(checks, findings if blameless else ())
+
+
+def _monotone(fit: Fit) -> Outcome:
+    falls = [(s.decrease, i) for i, s in enumerate(fit.solutions) if s.decrease is not None]
+    if not falls:
+        steps = sum(solution.iterations for solution in fit.solutions)
+        detail = f"the objective never decreased over {steps} iterations"
+        return Outcome((Check("path.monotone", "pass", detail),))
+    worst, start = max(falls, key=lambda fall: fall[0].amount)
+    message = (
+        f"the objective decreased by {worst.amount:.3g} in iteration {worst.iteration} "
+        f"from start {start + 1}: E step and M step do not belong together"
+    )
+    finding = Finding(
+        "fixed_point",
+        "log_likelihood",
+        "error",
+        message,
+        None,
+        {"given": -worst.amount, "expected": 0.0, "iteration": worst.iteration},
+    )
+    return Outcome((Check("path.monotone", "fail", message),), (finding,))
+
+
+def _end(subject: Subject, fit: Fit) -> Outcome:
+    best = fit.best
+    if best.stop.degenerate:
+        return _found("degenerate", best.message, "warning")
+    try:
+        point = subject.density.space.locate(subject.to_model(best.params))
+    except LatentfitError as error:
+        return _found("boundary", f"EM ended at a boundary of the parameter space: {error}")
+    posterior = subject.objective == "posterior"
+    objective = subject.density.log_posterior if posterior else subject.density.log_likelihood
+    _, gradient = objective(point)
+    hessian = subject.density.hessian(point, prior=posterior)
+    return _classified(best, gradient, hessian)
+
+
+def _classified(best: Solution, gradient: np.ndarray, hessian: np.ndarray) -> Outcome:
+    # In units of the curvature along each coordinate, so that none depends on the data's.
+    width = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), np.finfo(float).tiny))
+    slope, bend = gradient * width, hessian * np.outer(width, width)
+    curvatures, directions = np.linalg.eigh(bend)
+    along = directions.T @ slope
+    steepest = float(np.max(np.abs(along)))
+    if curvatures[-1] > 1e-6 and steepest <= 1e-3:
+        return _found(
+            "saddle",
+            f"EM ended at a saddle: the slope is zero, and the objective curves upwards in one "
+            f"direction (relative curvature {curvatures[-1]:.2g}). Components that start equal "
+            f"stay equal; start them apart",
+        )
+    if not best.converged:
+        return _found(
+            "not converged",
+            f"EM had not converged: {best.message}",
+            "warning",
+        )
+    if abs(curvatures[-1]) <= 1e-9 and steepest <= 1e-3:
+        return _found(
+            "ridge",
+            "EM ended on a flat ridge: in one direction the objective does not change, and "
+            "the parameters along it are not identified",
+            "warning",
+        )
+    with np.errstate(all="ignore"):
+        distance = float(np.linalg.norm(along / np.sqrt(np.abs(curvatures))))
+    if curvatures[-1] < 0 and distance <= _AT_REST:
+        detail = (
+            f"the end is a maximum: Newton's method would move it by {distance:.1g} standard errors"
+        )
+        return Outcome((Check("fixed_point.maximum", "pass", detail),))
+    return _found(
+        "not stationary",
+        f"EM ended where the objective still has a slope: {distance:.2g} standard errors from "
+        f"where that would be zero",
+    )
+
+
+def _found(name: str, message: str, severity: str = "error") -> Outcome:
+    failed = severity == "error"
+    finding = Finding("fixed_point", name, "error" if failed else "warning", message)
+    return Outcome(
+        (Check("fixed_point.maximum", "fail" if failed else "warn", message),), (finding,)
+    )

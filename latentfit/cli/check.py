@@ -1,0 +1,110 @@
+"""``latentfit check``."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentfit.cli._inputs import check_settings, table
+from latentfit.cli._options import Common, common, on_data
+from latentfit.cli._output import check_json, rendered, say, write_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from latentfit.check import CheckResult, Finding
+
+_PLACE = {
+    "E": "E step",
+    "M": "M step",
+    "log_likelihood": "log-likelihood",
+    "fixed_point": "end point",
+    "contract": "contract",
+}
+_STATUS = {"pass": "passed", "fail": "failed", "warn": "note", "skip": "skipped"}
+_SEVERITY = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
+
+
+@click.command("check")
+@on_data
+@click.option(
+    "--against",
+    metavar="MODEL",
+    help="The model to hold TARGET against, where TARGET is a file of e_step and m_step alone.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that one call of a step may take.",
+)
+@common()
+def command(
+    options: Common,
+    target: str,
+    data: Path | None,
+    columns: Sequence[str],
+    against: str | None,
+    timeout: float,
+) -> int:
+    """Say whether an E step and an M step are right, and if not, where.
+
+    They are held against the PyMC model in the same file, or in that of --against: each step
+    alone, then both together. Nothing is sampled from the posterior.
+    """
+    import latentfit
+    from latentfit.progress import Progress
+
+    check_json(options.json)
+    model = latentfit.load_derivation(target, against) if against else latentfit.load(target)
+    check_settings(model, options.settings)
+    values = table(model, data, columns)
+    with Progress(quiet=options.quiet) as progress:
+        result = model.check(
+            values, seed=options.seed, timeout=timeout, progress=progress, **options.settings
+        )
+    if options.json:
+        write_json(options.json, result.to_dict())
+    if not options.quiet and options.json != "-":
+        say(rendered(_text(result)))
+    return 0 if result.passed else 1
+
+
+def _text(result: "CheckResult") -> Any:
+    """The verdict, each finding, and what was examined."""
+    from rich.console import Group
+    from rich.text import Text
+
+    verdict = Text(f"{result.verdict}.", "bold green" if result.passed else "bold red")
+    return Group(verdict, Text(), *_findings(result.findings), _checks(result))
+
+
+def _findings(findings: "Sequence[Finding]") -> "Iterator[Any]":
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for finding in findings:
+        severity, style = _SEVERITY[finding.severity]
+        yield Text.assemble(
+            (severity, style), f"  {_PLACE[finding.step]}, ", (finding.name, "bold")
+        )
+        yield Padding(Text(finding.message), (0, 0, 0, 2))
+        if finding.hint:
+            yield Padding(Text.assemble(("hint: ", "bold"), finding.hint), (0, 0, 0, 2))
+        yield Text()
+
+
+def _checks(result: "CheckResult") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False, style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1, overflow="fold")
+    for check in result.checks:
+        detail = f": {check.detail}" if check.detail else ""
+        table.add_row(_STATUS[check.status], Text(f"{check.id}{detail}"))
+    return table

@@ -1,0 +1,285 @@
+"""Wrong derivations are found, right ones are not accused.
+
+The mutants are in `mutants`: small edits of the catalogue's derivations. That each is a mistake,
+where and of what it says, is established here with NumPy alone, before any check is asked.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from mutants import Mutant, Truth, Variant, copied, exponential_missing, gaussian_mixture
+
+import latentfit
+from latentfit.em import run
+
+MODULES = {module.MODEL: module for module in (exponential_missing, gaussian_mixture)}
+MUTANTS = [mutant for module in MODULES.values() for mutant in module.MUTANTS]
+CORRECT = [variant for module in MODULES.values() for variant in module.CORRECT]
+
+quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+# Each mutant is one.
+
+
+def test_there_are_enough():
+    assert len(exponential_missing.MUTANTS) >= 25
+    assert len(gaussian_mixture.MUTANTS) >= 60
+    assert len({str(mutant) + mutant.step for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@quiet
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_mutant_is_wrong_where_it_says(mutant):
+    truth, right, wrong = _truth(mutant), latentfit.load(mutant.model), _changed(mutant)
+    if mutant.step == "fixed_point":
+        start = dict(wrong.initial(truth.data, np.random.default_rng(1)))
+        assert _end(right, truth, start)[0] < _maximum(mutant.model)[0] - 0.1
+        return
+    m_step = truth.map_step if wrong.objective == "posterior" else right.m_step
+    found, raised, spoiled = set(), False, False
+    for params in truth.trials:
+        expectations = right.e_step(params, truth.data)
+        for name, given, arguments in (
+            ("e_step", right.e_step, (params, truth.data)),
+            ("m_step", m_step, (expectations, truth.data, params)),
+            ("log_likelihood", right.log_likelihood, (params, truth.data)),
+        ):
+            own = [copied(argument) for argument in arguments]
+            try:
+                result = _call(getattr(wrong, name), *own)
+            except (KeyError, IndexError, ValueError):
+                raised = True
+                continue
+            expected = _call(given, *arguments)
+            if name == "log_likelihood":
+                result, expected = {name: result}, {name: expected}
+            found |= _differing(result, expected)
+            spoiled |= any(
+                _differing(before, after) for before, after in zip(arguments, own, strict=True)
+            )
+    assert raised == (mutant.kind == "raises")
+    assert spoiled == (mutant.kind == "argument changed")
+    if mutant.step == "contract":
+        assert found or raised or spoiled
+    else:
+        assert found == mutant.names
+
+
+@quiet
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.step == "M"], ids=str)
+def test_mutant_is_no_generalised_em(mutant):
+    """It lowers Q somewhere, or does not end where EM does."""
+    wrong, truth = _changed(mutant), _truth(mutant)
+    maximum = _maximum(mutant.model, wrong.objective)[1]
+    for start in (*truth.trials, _beside(maximum)):
+        for end, fall in _course(wrong, truth, start, 400):
+            if not fall <= 1e-12:
+                return
+        if _differing(end, maximum, 1e-6):
+            return
+    pytest.fail("this is a generalised EM")
+
+
+@pytest.mark.parametrize("variant", CORRECT, ids=str)
+def test_unusual_derivation_is_right(variant):
+    """Q never falls, and the end is that of EM."""
+    model, truth = _changed(variant), _truth(variant)
+    maximum = _maximum(variant.model, model.objective)[1]
+    rounding, precision = (1e-6, 1e-4) if variant.label == "float32" else (1e-12, 1e-6)
+    for start in truth.trials:
+        for _, fall in _course(model, truth, start, 20):
+            assert fall <= rounding
+    *_, (end, fall) = _course(model, truth, _beside(maximum), 400)
+    assert fall <= rounding
+    assert not _differing(end, maximum, precision)
+
+
+# The check, on all of them.
+
+
+@pytest.mark.slow
+@quiet
+def test_mutants_are_found():
+    rows = []
+    for mutant in MUTANTS:
+        errors = _errors(_changed(mutant).check(dict(_truth(mutant).data), seed=1))
+        there = [finding for finding in errors if finding.step in mutant.steps]
+        named = [finding for finding in there if finding.name.split("[")[0] in mutant.names]
+        hints = [finding for finding in named if finding.hint]
+        rows.append((mutant, *map(bool, (errors, there, named, hints))))
+    _print_by_kind(rows)
+    _, detected, located, named, _ = zip(*rows, strict=True)
+    assert not [str(mutant) for mutant, found, *_ in rows if not found]
+    assert np.mean(detected) == 1
+    assert np.mean(located) >= 0.95
+    assert np.mean(named) >= 0.90
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", CORRECT, ids=str)
+def test_right_derivations_pass(variant):
+    errors = _errors(_changed(variant).check(dict(_truth(variant).data), seed=1))
+    assert not errors, errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODULES)
+def test_no_false_alarms(model):
+    samples = {
+        f"{label}, sample {number}": draw(np.random.default_rng([number, place]))
+        for place, (label, draw) in enumerate(SAMPLES[model].items())
+        for number in range(8)
+    }
+    assert len(samples) >= 50
+    alarms = {
+        label: errors
+        for label, data in samples.items()
+        if (errors := _errors(latentfit.load(model).check(data, seed=1)))
+    }
+    print(f"{model}: {len(alarms)} false alarms on {len(samples)} data sets")
+    assert not alarms
+
+
+def _exponential(n, missing, scale=1.0):
+    def draw(rng):
+        y = rng.exponential(scale, n)
+        y[rng.permutation(n)[:missing]] = np.nan
+        return {"y": y}
+
+    return draw
+
+
+def _mixture(n, w=0.6, mu=(7.0, 10.0), sigma=(1.0, 0.7), unit=1.0):
+    def draw(rng):
+        z = (np.arange(n) >= w * n).astype(int)
+        return {"x": unit * rng.normal(np.take(mu, z), np.take(sigma, z))}
+
+    return draw
+
+
+SAMPLES = {
+    "exponential-missing": {
+        "two values": _exponential(2, 1),
+        "small": _exponential(12, 5),
+        "nearly all missing": _exponential(40, 38),
+        "nearly complete": _exponential(40, 1),
+        "large": _exponential(2000, 700),
+        "small units": _exponential(30, 10, 1e-6),
+        "large units": _exponential(30, 10, 1e6),
+    },
+    "gaussian-mixture": {
+        "small": _mixture(30),
+        "textbook": _mixture(200, 0.7, (7.0, 10.0), (0.5, 0.5)),
+        "large": _mixture(2000),
+        "small units": _mixture(120, unit=1e-6),
+        "large units": _mixture(120, unit=1e6),
+        "a rare component": _mixture(300, 0.95),
+        "heavy overlap": _mixture(300, mu=(7.0, 8.0), sigma=(1.0, 1.0)),
+    },
+}
+
+
+def _truth(case: Mutant | Variant) -> Truth:
+    return MODULES[case.model].TRUTH
+
+
+def _changed(case: Mutant | Variant) -> latentfit.LatentModel:
+    return replace(latentfit.load(case.model), **case.changes)
+
+
+def _errors(result):
+    return [finding for finding in result.findings if finding.severity == "error"]
+
+
+def _call(step, *arguments):
+    """A step, M steps of two arguments or three alike."""
+    code = step.__code__
+    return step(*arguments[: code.co_argcount]) if code.co_argcount else step(*arguments)
+
+
+def _differing(given, expected, tolerance=1e-7) -> set[str]:
+    """Names of entries that are not the same."""
+    if not isinstance(given, Mapping):
+        return {"not a mapping"}
+    return {
+        name
+        for name in given.keys() | expected.keys()
+        if name not in given
+        or name not in expected
+        or np.shape(given[name]) != np.shape(expected[name])
+        or not np.array_equal(np.ma.getmaskarray(given[name]), np.ma.getmaskarray(expected[name]))
+        or not np.ma.allclose(given[name], expected[name], rtol=tolerance, atol=0)
+    }
+
+
+def _course(model, truth, start, iterations):
+    """Params on the way from a start, each with how far what the M step maximises has fallen."""
+    right = latentfit.load(model.name)
+
+    def height(expectations, params):
+        prior = truth.log_prior(params, truth.data) if model.objective == "posterior" else 0.0
+        return truth.q(expectations, truth.data, params) + prior
+
+    params = start
+    for _ in range(iterations):
+        given = model.e_step(params, truth.data)
+        after = _call(model.m_step, given, truth.data, params)
+        after = {name: np.asarray(value, float) for name, value in after.items()}
+        expectations = right.e_step(params, truth.data)
+        before, now = height(expectations, params), height(expectations, after)
+        yield after, (before - now) / abs(before)
+        settled = not _differing(after, params, 1e-13)
+        params = after
+        if settled:
+            return
+
+
+def _beside(params):
+    """A little off, where weights still sum to one."""
+    return {
+        name: value[::-1] * 0.01 + value * 0.99 if value.ndim else value * 1.01
+        for name, value in params.items()
+    }
+
+
+def _end(model, truth, start):
+    """Height and params at the end of EM."""
+    solution = run(
+        model.e_step, model.m_step, truth.data, start, log_likelihood=model.log_likelihood
+    )
+    return solution.log_likelihood, solution.params
+
+
+@cache
+def _maximum(name, objective="likelihood"):
+    """Log-likelihood and params of the maximum, by the catalogue's own derivation."""
+    model, truth = latentfit.load(name), MODULES[name].TRUTH
+    params = truth.trials[0]
+    for _ in range(3000):
+        expectations = model.e_step(params, truth.data)
+        m_step = truth.map_step if objective == "posterior" else model.m_step
+        params = _call(m_step, expectations, truth.data, params)
+    return model.log_likelihood(params, truth.data), params
+
+
+def _print_by_kind(rows):
+    counts = defaultdict(list)
+    for mutant, *outcomes in rows:
+        counts[f"{mutant.step}: {mutant.kind}"].append(outcomes)
+    counts["all"] = [outcomes for _, *outcomes in rows]
+    head = ("mutants", "detected", "step", "quantity", "hint")
+    print(f"\n{'kind':44}" + "".join(f"{word:>10}" for word in head))
+    for kind, outcomes in sorted(counts.items(), key=lambda item: (item[0] == "all", item[0])):
+        figures = (len(outcomes), *np.sum(outcomes, axis=0))
+        print(f"{kind:44}" + "".join(f"{figure:10d}" for figure in figures))
+    for mutant, *outcomes in rows:
+        if not all(outcomes[:3]):
+            missed = (
+                "not detected" if not outcomes[0] else "elsewhere" if not outcomes[1] else "other"
+            )
+            print(f"{missed}: {mutant} ({mutant.step}: {', '.join(sorted(mutant.names))})")
