@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint browser clean
+.PHONY: demo test lint browser picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,17 @@ browser:
 	else \
 	    echo "no chromium with chromedriver, and no way to install them here" >&2; \
 	fi
+
+# What the README shows of a report.
+picture: $(READY) browser
+	$(BIN)/latentfit compare gaussian-mixture --quiet
+	profile=$$(mktemp -d) && \
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
+	    --disable-background-networking --disable-component-update --disable-sync \
+	    --user-data-dir="$$profile" --window-size=1100,1830 \
+	    --screenshot=reports/gaussian-mixture.png \
+	    "file://$$PWD/reports/gaussian-mixture/report.html" && \
+	rm -rf "$$profile"
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

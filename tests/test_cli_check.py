@@ -1,6 +1,7 @@
 """``latentfit check``."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,6 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=300,
-        env=None,
     )
 
 
@@ -210,6 +210,22 @@ def test_a_right_and_a_wrong_hand_in(tmp_path):
     findings = json.loads(wrong.stdout)["findings"]
     assert ("M", "theta", "error") in {(f["step"], f["name"], f["severity"]) for f in findings}
     assert all(f["step"] != "E" for f in findings)
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_is_printed(tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## What a check says\n")[1].split("\n## ")[0]
+    hand_in, printed = re.findall(r"^```\w*\n(.*?)^```", section, flags=re.DOTALL | re.MULTILINE)
+    write(tmp_path, hand_in, "by_hand.py")
+    monkeypatch.setenv("COLUMNS", "80")
+    done = run("by_hand.py", "--against", "gaussian-mixture", cwd=tmp_path)
+
+    def words(text):
+        # The sizes of rounding errors are those of the machine.
+        return re.sub(r"\S*\de-\d+", "tiny", " ".join(text.split()))
+
+    assert words(done.stdout) == words(printed)
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_mutant_is_no_generalised_em(mutant):
     wrong, truth = _changed(mutant), _truth(mutant)
     maximum = _maximum(mutant.model, wrong.objective)[1]
     for start in (*truth.trials, _beside(maximum)):
-        for end, fall in _course(wrong, truth, start, 400):
+        for end, fall in _course(wrong, truth, start, 400):  # noqa: B007
             if not fall <= 1e-12:
                 return
         if _differing(end, maximum, 1e-6):
@@ -107,7 +107,7 @@ def test_unusual_derivation_is_right(variant):
 def test_mutants_are_found():
     rows = []
     for mutant in MUTANTS:
-        errors = _errors(_changed(mutant).check(dict(_truth(mutant).data), seed=1))
+        errors = _errors(_check(mutant))
         there = [finding for finding in errors if finding.step in mutant.steps]
         named = [finding for finding in there if finding.name.split("[")[0] in mutant.names]
         hints = [finding for finding in named if finding.hint]
@@ -123,7 +123,7 @@ def test_mutants_are_found():
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", CORRECT, ids=str)
 def test_right_derivations_pass(variant):
-    errors = _errors(_changed(variant).check(dict(_truth(variant).data), seed=1))
+    errors = _errors(_check(variant))
     assert not errors, errors
 
 
@@ -190,6 +190,16 @@ def _truth(case: Mutant | Variant) -> Truth:
 
 def _changed(case: Mutant | Variant) -> latentfit.LatentModel:
     return replace(latentfit.load(case.model), **case.changes)
+
+
+def _check(case: Mutant | Variant):
+    against = _reference(case.model)
+    return _changed(case).check(dict(_truth(case).data), seed=1, against=against)
+
+
+@cache
+def _reference(model):
+    return latentfit.load(model).reference(dict(MODULES[model].TRUTH.data))
 
 
 def _errors(result):

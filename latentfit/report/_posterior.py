@@ -118,8 +118,10 @@ def forest(scalars: Sequence[Scalar]) -> Picture:
 def ranks(scalar: Scalar) -> Picture:
     """Whether the chains explore the same distribution: their ranks against uniformity."""
     from arviz_plots import plot_rank
+    from arviz_stats import thin
 
-    draws = _labelled(scalar.draws)
+    # The test of uniformity takes draws for independent (Säilynoja, Bürkner & Vehtari 2022).
+    draws = _labelled(thin(scalar.draws))
     figure, axes = sheet(WIDTH, HEIGHT * 0.75)
     chains = len(scalar.draws)
     plot_rank(
