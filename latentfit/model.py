@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
     from latentfit.agreement import Comparison
     from latentfit.bayes import Density
-    from latentfit.check import CheckResult, Reference
+    from latentfit.check import CheckResult, Derivation, Reference
     from latentfit.declaration import Data, Declaration, Params, Space
 
 Step = Callable[..., Mapping[str, Any]]
+
+# Of the starts, how many the check looks at; and the seconds that one call of a step may take.
+_CHECKED = 3
+_TIMEOUT_S = 10.0
 
 
 class _OnDemand(dict[str, Any]):
@@ -181,8 +185,8 @@ class LatentModel:
         data: Any = None,
         *,
         seed: int = 0,
-        starts: int = 3,
-        timeout: float = 10.0,
+        starts: int = _CHECKED,
+        timeout: float = _TIMEOUT_S,
         against: "Reference | None" = None,
         progress: Progress | None = None,
         **options: Any,
@@ -216,16 +220,7 @@ class LatentModel:
         begins = self._initial(self._shown(arguments, options), seed, starts, options)
         with progress.stage("Building the model"):
             against = against or checks.reference(self._declared(arguments, options))
-        derivation = checks.Derivation(
-            self.name,
-            self.objective,
-            self.e_step,
-            self.m_step,
-            self.log_likelihood,
-            self.expectations,
-            self._to_model,
-            begins or _random(against.density.space, seed, starts),
-        )
+        derivation = self._derivation(begins or _random(against.density.space, seed, starts))
         return checks.check(derivation, against, seed=seed, timeout=timeout, progress=progress)
 
     def reference(self, data: Any = None, **options: Any) -> "Reference":
@@ -244,6 +239,7 @@ class LatentModel:
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
+        check: bool = True,
         progress: Progress | None = None,
         **options: Any,
     ) -> "Comparison":
@@ -255,6 +251,8 @@ class LatentModel:
             As in `fit`; the seed settles all else that is random too.
         draws, tune, chains : int
             For NUTS: draws kept and discarded a chain, number of chains.
+        check : bool
+            Whether to check the derivation first.
 
         Returns
         -------
@@ -271,6 +269,7 @@ class LatentModel:
                 raise InputError(f"{label} must be at least 1, not {value}")
         seed = secrets.randbits(31) if seed is None else seed
         progress = progress or Progress(quiet=True)
+        timings: dict[str, float] = {}
         arguments = self._arguments(data, options)
         # Before anything is built: data that cannot be used are found out at once.
         begins = self._initial(self._shown(arguments, options), seed, starts, options)
@@ -281,6 +280,11 @@ class LatentModel:
         if begins is None:
             begins = _random(space, seed, starts)
         space.locate(self._to_model(begins[0]))
+        found: CheckResult | str | None = None
+        if check:
+            began = time.perf_counter()
+            found = self._examined(declaration, density, begins[:_CHECKED], seed, progress)
+            timings["check_s"] = time.perf_counter() - began
         began = time.perf_counter()
         fit = self._run(
             declaration.data,
@@ -289,6 +293,7 @@ class LatentModel:
             stopping,
             progress,
         )
+        timings["em_s"] = time.perf_counter() - began
         subject = agreement.Subject(
             self.name,
             self.title or self.name,
@@ -307,8 +312,9 @@ class LatentModel:
             chains=chains,
             seed=seed,
             settings={"starts": starts, **self.options, **options},
-            timings={"em_s": time.perf_counter() - began},
+            timings=timings,
             progress=progress,
+            check=found,
         )
 
     def __repr__(self) -> str:
@@ -391,6 +397,40 @@ class LatentModel:
                 stopping=stopping or em.Stopping(),
                 on_start=lambda done, _: bar.update(done),
             )
+
+    def _derivation(self, begins: "list[Params]") -> "Derivation":
+        from latentfit import check as checks
+
+        return checks.Derivation(
+            self.name,
+            self.objective,
+            self.e_step,
+            self.m_step,
+            self.log_likelihood,
+            self.expectations,
+            self._to_model,
+            begins,
+        )
+
+    def _examined(
+        self,
+        declaration: "Declaration",
+        density: "Density",
+        begins: "list[Params]",
+        seed: int,
+        progress: Progress,
+    ) -> "CheckResult | str":
+        """What the check finds, or why there is nothing to hold the derivation against."""
+        from latentfit import check as checks
+
+        try:
+            with progress.stage("Building the complete-data view"):
+                against = checks.reference(declaration, density)
+            return checks.check(
+                self._derivation(begins), against, seed=seed, timeout=_TIMEOUT_S, progress=progress
+            )
+        except Exception as error:  # the rest of the comparison does not rest on it
+            return f"{type(error).__name__}: {error}"
 
     def _to_model(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return em.call(self.to_model, "to_model", params) if self.to_model else params

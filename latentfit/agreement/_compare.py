@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,9 @@ from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
 from latentfit.errors import LatentfitError
 from latentfit.progress import Progress
+
+if TYPE_CHECKING:
+    from latentfit.check import CheckResult
 
 _PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor", "nutpie", "arviz")
 _REPLICATES = 500
@@ -62,6 +65,7 @@ def compare(
     settings: Mapping[str, Any],
     timings: Mapping[str, float],
     progress: Progress,
+    check: "CheckResult | str | None" = None,
 ) -> Comparison:
     """Estimate, sample, align, and judge.
 
@@ -78,6 +82,8 @@ def compare(
     settings, timings : mapping
         Of what came before, passed on.
     progress : Progress
+    check : CheckResult or str, optional
+        What the check of the derivation found, or why it could not be done.
 
     Raises
     ------
@@ -151,8 +157,10 @@ def compare(
     ]
     optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
+    trust = _verdicts.chains(rows, divergences, chains * draws, chains)
     verdicts: tuple[Verdict, ...] = (
-        _verdicts.chains(rows, divergences, chains * draws, chains),
+        *(() if check is None else (_verdicts.derivation(check),)),
+        trust,
         _verdicts.em_reached(
             fit,
             rows,
@@ -164,7 +172,7 @@ def compare(
         _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
     )
-    if verdicts[0].status == "fail":
+    if trust.status == "fail":
         verdicts = tuple(
             _verdicts.withheld(v) if v.id == "em_in_posterior" else v for v in verdicts
         )
@@ -192,6 +200,7 @@ def compare(
         published=subject.published,
         model=declaration.model,
         latent_names=declaration.latents,
+        check=None if isinstance(check, str) else check,
         tree=_assembled(
             declaration,
             view,

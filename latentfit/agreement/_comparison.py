@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 
 from latentfit.em import Fit
+
+if TYPE_CHECKING:
+    from latentfit.check import CheckResult
 
 Status = Literal["pass", "fail", "warn", "skip"]
 
@@ -151,7 +154,8 @@ class Comparison:
     verdicts : tuple of Verdict
     agree : bool or None
         Whether every verdict that could be reached is favourable. None where the chains are
-        not to be trusted: then nothing is said about agreement.
+        not to be trusted: then nothing is said about agreement, unless the derivation fails
+        its check; that needs no chains.
     optima : tuple of Optimum
     joint_mode : JointMode or None
     fit : Fit
@@ -162,6 +166,9 @@ class Comparison:
     model : pm.Model
         The declaration.
     latent_names : tuple of str
+    check : CheckResult or None
+        Whether the derivation is right, step by step; None where that was not asked for, or
+        could not be examined.
     tree : DataTree
         Groups ``posterior`` (components renumbered, latents recovered), ``sample_stats``,
         ``observed_data``, ``log_likelihood``, ``posterior_predictive``, ``em``, ``mle``, ``map``.
@@ -186,6 +193,7 @@ class Comparison:
     published: tuple[Mapping[str, Any], ...]
     model: pm.Model
     latent_names: tuple[str, ...]
+    check: "CheckResult | None"
     tree: xr.DataTree = field(compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,6 +206,7 @@ class Comparison:
                 "parameters": [vars(parameter) for parameter in self.parameters],
                 "log_likelihood": self.log_likelihood,
                 "verdicts": [vars(verdict) for verdict in self.verdicts],
+                "check": self.check.to_dict() if self.check else None,
                 "latents": [
                     {
                         "name": latent.name,

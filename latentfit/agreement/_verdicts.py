@@ -1,13 +1,16 @@
 """Judgements, each with its criterion and the numbers that it rests on."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentfit.agreement._comparison import Optimum, Parameter, Verdict
 from latentfit.bayes import Maximum
 from latentfit.em import Fit
+
+if TYPE_CHECKING:
+    from latentfit.check import CheckResult
 
 # Vehtari et al. 2021 (Bayesian Analysis 16(2), section 4): R-hat below 1.01 and a hundred
 # effective draws a chain before quantiles are to be relied upon.
@@ -22,6 +25,23 @@ DIVERGENT = 1e-3
 # separate them. An n - 1 in place of an n is further off than this for n up to fifty million.
 SAME = 1e-4
 SAME_HEIGHT = 1e-6
+
+
+def derivation(result: "CheckResult | str") -> Verdict:
+    """Whether E step and M step, each by itself, are those of the declaration.
+
+    Parameters
+    ----------
+    result : CheckResult or str
+        What the check found, or why it could not be done.
+    """
+    if isinstance(result, str):
+        return Verdict("check", "skip", "The derivation was not checked", result)
+    first = [finding.message for finding in result.findings[:1]]
+    detail = "; ".join([result.verdict, *first])
+    if result.passed:
+        return Verdict("check", "pass", "The derivation passes its check", detail)
+    return Verdict("check", "fail", "The derivation fails its check", detail)
 
 
 def chains(parameters: Sequence[Parameter], divergences: int, draws: int, count: int) -> Verdict:
@@ -239,10 +259,11 @@ def heights(optima: Sequence[Optimum]) -> Verdict:
 
 
 def agreement(verdicts: Sequence[Verdict]) -> bool | None:
-    """None where the chains failed; otherwise whether nothing else did."""
-    if any(v.id == "chains" and v.status == "fail" for v in verdicts):
+    """False where the derivation fails; else None where the chains do; else whether all is well."""
+    failed = {v.id for v in verdicts if v.status == "fail"}
+    if "chains" in failed and "check" not in failed:
         return None
-    return all(v.status != "fail" for v in verdicts)
+    return not failed
 
 
 def withheld(verdict: Verdict) -> Verdict:

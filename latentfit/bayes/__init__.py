@@ -2,7 +2,7 @@
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
 from latentfit.bayes._categories import categories
-from latentfit.bayes._complete import CompleteData, complete_data
+from latentfit.bayes._complete import DRAWS, CompleteData, complete_data
 from latentfit.bayes._density import Density
 from latentfit.bayes._draws import pointwise_log_likelihood
 from latentfit.bayes._estimates import (
@@ -19,6 +19,7 @@ from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._recover import Recovered, recover
 
 __all__ = [
+    "DRAWS",
     "CompleteData",
     "Density",
     "JointMode",

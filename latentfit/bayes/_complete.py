@@ -45,6 +45,7 @@ class CompleteData:
 
     Attributes
     ----------
+    declaration : Declaration
     density : Density
     latents : tuple of str
     exact : bool
@@ -56,6 +57,7 @@ class CompleteData:
         the last axis; where the latent is categorical.
     """
 
+    declaration: Declaration
     density: Density
     latents: tuple[str, ...]
     exact: bool
@@ -76,6 +78,10 @@ class CompleteData:
             Used where the statistics are draws.
         """
         return self._statistics(point, rng)
+
+    def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the latents from p(z | x, θ'), ``{latent: (sample, *shape)}``."""
+        return _draws(self.declaration, self.density, point, rng)
 
     def q(self, statistics: Statistics, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Q(θ | θ') and its gradient in θ on the unconstrained scale."""
@@ -167,7 +173,9 @@ def _categorical(declaration: Declaration, density: Density) -> CompleteData | N
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {name: evaluate(where)}
 
-    return CompleteData(density, declaration.latents, True, True, terms, statistics, (given,), q)
+    return CompleteData(
+        declaration, density, declaration.latents, True, True, terms, statistics, (given,), q
+    )
 
 
 def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -191,12 +199,12 @@ def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return dict(zip(latents, expect(where), strict=True))
 
-    return CompleteData(density, latents, True, False, None, statistics, inputs, joint)
+    return CompleteData(declaration, density, latents, True, False, None, statistics, inputs, joint)
 
 
 def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
     """Whatever can be drawn: one sample of the latents stands for their distribution."""
-    latents, space = declaration.latents, density.space
+    latents = declaration.latents
     inputs, joint = _joint(declaration, density)
     drawn = tuple(
         pt.tensor(one.name, dtype=one.dtype, shape=(None, *one.type.shape)) for one in inputs
@@ -204,22 +212,30 @@ def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
     q = pt.mean(vectorize_graph(joint, dict(zip(inputs, drawn, strict=True))))
 
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        natural = space.constrain(where)
-        repeated = xr.Dataset(
-            {
-                name: (
-                    ("sample", *(f"{name}_dim_{axis}" for axis in range(natural[name].ndim))),
-                    np.broadcast_to(natural[name], (DRAWS, *natural[name].shape)),
-                )
-                for name in space.parameters
-            }
-        )
-        seed = int(rng.integers(2**31))
-        found = recover(declaration, density.view, repeated, seed)
-        return {name: found[name].draws for name in latents}
+        return _draws(declaration, density, where, rng)
 
     discrete = any(declaration.model[n].dtype.startswith(("int", "bool")) for n in latents)
-    return CompleteData(density, latents, False, discrete, None, statistics, drawn, q)
+    return CompleteData(declaration, density, latents, False, discrete, None, statistics, drawn, q)
+
+
+def _draws(
+    declaration: Declaration, density: Density, where: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draws of the latents from p(z | x, θ) at one θ, sample axis first."""
+    space = density.space
+    natural = space.constrain(where)
+    repeated = xr.Dataset(
+        {
+            name: (
+                ("sample", *(f"{name}_dim_{axis}" for axis in range(natural[name].ndim))),
+                np.broadcast_to(natural[name], (DRAWS, *natural[name].shape)),
+            )
+            for name in space.parameters
+        }
+    )
+    seed = int(rng.integers(2**31))
+    found = recover(declaration, density.view, repeated, seed)
+    return {name: found[name].draws for name in declaration.latents}
 
 
 def _log_category_probabilities(latent: Any) -> Any:

@@ -10,7 +10,8 @@ finding needs a difference that one entry among all those compared would show by
 probability 1e-3 (Bonferroni).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ def examine(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Outcome
         values = [np.asarray(given[t.where][name], float) for t in trials]
         one = _exact if subject.complete.exact else _by_draws
         outcome = one(subject, name, trials, values)
+        checks.extend(outcome.checks)
+        findings.extend(outcome.findings)
+    for outcome in _declared(subject, given):
         checks.extend(outcome.checks)
         findings.extend(outcome.findings)
     return Outcome(tuple(checks), tuple(findings))
@@ -167,6 +171,60 @@ def _by_draws(
         (Check(f"e_step.{name}", "fail", message),),
         (Finding("E", name, "error", message, None, evidence),),
     )
+
+
+def _declared(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Outcome]:
+    """Declared expectations of functions of the latents, against means of draws."""
+    if not subject.expectations:
+        return
+    trials = [trial for trial in subject.trials if trial.where in given]
+    draws = [subject.draws(trial) for trial in trials]
+    for name, function in subject.expectations.items():
+        sampled, plugged, values, there = [], [], [], []
+        for trial, latents in zip(trials, draws, strict=True):
+            if name not in given[trial.where]:
+                continue
+            count = len(next(iter(latents.values())))
+            sampled.append(
+                np.array(
+                    [
+                        function({n: one[i] for n, one in latents.items()}, subject.data)
+                        for i in range(count)
+                    ],
+                    dtype=float,
+                )
+            )
+            averages = {n: one.mean(axis=0) for n, one in latents.items()}
+            plugged.append(np.asarray(function(averages, subject.data), float))
+            values.append(np.asarray(given[trial.where][name], float))
+            there.append(trial)
+        if there:
+            yield _against_draws(subject, name, there, values, sampled, plugged)
+
+
+def _against_draws(
+    subject: Subject,
+    name: str,
+    trials: list[Trial],
+    values: list[np.ndarray],
+    sampled: list[np.ndarray],
+    plugged: list[np.ndarray],
+) -> Outcome:
+    told = [replace(t, statistics={name: s}) for t, s in zip(trials, sampled, strict=True)]
+    outcome = _by_draws(subject, name, told, values)
+    # Means over draws enter the hypothesis, so that it is held to their precision.
+    near = all(
+        value.shape == point.shape
+        and np.all(np.abs(value - point) <= 0.05 * np.max(np.abs(point), initial=0.0))
+        for value, point in zip(values, plugged, strict=True)
+    )
+    if not outcome.findings or not near:
+        return outcome
+    hint = (
+        "the function of the expectation stands for the expectation of the function: "
+        "a second moment, say, without its variance term"
+    )
+    return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
 
 
 def _moments(draws: np.ndarray, ndim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,8 @@ Prediction = tuple[str, np.ndarray]
 CLOSE = 1e-5
 _MOST_PERMUTED = 5
 
+NOT_UPDATED = "the parameter is not updated"
+
 
 def explain(
     given: Sequence[np.ndarray], predictions: Sequence[Mapping[str, np.ndarray]]
@@ -174,7 +176,7 @@ def estimates(
     expected = np.asarray(oracle[name], float)
     found: dict[str, np.ndarray] = {}
     if name in trial.params:
-        found["the parameter is not updated"] = np.asarray(trial.params[name], float)
+        found[NOT_UPDATED] = np.asarray(trial.params[name], float)
     if with_prior is not None:
         found["the prior is counted: this maximises Q plus the log prior"] = with_prior[name]
     found["the update uses the old values of the other parameters"] = alone[name]

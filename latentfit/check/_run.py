@@ -64,15 +64,21 @@ class Reference:
     complete: CompleteData
 
 
-def reference(declaration: Declaration) -> Reference:
+def reference(declaration: Declaration, density: Density | None = None) -> Reference:
     """Build the observed and the complete-data view of a declaration.
+
+    Parameters
+    ----------
+    declaration : Declaration
+    density : Density, optional
+        Of the observed view, where it is at hand.
 
     Raises
     ------
     DeclarationError
         A latent cannot be integrated out, or a parameter is discrete.
     """
-    density = Density(bayes.observed_view(declaration), space(declaration))
+    density = density or Density(bayes.observed_view(declaration), space(declaration))
     return Reference(declaration, density, bayes.complete_data(declaration, density))
 
 
@@ -162,6 +168,7 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
         log_likelihood=derivation.log_likelihood,
         objective="posterior" if derivation.objective == "posterior" else "likelihood",
         expectations=derivation.expectations,
+        draws=lambda trial: complete.draws(trial.point, np.random.default_rng(seed)),
         to_model=derivation.to_model,
         from_model=from_model,
         trials=tuple(trials),
@@ -236,13 +243,31 @@ def _fed(
     order: Sequence[int] | None,
 ) -> dict[str, Any]:
     """The expectations that the E step should have returned; other entries are its own."""
-    exact = {}
-    for name, value in trial.statistics.items():
-        if not subject.complete.exact:
-            value = _means(value, discrete=subject.complete.discrete)
-        exact[name] = value[..., list(order)] if order is not None else value
+    if subject.complete.exact:
+        expected = dict(trial.statistics)
+        if order is not None:
+            expected = {name: value[..., list(order)] for name, value in expected.items()}
+    else:
+        # Every entry from the same draws as Q, so that their error is common to both.
+        expected = _averages(subject, trial)
     own = dict(given.get(trial.where, {}))
-    return own | {name: value for name, value in exact.items() if name in own or not own}
+    return own | {name: value for name, value in expected.items() if name in own or not own}
+
+
+def _averages(subject: Subject, trial: Trial) -> dict[str, np.ndarray]:
+    """Means over draws of the latents, and of the functions of them that are declared."""
+    draws = trial.statistics
+    averages = {
+        name: _means(value, discrete=subject.complete.discrete) for name, value in draws.items()
+    }
+    count = len(next(iter(draws.values())))
+    for name, function in subject.expectations.items():
+        values = [
+            function({latent: one[i] for latent, one in draws.items()}, subject.data)
+            for i in range(count)
+        ]
+        averages[name] = np.mean(np.array(values, dtype=float), axis=0)
+    return averages
 
 
 def _means(draws: np.ndarray, *, discrete: bool) -> np.ndarray:

@@ -51,6 +51,8 @@ class Subject:
         What the file says that the M step maximises.
     expectations : mapping
         ``{entry: function of (latents, data)}``.
+    draws : callable
+        From a trial to draws of the latents from p(z | x, θ), ``{latent: (sample, *shape)}``.
     to_model, from_model : callable
         Between the derivation's params and values of the model's variables; `from_model` is
         None where the derivation has a parameterisation of its own.
@@ -71,6 +73,7 @@ class Subject:
     log_likelihood: Callable[..., Any] | None
     objective: Literal["likelihood", "posterior"]
     expectations: Mapping[str, Callable[..., Any]]
+    draws: Callable[[Trial], Mapping[str, np.ndarray]]
     to_model: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     from_model: Callable[[Params], Params] | None
     trials: tuple[Trial, ...]

@@ -99,11 +99,6 @@ def late[T](function: Callable[..., T]) -> Callable[..., T]:
     return previous
 
 
-def copied(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays of one's own, which a step may spoil."""
-    return {name: value.copy() for name, value in values.items()}
-
-
 def arrays(**values: Any) -> dict[str, np.ndarray]:
     """Params as the steps are given them."""
     return {name: np.array(value, dtype=float) for name, value in values.items()}

@@ -100,6 +100,11 @@ def _closed_form(expectations: Params, data: Params, params: Params) -> Params:
     return {"theta": y.size * theta / (np.sum(_seen(y)) * theta + np.ma.count_masked(y))}
 
 
+def _with_total_twice(params: Params, data: Params) -> Params:
+    sums = _with_total(params, data)
+    return {**sums, "total": sums["total"] + np.sum(sums["y_unobserved"])}
+
+
 def _from_total(expectations: Params, data: Params) -> Params:
     return {"theta": expectations["n"] / expectations["total"]}
 
@@ -273,6 +278,15 @@ MUTANTS = (
         "log-likelihood one call late",
         "contract",
         log_likelihood=late(_log_likelihood_of(lambda good, theta, y: good)),
+    ),
+    _mutant(
+        "M",
+        "theta",
+        "further entries",
+        "a total that counts the missing twice handed over",
+        "E",
+        e_step=_with_total_twice,
+        m_step=_from_total,
     ),
     _mutant("M", "theta", "prior", "not counted, though it says so", objective="posterior"),
 )

@@ -154,7 +154,7 @@ def _sd_with_prior(r: np.ndarray, x: np.ndarray, mu: np.ndarray) -> np.ndarray:
     """The mode under log sigma ~ N(log sd of x, 1), natural scale, given mu: Newton."""
     squares, n = _squares(r, x, mu), np.sum(r, axis=0)
     u = 0.5 * np.log(squares / (n + 1))
-    for _ in range(20):
+    for _ in range(8):
         excess = squares * np.exp(-2 * u) - (n + 1) - (u - np.log(np.std(x)))
         u = u + excess / (2 * squares * np.exp(-2 * u) + 1)
     return np.exp(u)
@@ -162,7 +162,7 @@ def _sd_with_prior(r: np.ndarray, x: np.ndarray, mu: np.ndarray) -> np.ndarray:
 
 def _map(r: np.ndarray, x: np.ndarray, old: Params) -> Params:
     sigma = _best(r, x)["sigma"]
-    for _ in range(50):
+    for _ in range(10):
         mu = _mean_with_prior(r, x, sigma)
         sigma = _sd_with_prior(r, x, mu)
     return {"mu": mu, "sigma": sigma}
@@ -192,12 +192,9 @@ def _equal_components(data: Params, rng: np.random.Generator, components: int = 
     }
 
 
-def _one_empty(data: Params, rng: np.random.Generator, components: int = 2) -> Params:
-    return {
-        **_equal_components(data, rng, components),
-        "w": np.eye(components)[0],
-        "mu": rng.choice(data["x"], components),
-    }
+def _equal_but_weights(data: Params, rng: np.random.Generator, components: int = 2) -> Params:
+    w = _shares(np.arange(1.0, components + 1))
+    return {**_equal_components(data, rng, components), "w": w}
 
 
 def _halfway(r: np.ndarray, x: np.ndarray, old: Params) -> Params:
@@ -230,6 +227,12 @@ def _with_sums(params: Params, data: Params) -> Params:
     x = data["x"]
     r = _responsibilities(x[:, None], params["w"], params["mu"], params["sigma"])
     return {"z": r, "n": r.sum(axis=0), "sum": x @ r, "squares": x**2 @ r}
+
+
+def _with_squares_weighted_twice(params: Params, data: Params) -> Params:
+    sums, x = _with_sums(params, data), data["x"]
+    twice = np.asarray(sums["z"]) ** 2
+    return {**sums, "squares": sums["n"] * (x**2 @ twice) / twice.sum(axis=0)}
 
 
 def _from_sums(expectations: Params, data: Params) -> Params:
@@ -577,11 +580,19 @@ def _specials() -> Iterator[Mutant]:
     yield _mutant("contract", *changed, "params", "E", e_step=_squares_params)
     yield _mutant("contract", *changed, "data", "E", e_step=_centres_data)
     yield _mutant("M", "mu sigma", "prior", "not counted, though it says so", objective="posterior")
-    # The end as a whole is wrong: it may be called what it is.
     yield _mutant(
-        "fixed_point", "mu sigma saddle", "start", "components equal", initial=_equal_components
+        "M",
+        "sigma",
+        "further entries",
+        "squares, weighted twice, handed over",
+        "E",
+        e_step=_with_squares_weighted_twice,
+        m_step=_from_sums,
     )
-    yield _mutant("fixed_point", "w boundary", "start", "one empty", "contract", initial=_one_empty)
+    # The end as a whole is wrong, and may be called what it is.
+    end = "mu sigma saddle", "start"
+    yield _mutant("fixed_point", *end, "components equal", initial=_equal_components)
+    yield _mutant("fixed_point", *end, "equal but for the weights", initial=_equal_but_weights)
 
 
 _TRIALS = (
