@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint browser picture clean
+.PHONY: demo test lint validate bench browser picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,14 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# What the tests show on one simulated data set of each kind, on fifty-six for each model.
+validate: $(READY)
+	FALSE_ALARM_SAMPLES=8 $(BIN)/pytest -s -q tests/test_mutants.py -m slow
+
+# How long a check takes, beside the import that it cannot do without.
+bench: $(READY)
+	$(BIN)/python tests/bench_check.py
 
 $(READY): pyproject.toml constraints.txt
 	@python=; seen=; \

@@ -187,6 +187,7 @@ class LatentModel:
         seed: int = 0,
         starts: int = _CHECKED,
         timeout: float = _TIMEOUT_S,
+        paths: bool = True,
         against: "Reference | None" = None,
         progress: Progress | None = None,
         **options: Any,
@@ -201,6 +202,8 @@ class LatentModel:
             How many of the values of θ that are tried come from ``initial``.
         timeout : float
             Seconds that one call of a step may take.
+        paths : bool
+            Also follow EM beside the declaration's own, where a step is wrong: for a picture.
         against : Reference, optional
             What `reference` built on the same data, where many derivations of one model are
             to be checked.
@@ -221,7 +224,9 @@ class LatentModel:
         with progress.stage("Building the model"):
             against = against or checks.reference(self._declared(arguments, options))
         derivation = self._derivation(begins or _random(against.density.space, seed, starts))
-        return checks.check(derivation, against, seed=seed, timeout=timeout, progress=progress)
+        return checks.check(
+            derivation, against, seed=seed, timeout=timeout, paths=paths, progress=progress
+        )
 
     def reference(self, data: Any = None, **options: Any) -> "Reference":
         """What `check` holds derivations against, to be built once for many of them."""
@@ -427,7 +432,12 @@ class LatentModel:
             with progress.stage("Building the complete-data view"):
                 against = checks.reference(declaration, density)
             return checks.check(
-                self._derivation(begins), against, seed=seed, timeout=_TIMEOUT_S, progress=progress
+                self._derivation(begins),
+                against,
+                seed=seed,
+                timeout=_TIMEOUT_S,
+                paths=True,
+                progress=progress,
             )
         except Exception as error:  # the rest of the comparison does not rest on it
             return f"{type(error).__name__}: {error}"

@@ -9,6 +9,7 @@ import xarray as xr
 
 from latentfit import em
 from latentfit.agreement import Comparison, JointMode, Latent, Optimum, Parameter, Verdict
+from latentfit.check import Check, CheckResult, Finding
 from latentfit.declaration import labels
 
 CHAINS, DRAWS = 4, 200
@@ -100,6 +101,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
         ),
         log_likelihood={"em": top, "mle": top + 1e-9, "map": top - 0.02},
         verdicts=(
+            Verdict("check", "pass", "The derivation passes its check", "these are EM's steps"),
             Verdict("chains", "pass", "The chains are trustworthy", "largest R-hat 1.0010 (w[0])"),
             Verdict("em_vs_mle", "pass", "EM reached the MLE", "largest |EM − MLE| is 2e-09"),
             Verdict("optima", "warn", "There are lower maxima", "the highest is −163.2"),
@@ -119,14 +121,42 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
         published=({"name": "mu[0]", "value": 0.1, "tolerance": 1e-3, "source": "A book (1999)"},),
         model=_model(x, components),
         latent_names=("z",),
+        check=CheckResult("two-normals", (Check("e_step.z", "pass", "to 1e-16 (exact)"),), ()),
         tree=tree,
     )
 
 
 def untrusted(given: Comparison) -> Comparison:
     """The same, with chains that nobody should believe."""
+    check, _, *rest = given.verdicts
     verdict = Verdict("chains", "fail", "The chains cannot be trusted", "R-hat of w[0] is 1.9")
-    return replace(given, agree=None, verdicts=(verdict, *given.verdicts[1:]))
+    return replace(given, agree=None, verdicts=(check, verdict, *rest))
+
+
+def wrong(given: Comparison, text: str = "the shape of x") -> Comparison:
+    """The same, of a derivation that fails its check; `text` is in whatever can hold text."""
+    rng = np.random.default_rng(0)
+    hand = {"mu": rng.normal(size=(16, 2)), "sigma": 1 + rng.random(6)}
+    oracle = {"mu": hand["mu"] + 0.25, "sigma": 1 + rng.random(16)}
+    result = CheckResult(
+        text,
+        (Check("e_step.z", "pass", text), Check("m_step.maximum", "fail", text)),
+        (
+            Finding(
+                "M",
+                "mu",
+                "error",
+                f"mu[1] is 2.1186078 where the maximum of Q has 2.0186078 (exact), {text}",
+                f"divide by n, {text}",
+                {"entry": "mu[1]", "given": 2.1186078, "expected": -2.0186078},
+            ),
+            Finding("contract", text, "error", text, None, {"given": [3, 2], "expected": text}),
+            Finding("log_likelihood", "log_likelihood", "warning", "without its constant"),
+        ),
+        {name: (hand[name], oracle[name]) for name in hand},
+    )
+    verdict = Verdict("check", "fail", "The derivation fails its check", text)
+    return replace(given, agree=False, check=result, verdicts=(verdict, *given.verdicts[1:]))
 
 
 def unknown(given: Comparison) -> Comparison:

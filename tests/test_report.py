@@ -165,8 +165,12 @@ def test_names_and_titles_are_escaped_everywhere(comparison: Comparison) -> None
         published=({"name": HOSTILE, "value": HOSTILE, "source": HOSTILE},),
         optima=tuple(replace(optimum, note=HOSTILE) for optimum in comparison.optima),
     )
-    for made in (report.html(hostile), report.fragment(hostile)):
+    result = sample.wrong(hostile, HOSTILE).check
+    assert result
+    failing = replace(hostile, check=result)
+    for made in (report.html(failing), report.fragment(failing), report.check_fragment(result)):
         assert not Elements(made).all("script")
+        assert "<script" not in made
     assert "[bold]" in printed(replace(comparison, title="[bold]x"), 80)
 
 
@@ -255,11 +259,55 @@ def test_without_trusted_chains_there_is_no_verdict(comparison: Comparison) -> N
 
 
 def test_a_disagreement_is_named(comparison: Comparison) -> None:
-    failed = replace(comparison.verdicts[1], status="fail", title="EM did not reach the MLE")
-    disagreeing = replace(comparison, agree=False, verdicts=(comparison.verdicts[0], failed))
+    failed = replace(comparison.verdicts[2], status="fail", title="EM did not reach the MLE")
+    disagreeing = replace(comparison, agree=False, verdicts=(*comparison.verdicts[:2], failed))
     for text in (Elements(report.html(disagreeing)).text, printed(disagreeing, 90)):
         assert "The answers disagree" in text
         assert "EM did not reach the MLE" in text
+
+
+def test_a_wrong_derivation_comes_first(comparison: Comparison) -> None:
+    wrong = sample.wrong(comparison)
+    page = report.html(wrong)
+    text = Elements(page).text
+    assert "The derivation is wrong" in text
+    assert page.index('id="check"') < page.index('id="verdicts"')
+    assert 'href="#check"' in page
+    whole = " ".join(text.split())
+    assert "M step, mu[1]given 2.118608expected −2.018608" in whole
+    assert "Hint divide by n, the shape of x" in whole
+    assert "contract, the shape of xgiven [3, 2]expected the shape of x" in whole
+    shown = [details for details in Elements(page).all("details") if "open" in details]
+    assert len(shown) == 1
+    told = " ".join(printed(wrong, 80).split())
+    assert "M step: mu[1] is 2.1186078 where the maximum of Q has 2.0186078" in told
+    assert "hint: divide by n, the shape of x" in told
+    assert "without its constant" not in told
+    figures = wrong.to_dict()
+    assert figures["check"]["passed"] is False
+    assert figures["check"]["findings"][0]["evidence"]["given"] == 2.1186078
+    json.dumps(figures, allow_nan=False)
+
+
+def test_both_ways_are_drawn_where_a_step_is_wrong(comparison: Comparison) -> None:
+    result = sample.wrong(comparison).check
+    assert result
+    for made in (report.html(sample.wrong(comparison)), result._repr_html_()):
+        drawn = [p for p in Elements(made).all("img") if (p["alt"] or "").startswith("Paths of")]
+        assert "mu from one start" in (drawn[0]["alt"] or "")
+        assert "are 0.25 apart at most" in (drawn[0]["alt"] or "")
+        assert "end after iteration 5" in (drawn[1]["alt"] or "")
+        assert len(drawn) == 2
+        assert "the declaration's own EM" in " ".join(Elements(made).text.split())
+
+
+def test_a_right_derivation_takes_little_room(comparison: Comparison, page: str) -> None:
+    assert "two-normals passes" in Elements(page).text
+    assert [details for details in Elements(page).all("details") if "open" in details] == []
+    assert "What was examined: 1 check: 1 passed" in page
+    alone = report.html(replace(comparison, check=None))
+    assert 'href="#check"' not in alone
+    assert 'id="check"' not in alone
 
 
 def test_unknown_figures_are_dashes(comparison: Comparison) -> None:

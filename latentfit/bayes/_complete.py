@@ -29,10 +29,10 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.tensor.random.basic import CategoricalRV
 
 from latentfit.bayes._density import Density
-from latentfit.bayes._maximise import Maximum, maximise
+from latentfit.bayes._maximise import Maximum, maximise, polish
 from latentfit.bayes._observed import childless_latents
 from latentfit.bayes._recover import recover
-from latentfit.declaration import Declaration, double_precision, function
+from latentfit.declaration import Declaration, double_precision, function, stable
 
 Statistics = Mapping[str, np.ndarray]
 
@@ -120,21 +120,27 @@ class CompleteData:
                 matrix = matrix - self.density.hessian(point)
             return matrix
 
-        return maximise(objective, curvature, start)
+        # Q is all but quadratic as a rule, and Newton's method then needs a few steps.
+        found = polish(objective, curvature, start)
+        return found if found.reached else maximise(objective, curvature, start)
 
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        gradient = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
-        return function([self.density.point, *self._inputs], [self._graph, gradient])
+        return function([self.density.point, *self._inputs], self._stable, rewritten=True)
+
+    @cached_property
+    def _stable(self) -> list[Any]:
+        """Q and its gradient."""
+        gradient: Any = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
+        return stable([self._graph, gradient])
 
     @cached_property
     def _curve(self) -> Callable[..., np.ndarray]:
         direction = self.density.point.type("direction")
-        gradient = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
         along = pytensor.grad(
-            pt.sum(gradient * direction), self.density.point, disconnected_inputs="ignore"
+            pt.sum(self._stable[1] * direction), self.density.point, disconnected_inputs="ignore"
         )
-        return function([self.density.point, direction, *self._inputs], along)
+        return function([self.density.point, direction, *self._inputs], along, rewritten=True)
 
 
 def complete_data(declaration: Declaration, density: Density) -> CompleteData:

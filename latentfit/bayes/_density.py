@@ -16,7 +16,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration import Space, double_precision, function
+from latentfit.declaration import Space, double_precision, function, stable
 
 Objective = tuple[float, np.ndarray]
 
@@ -84,15 +84,19 @@ class Density:
 
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        point, terms = self.point, self.graphs
-        return function([point], [*terms, *(_gradient(term, point) for term in terms)])
+        return function([self.point], self._stable, rewritten=True)
+
+    @cached_property
+    def _stable(self) -> list[Any]:
+        """Both densities, then the gradient of each."""
+        return stable([*self.graphs, *(_gradient(term, self.point) for term in self.graphs)])
 
     @cached_property
     def _curve(self) -> Callable[..., list[np.ndarray]]:
-        point, terms = self.point, self.graphs
+        point = self.point
         direction = point.type("direction")
-        slopes = [pt.sum(_gradient(term, point) * direction) for term in terms]
-        return function([point, direction], [_gradient(slope, point) for slope in slopes])
+        curves = [_gradient(pt.sum(slope * direction), point) for slope in self._stable[2:]]
+        return function([point, direction], curves, rewritten=True)
 
 
 def _gradient(term: Any, point: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Params
+from latentfit.errors import DeclarationError
 
 Prediction = tuple[str, np.ndarray]
 
@@ -18,7 +19,8 @@ Prediction = tuple[str, np.ndarray]
 CLOSE = 1e-5
 _MOST_PERMUTED = 5
 
-NOT_UPDATED = "the parameter is not updated"
+# Where it increases Q all the same, this is a conditional maximisation (ECM) and no mistake.
+STALE = "the update uses the old values of the other parameters"
 
 
 def explain(
@@ -105,6 +107,7 @@ def probabilities(subject: Subject, trial: Trial, expected: np.ndarray) -> dict[
             "these are 1 minus the probabilities": 1 - expected,
             "the probabilities are squared": expected**2,
         }
+        found |= _misused(subject, trial)
         size = expected.shape[-1]
         if size <= _MOST_PERMUTED:
             for order in permutations(range(size)):
@@ -114,6 +117,34 @@ def probabilities(subject: Subject, trial: Trial, expected: np.ndarray) -> dict[
                         ..., list(order)
                     ]
     return found
+
+
+def _misused(subject: Subject, trial: Trial) -> Iterator[Prediction]:
+    """The expectations that follow if one parameter is taken for a function of it."""
+    space = subject.density.space
+    natural = space.constrain(trial.point)
+    mistaken: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
+        ("its square (a variance where the standard deviation belongs)", np.square),
+        ("its square root (a standard deviation where the variance belongs)", np.sqrt),
+        ("1 over it (a rate where the scale belongs, or the reverse)", np.reciprocal),
+        ("1 over its square (a precision where the standard deviation belongs)", _precision),
+    )
+    for name in space.parameters:
+        value = np.asarray(natural[name], float)
+        if not np.all(value > 0):
+            continue
+        for words, function in mistaken:
+            changed = {n: natural[n] for n in space.parameters} | {name: function(value)}
+            try:
+                point = space.unconstrain(changed)
+            except DeclarationError:
+                continue
+            statistics = subject.complete.statistics(point, np.random.default_rng(0))
+            yield f"in place of {name} stands {words}", next(iter(statistics.values()))
+
+
+def _precision(value: np.ndarray) -> np.ndarray:
+    return value**-2.0
 
 
 def means(subject: Subject, trial: Trial, name: str, expected: np.ndarray) -> dict[str, np.ndarray]:
@@ -176,10 +207,16 @@ def estimates(
     expected = np.asarray(oracle[name], float)
     found: dict[str, np.ndarray] = {}
     if name in trial.params:
-        found[NOT_UPDATED] = np.asarray(trial.params[name], float)
+        old = np.asarray(trial.params[name], float)
+        found["the parameter is not updated"] = old
+        if old.shape == expected.shape:
+            for index in np.ndindex(old.shape):
+                kept = expected.copy()
+                kept[index] = old[index]
+                found[f"{name}[{','.join(map(str, index))}] is not updated"] = kept
     if with_prior is not None:
         found["the prior is counted: this maximises Q plus the log prior"] = with_prior[name]
-    found["the update uses the old values of the other parameters"] = alone[name]
+    found[STALE] = alone[name]
     with np.errstate(all="ignore"):
         found |= {
             "the variance where the standard deviation belongs": expected**2,
@@ -190,6 +227,14 @@ def estimates(
         }
         for words, count in counts.items():
             found |= _miscounted(expected, words, np.asarray(count, float))
+        for one, other in permutations(counts, 2):
+            ratio = np.asarray(counts[other], float) / np.asarray(counts[one], float)
+            if ratio.ndim and ratio.shape != expected.shape:
+                continue
+            for power, words in ((1.0, ""), (0.5, " of the variance"), (-1.0, " (numerator)")):
+                found[f"{one} in the divisor{words} where {other} belongs"] = (
+                    expected * ratio**power
+                )
         for factor, words in ((2.0, "twice"), (0.5, "half"), (4.0, "four times")):
             found[f"this is {words} what it should be"] = factor * expected
             found[f"its square is {words} what it should be"] = np.sqrt(factor) * expected

@@ -22,7 +22,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit import bayes
 from latentfit.bayes import DRAWS, Maximum, maximise
-from latentfit.check._hypotheses import NOT_UPDATED, close, estimates, explain, orders
+from latentfit.check._hypotheses import STALE, close, estimates, explain, orders
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Params, labels
@@ -109,10 +109,11 @@ def examine(
         return _other_objective(steps, prior=not other)
     names = _culprits(subject, steps)
     hints = _hints(subject, steps[-_TELLING:], names)
-    generalised = _generalised(subject, steps)
-    # A step that is stuck may increase Q all the same; any other known mistake is one.
-    if generalised is not None and not set(hints) - {None, NOT_UPDATED}:
-        return generalised
+    # A known mistake is one even where it happens to increase Q.
+    if not set(hints) - {None, STALE}:
+        generalised = _generalised(subject, steps, STALE if STALE in hints else None)
+        if generalised is not None:
+            return generalised
     return _at_fault(steps, names, hints)
 
 
@@ -196,7 +197,7 @@ def _relabelled(steps: list[_Step]) -> str | None:
     return "it maximises Q and renumbers the components, all parameters alike"
 
 
-def _generalised(subject: Subject, steps: list[_Step]) -> Outcome | None:
+def _generalised(subject: Subject, steps: list[_Step], hint: str | None) -> Outcome | None:
     """Whether Q never falls, and stays where it is at the maximum."""
     gains = []
     for step in steps:
@@ -220,7 +221,7 @@ def _generalised(subject: Subject, steps: list[_Step]) -> Outcome | None:
         f"the M step increases Q at every θ' but does not maximise it "
         f"({_difference(step, name)}): a generalised EM algorithm, right but slower"
     )
-    finding = Finding("M", name, "warning", message, None, _evidence(step, name))
+    finding = Finding("M", name, "warning", message, hint, _evidence(step, name))
     return Outcome((Check("m_step.maximum", "warn", message),), (finding,))
 
 

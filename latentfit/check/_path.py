@@ -14,6 +14,7 @@ from latentfit.em import Fit, Solution
 from latentfit.errors import LatentfitError
 
 _AT_REST = 1e-4
+_ROUNDING = 1e-9
 
 
 def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
@@ -28,14 +29,18 @@ def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
         Whether E step and M step were found right. If not, what is wrong here follows from
         them and is no finding of its own.
     """
-    outcomes = (_monotone(fit), _end(subject, fit))
+    outcomes = (_monotone(fit), _alternating(fit) or _end(subject, fit))
     checks = tuple(check for outcome in outcomes for check in outcome.checks)
     findings = tuple(finding for outcome in outcomes for finding in outcome.findings)
     return Outcome(checks, findings if blameless else ())
 
 
 def _monotone(fit: Fit) -> Outcome:
-    falls = [(s.decrease, i) for i, s in enumerate(fit.solutions) if s.decrease is not None]
+    falls = [
+        (solution.decrease, number)
+        for number, solution in enumerate(fit.solutions)
+        if solution.decrease is not None and solution.decrease.amount > _noise(solution)
+    ]
     if not falls:
         steps = sum(solution.iterations for solution in fit.solutions)
         detail = f"the objective never decreased over {steps} iterations"
@@ -54,6 +59,30 @@ def _monotone(fit: Fit) -> Outcome:
         {"given": -worst.amount, "expected": 0.0, "iteration": worst.iteration},
     )
     return Outcome((Check("path.monotone", "fail", message),), (finding,))
+
+
+def _noise(solution: Solution) -> float:
+    """What steps computed in single precision may lose near a maximum."""
+    return _ROUNDING * (1 + abs(solution.log_likelihood or 0.0))
+
+
+def _alternating(fit: Fit) -> Outcome | None:
+    """Whether EM goes back and forth between two points of the same height."""
+    best = fit.best
+    if best.converged or best.iterations < 4:
+        return None
+    for name, path in best.trace.params.items():
+        step = np.max(np.abs(path[-1] - path[-2]), initial=0.0)
+        twice = np.max(np.abs(path[-1] - path[-3]), initial=0.0)
+        if step > 1e-4 * np.max(np.abs(path[-1])) and twice <= 1e-6 * step:
+            message = (
+                f"EM goes back and forth: {name} is the same in every other iteration, and not in "
+                f"successive ones"
+            )
+            hint = "the components are renumbered in every iteration, as by one step alone"
+            finding = Finding("M", name, "error", message, hint)
+            return Outcome((Check("fixed_point.maximum", "fail", message),), (finding,))
+    return None
 
 
 def _end(subject: Subject, fit: Fit) -> Outcome:

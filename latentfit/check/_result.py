@@ -10,6 +10,14 @@ Step = Literal["E", "M", "log_likelihood", "fixed_point", "contract"]
 Severity = Literal["error", "warning"]
 Status = Literal["pass", "fail", "warn", "skip"]
 
+_PLACE: Mapping[Step, str] = {
+    "E": "E step",
+    "M": "M step",
+    "log_likelihood": "log-likelihood",
+    "fixed_point": "end point",
+    "contract": "contract",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,6 +45,11 @@ class Finding:
     message: str
     hint: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: ``E step``, ``log-likelihood``."""
+        return _PLACE[self.step]
 
 
 @dataclass(frozen=True)
@@ -76,11 +89,16 @@ class CheckResult:
     checks : tuple of Check
     findings : tuple of Finding
         Errors first.
+    paths : mapping or None
+        Where an E or M step is wrong and the declaration's expectations are exact:
+        ``{name: (handed in, declaration's)}``, the ways of two EM algorithms from the first
+        start, natural scale, iterations along the first axis.
     """
 
     target: str
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
+    paths: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = field(default=None, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -95,14 +113,7 @@ class CheckResult:
             notes = len(self.findings)
             extra = f", with {notes} note{'s' if notes > 1 else ''}" if notes else ""
             return f"{self.target} passes: these steps are the EM algorithm of the model{extra}"
-        steps = {
-            "E": "the E step",
-            "M": "the M step",
-            "log_likelihood": "the log-likelihood",
-            "fixed_point": "the end point",
-            "contract": "the contract",
-        }
-        where = " and ".join(dict.fromkeys(steps[finding.step] for finding in errors))
+        where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in errors))
         return f"{self.target} fails: {where} {'is' if ' and ' not in where else 'are'} wrong"
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,10 +135,15 @@ class CheckResult:
             "checks": [vars(check) for check in self.checks],
         }
 
+    def _repr_html_(self) -> str:
+        from latentfit import report
+
+        return report.check_fragment(self)
+
     def __repr__(self) -> str:
         lines = [self.verdict]
         for finding in self.findings:
-            lines.append(f"  {finding.severity}, {finding.step} step: {finding.message}")
+            lines.append(f"  {finding.severity}, {finding.place}: {finding.message}")
             if finding.hint:
                 lines.append(f"    hint: {finding.hint}")
         lines += [f"  {check.status:4} {check.id}: {check.detail}" for check in self.checks]

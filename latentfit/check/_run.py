@@ -9,7 +9,7 @@ import numpy as np
 
 from latentfit import bayes, em
 from latentfit.bayes import CompleteData, Density
-from latentfit.check import _contract, _e_step, _log_likelihood, _m_step, _path
+from latentfit.check import _contract, _e_step, _log_likelihood, _m_step, _path, _paths
 from latentfit.check._calls import Failure, attempt, limited, on_copies
 from latentfit.check._result import Check, CheckResult, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
@@ -88,6 +88,7 @@ def check(
     *,
     seed: int,
     timeout: float,
+    paths: bool = False,
     progress: Progress,
 ) -> CheckResult:
     """Examine a derivation against the declaration.
@@ -99,6 +100,8 @@ def check(
     seed : int
     timeout : float
         Seconds that one call of a step may take.
+    paths : bool
+        Follow EM beside the declaration's own, where a step is wrong: for a picture.
     progress : Progress
     """
     with progress.stage("The maximum of the objective"):
@@ -119,10 +122,17 @@ def check(
         skipped = "the steps cannot be run: see the contract"
         outcomes.append(Outcome((Check("path.monotone", "skip", skipped),)))
     findings = [finding for outcome in outcomes for finding in outcome.findings]
+    ways = None
+    wrong = any(f.severity == "error" and f.step in ("E", "M") for f in findings)
+    if paths and wrong:
+        with progress.stage("EM beside the declaration's"):
+            e_step, m_step = safe(subject.e_step, "e_step"), safe(subject.m_step, "m_step")
+            ways = _paths.paths(subject, subject.trials[0], e_step, m_step, timeout)
     return CheckResult(
         derivation.name,
         tuple(one for outcome in outcomes for one in outcome.checks),
         tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
+        ways,
     )
 
 

@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
     from latentfit.check import CheckResult, Finding
 
-_PLACE = {
-    "E": "E step",
-    "M": "M step",
-    "log_likelihood": "log-likelihood",
-    "fixed_point": "end point",
-    "contract": "contract",
-}
 _STATUS = {"pass": "passed", "fail": "failed", "warn": "note", "skip": "skipped"}
 _SEVERITY = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
 
@@ -64,7 +57,12 @@ def command(
     values = table(model, data, columns)
     with Progress(quiet=options.quiet) as progress:
         result = model.check(
-            values, seed=options.seed, timeout=timeout, progress=progress, **options.settings
+            values,
+            seed=options.seed,
+            timeout=timeout,
+            paths=False,
+            progress=progress,
+            **options.settings,
         )
     if options.json:
         write_json(options.json, result.to_dict())
@@ -88,9 +86,7 @@ def _findings(findings: "Sequence[Finding]") -> "Iterator[Any]":
 
     for finding in findings:
         severity, style = _SEVERITY[finding.severity]
-        yield Text.assemble(
-            (severity, style), f"  {_PLACE[finding.step]}, ", (finding.name, "bold")
-        )
+        yield Text.assemble((severity, style), f"  {finding.place}, ", (finding.name, "bold"))
         yield Padding(Text(finding.message), (0, 0, 0, 2))
         if finding.hint:
             yield Padding(Text.assemble(("hint: ", "bold"), finding.hint), (0, 0, 0, 2))

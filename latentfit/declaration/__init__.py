@@ -20,14 +20,20 @@ from latentfit.declaration._source import Entry, Source, catalogue, read, read_d
 from latentfit.declaration._table import Table, bind, read_columns, read_table
 
 if TYPE_CHECKING:
-    from latentfit.declaration._compile import double_precision, function, interpreted, interpreting
+    from latentfit.declaration._compile import (
+        double_precision,
+        function,
+        interpreted,
+        interpreting,
+        stable,
+    )
     from latentfit.declaration._declaration import Declaration, declare
     from latentfit.declaration._space import Params, Space, labels, space
 
 __getattr__, _, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_compile": ["double_precision", "function", "interpreted", "interpreting"],
+        "_compile": ["double_precision", "function", "interpreted", "interpreting", "stable"],
         "_declaration": ["Declaration", "declare"],
         "_space": ["Params", "Space", "labels", "space"],
     },
@@ -59,4 +65,5 @@ __all__ = [
     "read_table",
     "signature",
     "space",
+    "stable",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
+from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.link.basic import PerformLinker
 
@@ -23,14 +24,43 @@ def interpreted() -> Mode:
     return Mode(linker=PerformLinker(), optimizer="fast_run").excluding("fusion", "inplace")
 
 
-def function(inputs: Sequence[Variable], outputs: Any) -> Any:
-    """A PyTensor function in that mode; inputs that the outputs do not need are allowed."""
+@cache
+def _lightly() -> Mode:
+    return Mode(linker=PerformLinker(), optimizer="fast_compile").excluding("fusion", "inplace")
+
+
+def stable(graphs: Sequence[Any]) -> list[Any]:
+    """The same graphs, simplified and made numerically stable.
+
+    Derivatives of these are small and stable too, and `function` has little left to do.
+    """
+    with pytensor.config.change_flags(traceback__limit=0):
+        _forget_origins(graphs)
+        found: Any = rewrite_graph(
+            list(graphs), include=("canonicalize", "stabilize", "specialize"), clone=True
+        )
+    return list(found)
+
+
+def function(inputs: Sequence[Variable], outputs: Any, *, rewritten: bool = False) -> Any:
+    """A PyTensor function in that mode; inputs that the outputs do not need are allowed.
+
+    Parameters
+    ----------
+    rewritten : bool
+        The outputs are `stable`, or derivatives of what is.
+    """
+    mode = _lightly() if rewritten else interpreted()
+    with pytensor.config.change_flags(traceback__limit=0):
+        _forget_origins(outputs if isinstance(outputs, Sequence) else [outputs])
+        return pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")
+
+
+def _forget_origins(graphs: Sequence[Variable]) -> None:
     # Every variable carries the lines of code that made it, and rewrites concatenate them: on
     # second derivatives that has taken a minute, and once all memory.
-    with pytensor.config.change_flags(traceback__limit=0):
-        for variable in ancestors(outputs if isinstance(outputs, Sequence) else [outputs]):
-            variable.tag.trace = []
-        return pytensor.function(inputs, outputs, mode=interpreted(), on_unused_input="ignore")
+    for variable in ancestors(graphs):
+        variable.tag.trace = []
 
 
 @contextmanager

@@ -26,8 +26,9 @@ _SUPPORT = {
     "cholesky-cov-packed": "the packed Cholesky factor of a covariance",
 }
 
-# Room for the rounding in a simplex whose entries were each computed on their own.
-_ROUND_TRIP = 1e-8
+# Room for the rounding in a simplex whose entries were each computed on their own, and perhaps
+# in single precision.
+_ROUND_TRIP = 1e-6
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from latentfit.agreement import Comparison
+    from latentfit.check import CheckResult
 
-__all__ = ["Paths", "check_writable", "fragment", "html", "terminal", "write"]
+__all__ = ["Paths", "check_fragment", "check_writable", "fragment", "html", "terminal", "write"]
 
 
 def html(comparison: "Comparison") -> str:
@@ -44,6 +45,23 @@ def fragment(comparison: "Comparison") -> str:
     from latentfit.report._page import fragment
 
     return fragment(comparison)
+
+
+def check_fragment(result: "CheckResult") -> str:
+    """What a check found, for a notebook: verdict, findings, paths, what was examined.
+
+    Parameters
+    ----------
+    result : CheckResult
+
+    Returns
+    -------
+    str
+        An HTML fragment that brings its own style and touches nothing around it.
+    """
+    from latentfit.report._page import check_fragment
+
+    return check_fragment(result)
 
 
 def terminal(comparison: "Comparison") -> "Group":

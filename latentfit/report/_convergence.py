@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latentfit.em import Fit, Solution
 
 _MOST_STARTS = 20
-_MOST_LINES = 8
+MOST_LINES = 8
 _MANY_ITERATIONS = 60
 
 
@@ -80,7 +80,7 @@ def paths(solution: "Solution") -> tuple[Picture, ...]:
 
 def _path(name: str, values: np.ndarray, iterations: int) -> Picture:
     lines = values.reshape((len(values), -1))
-    drawn = lines[:, :_MOST_LINES]
+    drawn = lines[:, :MOST_LINES]
     figure, axes = sheet(WIDTH, 190)
     iteration = np.arange(len(lines))
     # Most of the way is covered in the first steps.
@@ -92,15 +92,15 @@ def _path(name: str, values: np.ndarray, iterations: int) -> Picture:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if values.ndim > 1:
         indices = [",".join(map(str, index)) for index in np.ndindex(values.shape[1:])]
-        _name_ends(axes, drawn[-1], [f"[{index}]" for index in indices[:_MOST_LINES]])
+        name_ends(axes, drawn[-1], [f"[{index}]" for index in indices[:MOST_LINES]])
     hidden = lines.shape[1] - drawn.shape[1]
-    axes.set_title(f"{name} (first {_MOST_LINES} of {lines.shape[1]})" if hidden else name)
+    axes.set_title(f"{name} (first {MOST_LINES} of {lines.shape[1]})" if hidden else name)
     axes.set_xlabel("iteration (logarithmic, from 1)" if many else "iteration")
     axes.locator_params(axis="y", nbins=5)
     return picture(figure, f"Path of {name} over {iterations} iterations of EM.")
 
 
-def _name_ends(axes: "Axes", ends: np.ndarray, names: list[str]) -> None:
+def name_ends(axes: "Axes", ends: np.ndarray, names: list[str]) -> None:
     """Write each line's name where it ends, pushed apart where ends are close."""
     low, high = axes.get_ylim()
     order = np.argsort(ends)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentfit.report import (
+    _check,
     _convergence,
     _graph,
     _latents,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from latentfit.agreement import Comparison, Latent
+    from latentfit.check import CheckResult
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,13 @@ def page(comparison: "Comparison") -> str:
     with _picture.drawing():
         gallery = _gallery(comparison)
         latents = [_latent_section(comparison, latent) for latent in comparison.latents]
+        check = _check.section(comparison.check) if comparison.check else None
     return (
         _templates()
         .get_template("report.html.jinja")
         .render(
             **_common(comparison),
+            check=check,
             gallery=gallery,
             latents=latents,
             derivation=_markdown.derivation(comparison.derivation),
@@ -80,6 +84,14 @@ def fragment(comparison: "Comparison") -> str:
     """Banner and table, see `latentfit.report.fragment`."""
     template = _templates().get_template("fragment.html.jinja")
     return template.render(**_common(comparison), style=_style("fragment.css"))
+
+
+def check_fragment(result: "CheckResult") -> str:
+    """See `latentfit.report.check_fragment`."""
+    with _picture.drawing():
+        check = _check.section(result)
+    template = _templates().get_template("check.html.jinja")
+    return template.render(check=check, status=_words.STATUS, style=_style("fragment.css"))
 
 
 def _common(comparison: "Comparison") -> Mapping[str, Any]:

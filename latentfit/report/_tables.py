@@ -25,6 +25,7 @@ type _Column = tuple[str, str, Callable[["Parameter"], str]]
 
 _MOST_ENTRIES = 12
 _SPANS = {
+    "check_s": "Checking the derivation",
     "em_s": "EM, all starts",
     "mle_s": "Direct maximum likelihood",
     "map_s": "Maximum a posteriori",

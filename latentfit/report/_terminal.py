@@ -1,6 +1,7 @@
 """The comparison for a terminal."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from latentfit.report._numbers import brief, to_scale
 from latentfit.report._words import STATUS, banner
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from latentfit.agreement import Comparison
+    from latentfit.check import CheckResult
 
 _MOST_ROWS = 40
 _STYLE = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
@@ -30,7 +32,21 @@ def terminal(comparison: "Comparison") -> "Group":
     )
     hidden = len(comparison.parameters) - _MOST_ROWS
     more = [Text(f"and {hidden} more parameters: see the report", "dim")] if hidden > 0 else []
-    return Group(head, _figures(comparison), *more, Text(), _checks(comparison))
+    check = comparison.check
+    errors = _errors(check) if check and not check.passed else ()
+    return Group(head, *errors, _figures(comparison), *more, Text(), _checks(comparison))
+
+
+def _errors(result: "CheckResult") -> "Iterator[Any]":
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for finding in result.findings:
+        if finding.severity == "error":
+            yield Text.assemble((finding.place, "bold"), f": {finding.message}")
+            if finding.hint:
+                yield Padding(Text(f"hint: {finding.hint}"), (0, 0, 0, 2))
+    yield Text()
 
 
 def _figures(comparison: "Comparison") -> "Table":

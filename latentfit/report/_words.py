@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison, Verdict
+    from latentfit.check import Check
 
 STATUS = {"pass": "passed", "fail": "failed", "warn": "warning", "skip": "skipped"}
 
@@ -39,7 +40,9 @@ def banner(comparison: "Comparison") -> Banner:
             f"with the posterior.{also}",
         )
     if not comparison.agree:
-        return Banner("fail", "The answers disagree", f"{_titles(failed)}. {tally(verdicts)}.")
+        wrong = any(verdict.id == "check" for verdict in failed)
+        headline = "The derivation is wrong" if wrong else "The answers disagree"
+        return Banner("fail", headline, f"{_titles(failed)}. {tally(verdicts)}.")
     target = "maximum of the likelihood" if comparison.objective == "likelihood" else "MAP"
     return Banner(
         "pass",
@@ -49,9 +52,9 @@ def banner(comparison: "Comparison") -> Banner:
     )
 
 
-def tally(verdicts: "Sequence[Verdict]") -> str:
+def tally(verdicts: "Sequence[Verdict] | Sequence[Check]") -> str:
     """``7 checks: 5 passed, 1 failed, 1 warning``, or ``All 7 checks passed``."""
-    if all(verdict.status == "pass" for verdict in verdicts):
+    if len(verdicts) > 1 and all(verdict.status == "pass" for verdict in verdicts):
         return f"All {len(verdicts)} checks passed"
     counts = {status: sum(v.status == status for v in verdicts) for status in STATUS}
     parts = [

@@ -229,10 +229,9 @@ def _with_sums(params: Params, data: Params) -> Params:
     return {"z": r, "n": r.sum(axis=0), "sum": x @ r, "squares": x**2 @ r}
 
 
-def _with_squares_weighted_twice(params: Params, data: Params) -> Params:
-    sums, x = _with_sums(params, data), data["x"]
-    twice = np.asarray(sums["z"]) ** 2
-    return {**sums, "squares": sums["n"] * (x**2 @ twice) / twice.sum(axis=0)}
+def _with_one_too_many(params: Params, data: Params) -> Params:
+    sums = _with_sums(params, data)
+    return {**sums, "n": sums["n"] + 1}
 
 
 def _from_sums(expectations: Params, data: Params) -> Params:
@@ -582,11 +581,11 @@ def _specials() -> Iterator[Mutant]:
     yield _mutant("M", "mu sigma", "prior", "not counted, though it says so", objective="posterior")
     yield _mutant(
         "M",
-        "sigma",
+        "w mu sigma",
         "further entries",
-        "squares, weighted twice, handed over",
+        "n + 1 handed over",
         "E",
-        e_step=_with_squares_weighted_twice,
+        e_step=_with_one_too_many,
         m_step=_from_sums,
     )
     # The end as a whole is wrong, and may be called what it is.
