@@ -4,6 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from pymc.logprob.utils import ParameterValueError
 from scipy import stats
 
 from latentfit import bayes
@@ -243,3 +244,20 @@ def test_literal_numbers_are_doubles():
     _, density = density_of(gamma, ("z",), {"x": x})
     value, _ = density.log_likelihood(density.space.unconstrain({"scale": 1.0}))
     assert value == pytest.approx(stats.gamma.logpdf(x, 10, scale=0.1).sum(), rel=1e-14)
+
+
+def test_a_step_that_leaves_the_representable_numbers_is_shortened():
+    """PyMC raises where a scale underflows to zero; a climb has to come back from there."""
+
+    def objective(point):
+        if point[0] < -2:
+            raise ParameterValueError("sigma > 0")
+        return float(np.log1p(point[0] + 2.5) - point[0]), 1 / (3.5 + point) - 1
+
+    def hessian(point):
+        # Too flat, so that Newton's step overshoots.
+        return np.array([[-1e-2 / (3.5 + point[0]) ** 2]])
+
+    climb = bayes.polish(objective, hessian, np.array([0.0]))
+    assert -2.0 <= climb.point[0] <= 0.0
+    assert np.isfinite(climb.value)

@@ -47,6 +47,7 @@ def subject() -> Subject:
         log_likelihood=None,
         objective="likelihood",
         expectations={},
+        draws=lambda trial: trial.statistics,
         to_model=lambda params: params,
         from_model=None,
         trials=tuple(trials),

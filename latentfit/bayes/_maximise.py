@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from pymc.logprob.utils import ParameterValueError
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 
@@ -56,6 +57,7 @@ def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maxim
         Point to matrix of second derivatives.
     start : ndarray, shape (size,)
     """
+    objective = _guarded(objective)
     with np.errstate(all="ignore"):
         scale = _curvature_scale(hessian(start))
 
@@ -73,6 +75,7 @@ def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maxim
 
 def polish(objective: Objective, hessian: Hessian, point: np.ndarray) -> Maximum:
     """Newton's method from a point near a maximum, never downhill."""
+    objective = _guarded(objective)
     with np.errstate(all="ignore"):
         value, gradient = objective(point)
         decrement = np.nan
@@ -103,6 +106,18 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray) -> Maximum
             point, value, gradient = point + length * step, new_value, new_gradient
     problem = "" if decrement < _REACHED else f"no maximum within {decrement:.2g} standard errors"
     return Maximum(point, value, decrement, problem)
+
+
+def _guarded(objective: Objective) -> Objective:
+    """A step may go so far that a scale underflows to zero, which PyMC refuses to evaluate."""
+
+    def guarded(point: np.ndarray) -> tuple[float, np.ndarray]:
+        try:
+            return objective(point)
+        except ParameterValueError:
+            return -np.inf, np.full_like(point, np.nan)
+
+    return guarded
 
 
 def _curvature_scale(hessian: np.ndarray) -> np.ndarray:
