@@ -1,6 +1,5 @@
 """The result of a comparison: figures, verdicts and the numbers that they rest on."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from latentfit.em import Fit
+from latentfit.plain import plain
 
 if TYPE_CHECKING:
     from latentfit.check import CheckResult
@@ -198,7 +198,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain data, ready for JSON: NaN and infinities become None."""
-        plain: dict[str, Any] = _plain(
+        result: dict[str, Any] = plain(
             {
                 "model": self.name,
                 "agree": self.agree,
@@ -233,7 +233,7 @@ class Comparison:
                 "seed": self.seed,
             }
         )
-        return plain
+        return result
 
     def __repr__(self) -> str:
         width = max(len(parameter.name) for parameter in self.parameters)
@@ -254,17 +254,3 @@ class Comparison:
         from latentfit import report
 
         return report.fragment(self)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

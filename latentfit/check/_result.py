@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from latentfit.plain import plain
+
 Step = Literal["E", "M", "log_likelihood", "fixed_point", "contract"]
 Severity = Literal["error", "warning"]
 Status = Literal["pass", "fail", "warn", "skip"]
@@ -128,7 +130,7 @@ class CheckResult:
                     "severity": finding.severity,
                     "message": finding.message,
                     "hint": finding.hint,
-                    "evidence": {key: _plain(value) for key, value in finding.evidence.items()},
+                    "evidence": {key: plain(value) for key, value in finding.evidence.items()},
                 }
                 for finding in self.findings
             ],
@@ -148,10 +150,3 @@ class CheckResult:
                 lines.append(f"    hint: {finding.hint}")
         lines += [f"  {check.status:4} {check.id}: {check.detail}" for check in self.checks]
         return "\n".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    value = np.asarray(value).tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from latentfit.errors import InputError
+from latentfit.plain import plain
 
 
 def say(text: str) -> None:
@@ -54,19 +54,3 @@ def write_json(target: str, result: Any) -> None:
         Path(target).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{target}: {error.strerror or error}") from error
-
-
-def plain(value: Any) -> Any:
-    """The same result in what JSON knows: mappings, lists, text, numbers, true, false, null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        # NumPy's arrays and scalars; masked entries become None.
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if -float("inf") < value < float("inf") else None
-    if isinstance(value, Path):
-        return str(value)
-    return value
