@@ -12,7 +12,7 @@ eq. 2.17). What it needs of θ' is held in a few arrays, the *statistics*:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,31 @@ class CompleteData:
         """Draws of the latents from p(z | x, θ'), ``{latent: (sample, *shape)}``."""
         return _draws(self.declaration, self.density, point, rng)
 
-    def q(self, statistics: Statistics, point: np.ndarray) -> tuple[float, np.ndarray]:
-        """Q(θ | θ') and its gradient in θ on the unconstrained scale."""
+    def q(
+        self, statistics: Statistics, point: np.ndarray, *, prior: bool = False
+    ) -> tuple[float, np.ndarray]:
+        """Q(θ | θ') and its gradient in θ on the unconstrained scale.
+
+        Parameters
+        ----------
+        prior : bool
+            Q(θ | θ') + log p(θ) instead.
+        """
         value, gradient = self._evaluate(point, *(statistics[name] for name in self.latents))
+        if prior:
+            more, slope = self.density.log_prior(point)
+            return float(value) + more, gradient + slope
         return float(value), gradient
 
-    def hessian(self, statistics: Statistics, point: np.ndarray) -> np.ndarray:
-        """Second derivatives of Q(θ | θ') in θ, shape (size, size)."""
+    def hessian(
+        self, statistics: Statistics, point: np.ndarray, *, prior: bool = False
+    ) -> np.ndarray:
+        """Second derivatives of `q` in θ, shape (size, size)."""
         values = [statistics[name] for name in self.latents]
         directions = np.eye(self.density.space.size)
         matrix = np.array([self._curve(point, direction, *values) for direction in directions])
+        if prior:
+            matrix = matrix + self.density.hessian(point, prior=True) - self.density.hessian(point)
         return (matrix + matrix.T) / 2
 
     def maximise(
@@ -105,21 +120,8 @@ class CompleteData:
         prior : bool
             Maximise Q(θ | θ') + log p(θ) instead.
         """
-
-        def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = self.q(statistics, point)
-            if prior:
-                more, slope = self.density.log_prior(point)
-                return value + more, gradient + slope
-            return value, gradient
-
-        def curvature(point: np.ndarray) -> np.ndarray:
-            matrix = self.hessian(statistics, point)
-            if prior:
-                matrix = matrix + self.density.hessian(point, prior=True)
-                matrix = matrix - self.density.hessian(point)
-            return matrix
-
+        objective = partial(self.q, statistics, prior=prior)
+        curvature = partial(self.hessian, statistics, prior=prior)
         # Q is all but quadratic as a rule, and Newton's method then needs a few steps.
         found = polish(objective, curvature, start)
         return found if found.reached else maximise(objective, curvature, start)

@@ -15,6 +15,7 @@ as high as it can be already, it stays where it is. That passes, with a note.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -351,25 +352,12 @@ def _counts(subject: Subject, trial: Trial) -> dict[str, np.ndarray | float]:
 
 
 def _objective(subject: Subject, trial: Trial) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = subject.complete.q(trial.statistics, point)
-        if subject.objective == "posterior":
-            more, slope = subject.density.log_prior(point)
-            return value + more, gradient + slope
-        return value, gradient
-
-    return objective
+    return partial(subject.complete.q, trial.statistics, prior=subject.objective == "posterior")
 
 
 def _curvature(subject: Subject, trial: Trial) -> Callable[[np.ndarray], np.ndarray]:
-    def curvature(point: np.ndarray) -> np.ndarray:
-        matrix = subject.complete.hessian(trial.statistics, point)
-        if subject.objective == "posterior":
-            matrix = matrix + subject.density.hessian(point, prior=True)
-            matrix = matrix - subject.density.hessian(point)
-        return matrix
-
-    return curvature
+    prior = subject.objective == "posterior"
+    return partial(subject.complete.hessian, trial.statistics, prior=prior)
 
 
 def _worst(steps: list[_Step]) -> tuple[_Step, str]:
