@@ -19,6 +19,7 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+import scipy.special
 import xarray as xr
 from pymc.distributions.moments import mean
 from pymc.model.transform.conditioning import remove_value_transforms
@@ -26,8 +27,10 @@ from pymc.pytensorf import resolve_shapes
 from pymc_extras.marginal import conditional
 from pymc_extras.model.marginal.distributions.enumerable import get_domain_of_finite_discrete_rv
 from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import CategoricalRV
 
+from latentfit.bayes._curvature import curvature
 from latentfit.bayes._density import Density
 from latentfit.bayes._maximise import Maximum, maximise, polish
 from latentfit.bayes._observed import childless_latents
@@ -65,7 +68,7 @@ class CompleteData:
     joint: Callable[[np.ndarray], list[np.ndarray]] | None
     _statistics: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
     _inputs: tuple[Any, ...]
-    _graph: Any
+    _q: Any
 
     def statistics(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """What Q(· | θ') has to know of θ', ``{latent: array}``.
@@ -103,12 +106,10 @@ class CompleteData:
         self, statistics: Statistics, point: np.ndarray, *, prior: bool = False
     ) -> np.ndarray:
         """Second derivatives of `q` in θ, shape (size, size)."""
-        values = [statistics[name] for name in self.latents]
-        directions = np.eye(self.density.space.size)
-        matrix = np.array([self._curve(point, direction, *values) for direction in directions])
+        (matrix,) = self._curvature(point, *(statistics[name] for name in self.latents))
         if prior:
-            matrix = matrix + self.density.hessian(point, prior=True) - self.density.hessian(point)
-        return (matrix + matrix.T) / 2
+            return matrix + self.density.hessian(point, prior=True) - self.density.hessian(point)
+        return matrix
 
     def maximise(
         self, statistics: Statistics, start: np.ndarray, *, prior: bool = False
@@ -128,21 +129,17 @@ class CompleteData:
 
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        return function([self.density.point, *self._inputs], self._stable, rewritten=True)
+        return function([self.density.point, *self._inputs], self._graphs, rewritten=True)
 
     @cached_property
-    def _stable(self) -> list[Any]:
+    def _graphs(self) -> list[Any]:
         """Q and its gradient."""
-        gradient: Any = pytensor.grad(self._graph, self.density.point, disconnected_inputs="ignore")
-        return stable([self._graph, gradient])
+        q = self._q
+        return [q, pytensor.grad(q, self.density.point, disconnected_inputs="ignore")]
 
     @cached_property
-    def _curve(self) -> Callable[..., np.ndarray]:
-        direction = self.density.point.type("direction")
-        along = pytensor.grad(
-            pt.sum(self._stable[1] * direction), self.density.point, disconnected_inputs="ignore"
-        )
-        return function([self.density.point, direction, *self._inputs], along, rewritten=True)
+    def _curvature(self) -> Callable[..., list[np.ndarray]]:
+        return curvature(self._graphs[1:], self.density.point, self._inputs)
 
 
 def complete_data(declaration: Declaration, density: Density) -> CompleteData:
@@ -163,27 +160,36 @@ def _categorical(declaration: Declaration, density: Density) -> CompleteData | N
         model = conditional(density.view)
     if not isinstance(model[name].owner.op, CategoricalRV):
         return None
-    softmax = model[name].owner.inputs[-1]
     # The conditional is a softmax over categories of log p(x, z = k | θ).
-    point = density.point
-    joint, probabilities = _in_terms_of(point, density, model, [softmax.owner.inputs[0], softmax])
-    # Observed variables that do not depend on the latent enter Q as they are.
-    rest = density.graphs[0] - pt.sum(pt.logsumexp(joint, axis=-1))
-    given = softmax.type(name)
-    q = pt.sum(pt.switch(pt.eq(given, 0), 0.0, given * joint)) + rest
-    evaluate = function([point], probabilities)
-    latent = declaration.model[name]
+    softmax = model[name].owner.inputs[-1]
+    latent, point = declaration.model[name], density.point
+    (joint,) = _in_terms_of(point, density, model, [softmax.owner.inputs[0]])
     (prior,) = _in_terms_of(
         point, density, declaration.model, [_log_category_probabilities(latent)]
     )
-    terms = function([point], [joint, prior])
+    joint, prior, rest = stable([joint, prior, _rest(declaration, density)])
+    given = softmax.type(name)
+    q = pt.sum(pt.switch(pt.eq(given, 0), 0.0, given * joint)) + rest
+    terms = function([point], [joint, prior], rewritten=True)
 
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {name: evaluate(where)}
+        return {name: scipy.special.softmax(terms(where)[0], axis=-1)}
 
     return CompleteData(
         declaration, density, declaration.latents, True, True, terms, statistics, (given,), q
     )
+
+
+def _rest(declaration: Declaration, density: Density) -> Any:
+    """log p of the observed variables that do not depend on any latent."""
+    model = declaration.model
+    latents = {model[name] for name in declaration.latents}
+    others = [rv for rv in model.observed_RVs if latents.isdisjoint(ancestors([rv]))]
+    if not others:
+        return pt.zeros(())
+    with double_precision():
+        (found,) = _in_terms_of(density.point, density, model, [model.logp(vars=others)])
+    return found
 
 
 def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -201,7 +207,8 @@ def _affine(declaration: Declaration, density: Density) -> CompleteData | None:
         return None
     expect = function([point], means)
     inputs, joint = _joint(declaration, density)
-    if not _is_affine(function([point, *inputs], joint), expect, density):
+    (joint,) = stable([joint])
+    if not _is_affine(function([point, *inputs], joint, rewritten=True), expect, density):
         return None
 
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -214,6 +221,7 @@ def _by_draws(declaration: Declaration, density: Density) -> CompleteData:
     """Whatever can be drawn: one sample of the latents stands for their distribution."""
     latents = declaration.latents
     inputs, joint = _joint(declaration, density)
+    (joint,) = stable([joint])
     drawn = tuple(
         pt.tensor(one.name, dtype=one.dtype, shape=(None, *one.type.shape)) for one in inputs
     )

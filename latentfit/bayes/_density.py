@@ -16,6 +16,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
+from latentfit.bayes._curvature import curvature
 from latentfit.declaration import Space, double_precision, function, stable
 
 Objective = tuple[float, np.ndarray]
@@ -52,17 +53,14 @@ class Density:
         return float(likelihood + prior), score + slope
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
-        """Second derivatives of log p(x | θ), or of log p(x | θ) + log p(θ).
-
-        Exact: each column is the derivative of the gradient along one coordinate.
+        """Second derivatives of log p(x | θ), or of log p(x | θ) + log p(θ); exact.
 
         Returns
         -------
         ndarray, shape (size, size)
         """
-        columns = [self._curve(point, direction) for direction in np.eye(self.space.size)]
-        matrix = np.array([likelihood + prior * other for likelihood, other in columns])
-        return (matrix + matrix.T) / 2
+        likelihood, other = self._curvature(point)
+        return likelihood + other if prior else likelihood
 
     @cached_property
     def point(self) -> Any:
@@ -89,14 +87,12 @@ class Density:
     @cached_property
     def _stable(self) -> list[Any]:
         """Both densities, then the gradient of each."""
-        return stable([*self.graphs, *(_gradient(term, self.point) for term in self.graphs)])
+        terms = stable(self.graphs)
+        return [*terms, *(_gradient(term, self.point) for term in terms)]
 
     @cached_property
-    def _curve(self) -> Callable[..., list[np.ndarray]]:
-        point = self.point
-        direction = point.type("direction")
-        curves = [_gradient(pt.sum(slope * direction), point) for slope in self._stable[2:]]
-        return function([point, direction], curves, rewritten=True)
+    def _curvature(self) -> Callable[..., list[np.ndarray]]:
+        return curvature(self._stable[2:], self.point)
 
 
 def _gradient(term: Any, point: Any) -> Any:

@@ -119,24 +119,32 @@ def examine(
 
 
 def _step(subject: Subject, trial: Trial, returned: Mapping[str, Any]) -> _Step | None:
-    prior = subject.objective == "posterior"
-    oracle = subject.complete.maximise(trial.statistics, trial.point, prior=prior)
-    if not oracle.reached:
-        return None
-    natural = subject.density.space.constrain(oracle.point)
+    space = subject.density.space
     try:
         params = {n: np.asarray(v, float) for n, v in subject.to_model(returned).items()}
     except Exception:  # a conversion of the user's that cannot digest what the M step returned
         return None
     try:
-        point = subject.density.space.locate(params)
+        point = space.locate(params)
     except LatentfitError:
         point = None
+    oracle = _oracle(subject, trial, point)
+    if not oracle.reached:
+        return None
+    natural = space.constrain(oracle.point)
     expected = {name: np.asarray(natural[name]) for name in params if name in natural}
     given = {name: params[name] for name in expected}
-    curvature = _curvature(subject, trial)(oracle.point)
-    errors = bayes.natural_errors(subject.density.space, oracle.point, curvature)
+    errors = bayes.natural_errors(space, oracle.point, _curvature(subject, trial)(oracle.point))
     return _Step(trial, given, expected, errors, point, oracle, subject.complete.exact)
+
+
+def _oracle(subject: Subject, trial: Trial, returned: np.ndarray | None) -> Maximum:
+    """The maximum of Q, sought from θ' or from what the M step returned: whichever is higher."""
+    objective, start = _objective(subject, trial), trial.point
+    if returned is not None and objective(returned)[0] > objective(start)[0]:
+        start = returned
+    prior = subject.objective == "posterior"
+    return subject.complete.maximise(trial.statistics, start, prior=prior)
 
 
 def _passed(subject: Subject, steps: list[_Step]) -> Outcome:

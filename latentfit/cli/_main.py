@@ -12,6 +12,7 @@ import click
 from latentfit import __version__
 from latentfit.cli import check, compare, fit, models, new
 from latentfit.cli._interrupt import delivered
+from latentfit.cli._room import with_room
 from latentfit.errors import LatentfitError
 
 _BAD_INPUT = 2
@@ -63,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.disable(logging.WARNING)
     try:
         with delivered():
-            status = latentfit.main(arguments, prog_name="latentfit", standalone_mode=False)
+            status = with_room(
+                lambda: latentfit.main(arguments, prog_name="latentfit", standalone_mode=False)
+            )
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()

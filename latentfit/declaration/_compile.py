@@ -6,7 +6,7 @@ tens of seconds for machine code that would save it a second. All graph rewrites
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -14,8 +14,9 @@ import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 from pytensor.graph.rewriting.utils import rewrite_graph
-from pytensor.graph.traversal import ancestors
+from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.link.basic import PerformLinker
+from pytensor.scan.op import Scan
 
 
 @cache
@@ -25,16 +26,17 @@ def interpreted() -> Mode:
 
 
 @cache
-def _lightly() -> Mode:
-    return Mode(linker=PerformLinker(), optimizer="fast_compile").excluding("fusion", "inplace")
+def _as_it_is() -> Mode:
+    return Mode(linker=PerformLinker(), optimizer="merge")
 
 
 def stable(graphs: Sequence[Any]) -> list[Any]:
     """The same graphs, simplified and made numerically stable.
 
-    Derivatives of these are small and stable too, and `function` has little left to do.
+    To be taken before derivatives are: these inherit it, and `function` has nothing left to
+    rewrite. Rewriting them once more would save a millisecond a call and cost half a second.
     """
-    with pytensor.config.change_flags(traceback__limit=0):
+    with _without_compiler():
         _forget_origins(graphs)
         found: Any = rewrite_graph(
             list(graphs), include=("canonicalize", "stabilize", "specialize"), clone=True
@@ -48,12 +50,24 @@ def function(inputs: Sequence[Variable], outputs: Any, *, rewritten: bool = Fals
     Parameters
     ----------
     rewritten : bool
-        The outputs are `stable`, or derivatives of what is.
+        The outputs are `stable`, or derivatives of what is: they are evaluated as they stand.
     """
-    mode = _lightly() if rewritten else interpreted()
-    with pytensor.config.change_flags(traceback__limit=0):
-        _forget_origins(outputs if isinstance(outputs, Sequence) else [outputs])
+    mode = _as_it_is() if rewritten else interpreted()
+    graphs = outputs if isinstance(outputs, Sequence) else [outputs]
+    _forget_origins(graphs)
+    with nullcontext() if _loops(graphs) else _without_compiler():
         return pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")
+
+
+def _without_compiler() -> Any:
+    # Graphs within graphs (a softmax, a scan) are compiled in C wherever there is a compiler,
+    # whatever the mode; and where it is first asked for, its flags are tried out for a second.
+    # Only the body of a loop, which runs many times a call, is worth that.
+    return pytensor.config.change_flags(cxx="", traceback__limit=0)
+
+
+def _loops(graphs: Sequence[Variable]) -> bool:
+    return any(isinstance(node.op, Scan) for node in io_toposort([], graphs))
 
 
 def _forget_origins(graphs: Sequence[Variable]) -> None:
@@ -66,7 +80,7 @@ def _forget_origins(graphs: Sequence[Variable]) -> None:
 @contextmanager
 def interpreting() -> Iterator[None]:
     """Within the block, PyMC's own functions compile in that mode too."""
-    with double_precision(), pytensor.config.change_flags(mode=interpreted(), traceback__limit=0):
+    with double_precision(), _without_compiler(), pytensor.config.change_flags(mode=interpreted()):
         yield
 
 

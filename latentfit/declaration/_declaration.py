@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 from pymc.exceptions import ImputationWarning
+from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
@@ -131,8 +132,15 @@ def _data(model: pm.Model) -> Data:
         if whole in imputed:
             values[whole] = _with_holes(model, imputed[whole])
         else:
-            values[variable.name] = model.rvs_to_values[variable].eval()
+            values[variable.name] = _value(model.rvs_to_values[variable])
     return masked(values)
+
+
+def _value(variable: Any) -> np.ndarray:
+    """What a graph without inputs evaluates to; a constant needs no compilation."""
+    if isinstance(variable, Constant):
+        return np.asarray(variable.data)
+    return np.asarray(function([], variable)())
 
 
 def _with_holes(model: pm.Model, joined: Any) -> np.ndarray:
@@ -148,7 +156,7 @@ def _with_holes(model: pm.Model, joined: Any) -> np.ndarray:
         [joined], {hidden: filling, seen: model.rvs_to_values[seen]}, strict=False
     )
     evaluate = function([filling], graph)
-    shape = hidden.shape.eval()
+    shape = _value(hidden.shape)
     (zeros,), (ones,) = (evaluate(np.full(shape, value, dtype=hidden.dtype)) for value in (0, 1))
     return np.ma.array(zeros, mask=zeros != ones)
 

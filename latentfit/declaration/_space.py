@@ -10,7 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration._compile import function
+from latentfit.declaration._compile import function, interpreting, stable
 from latentfit.declaration._declaration import Declaration
 from latentfit.errors import DeclarationError
 
@@ -177,7 +177,8 @@ def space(declaration: Declaration) -> Space:
                 f"the parameter {variable.name!r} is discrete; EM estimates continuous "
                 f"parameters: is it a latent?"
             )
-    initial = model.initial_point()
+    with interpreting():
+        initial = model.initial_point()
     values = [model.rvs_to_values[variable] for variable in variables]
     layout = tuple((value.name, np.shape(initial[value.name])) for value in values)
     origin = np.concatenate([np.ravel(initial[value.name]) for value in values])
@@ -191,17 +192,20 @@ def space(declaration: Declaration) -> Space:
         {value: parts[value.name] for value in values},
         strict=False,
     )
-    backward = function([point], natural)
+    backward = function([point], stable(natural), rewritten=True)
     shapes = {name: np.shape(value) for name, value in zip(names, backward(origin), strict=True)}
 
     stated = [variable.type(variable.name) for variable in variables]
     forward = function(
         stated,
-        graph_replace(
-            [_forward(model, variable) for variable in variables],
-            dict(zip(variables, stated, strict=True)),
-            strict=False,
+        stable(
+            graph_replace(
+                [_forward(model, variable) for variable in variables],
+                dict(zip(variables, stated, strict=True)),
+                strict=False,
+            )
         ),
+        rewritten=True,
     )
     supports = {variable.name: _support(model, variable) for variable in variables}
     return Space(

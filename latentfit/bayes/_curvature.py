@@ -1,0 +1,57 @@
+"""Exact second derivatives, many directions in one call of a compiled graph."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.replace import vectorize_graph
+
+from latentfit.declaration import function
+
+# Directions that are followed at once: enough to hide what a call costs, few enough that what is
+# computed on the way, one array of the size of the data each, fits into memory.
+_AT_ONCE = 8
+
+
+def curvature(
+    gradients: Sequence[Any], point: Any, inputs: Sequence[Any] = ()
+) -> Callable[..., list[np.ndarray]]:
+    """A function that evaluates Hessians.
+
+    Each column is the derivative of the gradient along one coordinate, which reverse-mode
+    differentiation gives exactly (Pearlmutter 1994, Neural Computation 6(1), section 2).
+
+    Parameters
+    ----------
+    gradients : sequence of graph, shape (size,)
+        Of `point`.
+    point : symbolic vector, shape (size,)
+    inputs : sequence of symbolic variables
+        Further inputs of the gradients.
+
+    Returns
+    -------
+    callable
+        ``f(point, *inputs)``: one symmetric matrix, shape (size, size), for each gradient.
+    """
+    direction = point.type("direction")
+    alongs = [
+        pytensor.grad(pt.sum(slope * direction), point, disconnected_inputs="ignore")
+        for slope in gradients
+    ]
+    directions = pt.matrix("directions", shape=(None, point.type.shape[0]))
+    columns = vectorize_graph(alongs, {direction: directions})
+    evaluate = function([point, directions, *inputs], columns, rewritten=True)
+
+    def hessians(where: np.ndarray, *values: Any) -> list[np.ndarray]:
+        axes = np.eye(len(where))
+        matrices = [np.empty_like(axes) for _ in columns]
+        for first in range(0, len(axes), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
+            for matrix, found in zip(matrices, evaluate(where, axes[some], *values), strict=True):
+                matrix[some] = found
+        return [(matrix + matrix.T) / 2 for matrix in matrices]
+
+    return hessians
