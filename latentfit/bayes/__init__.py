@@ -2,7 +2,6 @@
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
 from latentfit.bayes._categories import categories
-from latentfit.bayes._complete import DRAWS, CompleteData, complete_data
 from latentfit.bayes._density import Density
 from latentfit.bayes._draws import pointwise_log_likelihood
 from latentfit.bayes._estimates import (
@@ -17,14 +16,27 @@ from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
 from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._recover import Recovered, recover
+from latentfit.bayes.complete import (
+    DRAWS,
+    Chain,
+    CompleteData,
+    Statistics,
+    by_draws,
+    complete_data,
+    pairs_of,
+    smoothed,
+)
 
 __all__ = [
     "DRAWS",
+    "Chain",
     "CompleteData",
     "Density",
     "JointMode",
     "Maximum",
     "Recovered",
+    "Statistics",
+    "by_draws",
     "categories",
     "complete_data",
     "joint_mode",
@@ -33,11 +45,13 @@ __all__ = [
     "maximum_likelihood",
     "natural_errors",
     "observed_view",
+    "pairs_of",
     "pointwise_log_likelihood",
     "polish",
     "posterior_predictive",
     "prepare",
     "recover",
     "sample",
+    "smoothed",
     "standard_errors",
 ]

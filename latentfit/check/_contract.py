@@ -137,7 +137,7 @@ def examine(
         look_at_expectations,
     )
     given = _usable(e_calls)
-    fed = feed(given) if feed else _mended(subject, e_calls)
+    fed = feed(given) if feed else _mended(e_calls)
     m_calls = _round(
         m_step,
         "m_step",
@@ -188,8 +188,8 @@ def _entries(subject: Subject) -> tuple[dict[str, _Shape | None], tuple[str, ...
     shapes: dict[str, _Shape | None] = {}
     if complete.exact:
         values = {
-            name: np.argmax(one, axis=-1) if complete.discrete else one
-            for name, one in statistics.items()
+            name: np.argmax(statistics[name], axis=-1) if complete.discrete else statistics[name]
+            for name in latents
         }
         shapes |= {name: np.shape(statistics[name]) for name in latents}
     else:
@@ -204,18 +204,17 @@ def _entries(subject: Subject) -> tuple[dict[str, _Shape | None], tuple[str, ...
     return shapes, tuple(subject.expectations) or latents
 
 
-def _mended(subject: Subject, calls: Sequence[_Call]) -> dict[str, Mapping[str, Any]]:
-    """What the E step returned, exact statistics in place of what is no good of it."""
-    substitutes = subject.complete.exact and not subject.expectations
+def _mended(calls: Sequence[_Call]) -> dict[str, Mapping[str, Any]]:
+    """What the E step returned, exact expectations in place of what is no good of it."""
     fed: dict[str, Mapping[str, Any]] = {}
     for call in calls:
         if call.usable:
             fed[call.trial.where] = call.result
-        elif substitutes:
+        elif call.trial.expected:
             own = call.result if isinstance(call.result, Mapping) else {}
             wrong = {problem.name for problem in call.problems}
             kept = {name: value for name, value in own.items() if name not in wrong}
-            fed[call.trial.where] = {**call.trial.statistics, **kept}
+            fed[call.trial.where] = {**call.trial.expected, **kept}
     return fed
 
 

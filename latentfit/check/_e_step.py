@@ -10,13 +10,14 @@ finding needs a difference that one entry among all those compared would show by
 probability 1e-3 (Bonferroni).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from latentfit.check._hypotheses import CLOSE, explain, means, orders, probabilities
+from latentfit.check._explain import CLOSE, explain, orders
+from latentfit.check._mistakes_e_step import FUNCTION_OF_EXPECTATION, arrays, means, mistaken
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import labels
@@ -33,22 +34,27 @@ def examine(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Outcome
     given : mapping
         ``{trial.where: what the E step returned there}``, for the trials where it returned.
     """
-    checks: list[Check] = []
-    findings: list[Finding] = []
-    for name in subject.complete.latents:
-        trials = [t for t in subject.trials if name in given.get(t.where, {})]
-        if not trials:
-            checks.append(Check(f"e_step.{name}", "skip", "the E step returns no such entry"))
-            continue
-        values = [np.asarray(given[t.where][name], float) for t in trials]
-        one = _exact if subject.complete.exact else _by_draws
-        outcome = one(subject, name, trials, values)
-        checks.extend(outcome.checks)
-        findings.extend(outcome.findings)
-    for outcome in _declared(subject, given):
-        checks.extend(outcome.checks)
-        findings.extend(outcome.findings)
-    return Outcome(tuple(checks), tuple(findings))
+    outcomes = [
+        _entry(subject, name, given) for name in (*subject.complete.latents, *subject.expectations)
+    ]
+    return Outcome(
+        tuple(check for outcome in outcomes for check in outcome.checks),
+        tuple(finding for outcome in outcomes for finding in outcome.findings),
+    )
+
+
+def _entry(subject: Subject, name: str, given: Mapping[str, Mapping[str, Any]]) -> Outcome:
+    trials = [t for t in subject.trials if name in given.get(t.where, {})]
+    if not trials:
+        if subject.expectations and name not in subject.expectations:
+            return Outcome()
+        return Outcome((Check(f"e_step.{name}", "skip", "the E step returns no such entry"),))
+    values = [np.asarray(given[t.where][name], float) for t in trials]
+    if all(name in trial.expected for trial in trials):
+        return _exact(subject, name, trials, values)
+    if name in subject.expectations:
+        return _declared(subject, name, trials, values)
+    return _by_draws(subject, name, trials, values)
 
 
 def consistent_order(
@@ -60,10 +66,12 @@ def consistent_order(
     """
     if not (subject.complete.exact and subject.complete.discrete):
         return None
+    if len(subject.complete.latents) > 1 or subject.expectations:
+        return None
     (name,) = subject.complete.latents
     trials = [t for t in subject.trials if name in given.get(t.where, {})]
     values = [np.asarray(given[t.where][name], float) for t in trials]
-    expected = [t.statistics[name] for t in trials]
+    expected = [t.expected[name] for t in trials]
     if not trials or any(v.shape != e.shape for v, e in zip(values, expected, strict=True)):
         return None
     for order in orders(expected[0].shape[-1]):
@@ -76,17 +84,17 @@ def consistent_order(
 
 
 def _exact(subject: Subject, name: str, trials: list[Trial], values: list[np.ndarray]) -> Outcome:
-    discrete = subject.complete.discrete
+    probabilities = subject.complete.discrete and name in subject.complete.latents
     worst, where, entry = 0.0, trials[0], ""
     given_there = expected_there = np.nan
     for trial, value in zip(trials, values, strict=True):
-        expected = np.asarray(trial.statistics[name], float)
+        expected = np.asarray(trial.expected[name], float)
         if value.shape != expected.shape:
             return Outcome(
                 (Check(f"e_step.{name}", "skip", "its shape is wrong: see the contract"),)
             )
         # Probabilities have a scale of their own; means are held to the largest of them.
-        scale = 1.0 if discrete else np.max(np.abs(expected), initial=0.0)
+        scale = 1.0 if probabilities else np.max(np.abs(expected), initial=0.0) or 1.0
         error = np.abs(value - expected) / scale
         error = np.where(np.isfinite(error), error, np.inf)
         if error.size and error.max() > worst:
@@ -97,16 +105,9 @@ def _exact(subject: Subject, name: str, trials: list[Trial], values: list[np.nda
     if worst <= CLOSE:
         detail = f"{name} is the conditional expectation at {len(trials)} values of θ, to "
         return Outcome((Check(f"e_step.{name}", "pass", f"{detail}{worst:.1g} (exact)"),))
-    predict = probabilities if discrete else None
-    hint = explain(
-        values,
-        [
-            predict(subject, trial, trial.statistics[name])
-            if predict
-            else means(subject, trial, name, trial.statistics[name])
-            for trial in trials
-        ],
-    ) or (_unnormalised(trials, values, name) if discrete else None)
+    hint = explain(values, [_predicted(subject, trial, name) for trial in trials])
+    if hint is None and probabilities:
+        hint = _unnormalised(trials, values, name)
     message = (
         f"{entry} is {given_there:.6g} where p(z | x, θ) gives {expected_there:.6g} "
         f"({where.where}; exact)"
@@ -122,10 +123,36 @@ def _exact(subject: Subject, name: str, trials: list[Trial], values: list[np.nda
     return Outcome((Check(f"e_step.{name}", "fail", message),), (finding,))
 
 
+def _predicted(subject: Subject, trial: Trial, name: str) -> dict[str, np.ndarray]:
+    """What known mistakes make of one entry."""
+    complete, expected = subject.complete, trial.expected[name]
+    if not complete.discrete:
+        found = means(subject, trial, name, expected)
+    elif name in complete.latents:
+        found = {hint: statistics[name] for hint, statistics in mistaken(subject, trial)}
+    else:
+        terms = complete.additive(subject.expectations[name], trial.statistics)
+        assert terms is not None  # or there would be no exact expectation
+        found = {
+            hint: complete.mean(terms, statistics) for hint, statistics in mistaken(subject, trial)
+        }
+    if name in subject.expectations:
+        found |= arrays(expected, _plugged(subject, trial, name))
+    return found
+
+
+def _plugged(subject: Subject, trial: Trial, name: str) -> np.ndarray | None:
+    """The statistic of the expectations of continuous latents."""
+    if subject.complete.discrete:
+        return None
+    latents = {latent: trial.expected[latent] for latent in subject.complete.latents}
+    return np.asarray(subject.expectations[name](latents, subject.data), float)
+
+
 def _unnormalised(trials: list[Trial], values: list[np.ndarray], name: str) -> str | None:
     with np.errstate(all="ignore"):
         right = all(
-            np.allclose(v / v.sum(axis=-1, keepdims=True), t.statistics[name], atol=CLOSE)
+            np.allclose(v / v.sum(axis=-1, keepdims=True), t.expected[name], atol=CLOSE)
             for t, v in zip(trials, values, strict=True)
         )
     return "the responsibilities are not normalised: each row should sum to 1" if right else None
@@ -173,44 +200,20 @@ def _by_draws(
     )
 
 
-def _declared(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Outcome]:
-    """Declared expectations of functions of the latents, against means of draws."""
-    if not subject.expectations:
-        return
-    trials = [trial for trial in subject.trials if trial.where in given]
-    draws = [subject.draws(trial) for trial in trials]
-    for name, function in subject.expectations.items():
-        sampled, plugged, values, there = [], [], [], []
-        for trial, latents in zip(trials, draws, strict=True):
-            if name not in given[trial.where]:
-                continue
-            count = len(next(iter(latents.values())))
-            sampled.append(
-                np.array(
-                    [
-                        function({n: one[i] for n, one in latents.items()}, subject.data)
-                        for i in range(count)
-                    ],
-                    dtype=float,
-                )
-            )
-            averages = {n: one.mean(axis=0) for n, one in latents.items()}
-            plugged.append(np.asarray(function(averages, subject.data), float))
-            values.append(np.asarray(given[trial.where][name], float))
-            there.append(trial)
-        if there:
-            yield _against_draws(subject, name, there, values, sampled, plugged)
-
-
-def _against_draws(
-    subject: Subject,
-    name: str,
-    trials: list[Trial],
-    values: list[np.ndarray],
-    sampled: list[np.ndarray],
-    plugged: list[np.ndarray],
+def _declared(
+    subject: Subject, name: str, trials: list[Trial], values: list[np.ndarray]
 ) -> Outcome:
-    told = [replace(t, statistics={name: s}) for t, s in zip(trials, sampled, strict=True)]
+    """The declared expectation of a function of the latents, against the mean of draws."""
+    function, told, plugged = subject.expectations[name], [], []
+    for trial in trials:
+        latents = subject.draws(trial)
+        count = len(next(iter(latents.values())))
+        every = [
+            function({n: one[i] for n, one in latents.items()}, subject.data) for i in range(count)
+        ]
+        told.append(replace(trial, statistics={name: np.array(every, dtype=float)}))
+        averages = {n: one.mean(axis=0) for n, one in latents.items()}
+        plugged.append(np.asarray(function(averages, subject.data), float))
     outcome = _by_draws(subject, name, told, values)
     # Means over draws enter the hypothesis, so that it is held to their precision.
     near = all(
@@ -220,10 +223,7 @@ def _against_draws(
     )
     if not outcome.findings or not near:
         return outcome
-    hint = (
-        "the function of the expectation stands for the expectation of the function: "
-        "a second moment, say, without its variance term"
-    )
+    hint = FUNCTION_OF_EXPECTATION
     return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
 
 

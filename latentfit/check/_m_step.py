@@ -22,8 +22,9 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit import bayes
-from latentfit.bayes import DRAWS, Maximum, maximise
-from latentfit.check._hypotheses import STALE, close, estimates, explain, orders
+from latentfit.bayes import DRAWS, Maximum, maximise, pairs_of
+from latentfit.check._explain import close, explain, orders
+from latentfit.check._mistakes_m_step import STALE, estimates
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Params, labels
@@ -294,10 +295,12 @@ def _hints(subject: Subject, steps: list[_Step], names: list[str]) -> list[str |
         prior = subject.complete.maximise(step.trial.statistics, step.oracle.point, prior=True)
         with_prior = natural(prior.point) if prior.reached else None
         hardened = _hardened(subject, step)
-        counts = _counts(subject, step.trial)
+        counts, moves = _counts(subject, step.trial), _moves(subject, step.trial)
         for name in names:
             predictions[name].append(
-                estimates(name, step.trial, step.expected, alone, with_prior, hardened, counts)
+                estimates(
+                    name, step.trial, step.expected, alone, with_prior, hardened, counts, moves
+                )
             )
     return [explain([step.given[name] for step in steps], predictions[name]) for name in names]
 
@@ -335,7 +338,7 @@ def _one_at_a_time(subject: Subject, step: _Step) -> Params:
 
 
 def _hardened(subject: Subject, step: _Step) -> Params | None:
-    if not (subject.complete.discrete and subject.complete.exact):
+    if subject.complete.joint is None:
         return None
     hard = {
         name: np.eye(r.shape[-1])[r.argmax(axis=-1)] for name, r in step.trial.statistics.items()
@@ -347,7 +350,8 @@ def _hardened(subject: Subject, step: _Step) -> Params | None:
 def _counts(subject: Subject, trial: Trial) -> dict[str, np.ndarray | float]:
     counts: dict[str, np.ndarray | float] = {}
     if subject.complete.discrete and subject.complete.exact:
-        for r in trial.statistics.values():
+        for name in subject.complete.latents:
+            r = trial.statistics[name]
             counts["the responsibilities' sum"] = r.reshape(-1, r.shape[-1]).sum(axis=0)
     for name, values in subject.data.items():
         if np.ndim(values):
@@ -357,6 +361,16 @@ def _counts(subject: Subject, trial: Trial) -> dict[str, np.ndarray | float]:
                 counts[f"the number of observed {name}"] = float(np.size(values) - hidden)
                 counts[f"the number of missing {name}"] = float(hidden)
     return counts
+
+
+def _moves(subject: Subject, trial: Trial) -> tuple[np.ndarray, np.ndarray] | None:
+    """Expected transitions of a Markov chain, and visits to its states."""
+    if subject.complete.chain is None:
+        return None
+    (name,) = subject.complete.latents
+    gamma, xi = trial.statistics[name], trial.statistics[pairs_of(name)]
+    states = gamma.shape[-1]
+    return xi.reshape(-1, states, states).sum(axis=0), gamma.reshape(-1, states).sum(axis=0)
 
 
 def _objective(subject: Subject, trial: Trial) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:

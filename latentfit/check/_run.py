@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from latentfit import bayes, em
-from latentfit.bayes import CompleteData, Density
+from latentfit.bayes import CompleteData, Density, Statistics
 from latentfit.check import _contract, _e_step, _log_likelihood, _m_step, _path, _paths
 from latentfit.check._calls import Failure, attempt, limited, on_copies
 from latentfit.check._result import Check, CheckResult, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Declaration, Params, space
 from latentfit.em._call import m_step_of_three
-from latentfit.errors import LatentfitError
+from latentfit.errors import DeclarationError, LatentfitError
 from latentfit.progress import Progress
 
 # EM's runs end here if nothing else ends them. Steps that are known to be wrong are only to
@@ -57,11 +57,17 @@ class Reference:
     declaration : Declaration
     density : Density
     complete : CompleteData
+        Exact where that is possible.
     """
 
     declaration: Declaration
     density: Density
     complete: CompleteData
+
+    @cached_property
+    def by_draws(self) -> CompleteData:
+        """The complete-data view by draws."""
+        return bayes.by_draws(self.declaration, self.density)
 
 
 def reference(declaration: Declaration, density: Density | None = None) -> Reference:
@@ -137,7 +143,7 @@ def check(
 
 
 def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
-    density, complete = against.density, against.complete
+    density = against.density
     space, rng = density.space, np.random.default_rng(seed)
     begins = [space.locate(derivation.to_model(params)) for params in derivation.begins]
     climbs = [c for c in bayes.maximum_likelihood(density, begins) if c.reached]
@@ -154,8 +160,17 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
         def from_model(natural: Params) -> Params:
             return {name: natural[name] for name in names}
 
+    complete = against.complete
+    if complete.exact:
+        known = _expected(derivation, complete, complete.statistics(begins[0], rng))
+        if not known.keys() >= derivation.expectations.keys():
+            # The M step is fed every entry from one source.
+            complete = against.by_draws
+
     def trial(where: str, params: Params, point: np.ndarray) -> Trial:
-        return Trial(where, params, point, complete.statistics(point, rng))
+        statistics = complete.statistics(point, rng)
+        expected = _expected(derivation, complete, statistics) if complete.exact else {}
+        return Trial(where, params, point, statistics, expected)
 
     trials = [
         trial(f"start {number}", params, point)
@@ -178,7 +193,7 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
         log_likelihood=derivation.log_likelihood,
         objective="posterior" if derivation.objective == "posterior" else "likelihood",
         expectations=derivation.expectations,
-        draws=lambda trial: complete.draws(trial.point, np.random.default_rng(seed)),
+        draws=lambda trial: against.by_draws.statistics(trial.point, np.random.default_rng(seed)),
         to_model=derivation.to_model,
         from_model=from_model,
         trials=tuple(trials),
@@ -186,6 +201,23 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
         data=against.declaration.data,
         seed=seed,
     )
+
+
+def _expected(
+    derivation: Derivation, complete: CompleteData, statistics: Statistics
+) -> dict[str, np.ndarray]:
+    """Exact expectations of the latents, and of those declared statistics that have one."""
+    found = {name: statistics[name] for name in complete.latents}
+    for name, statistic in derivation.expectations.items():
+        try:
+            value = complete.expectation(statistic, statistics)
+        except Exception as error:  # theirs, whatever it is
+            raise DeclarationError(
+                f"expectations[{name!r}] raised {type(error).__name__}: {error}"
+            ) from error
+        if value is not None:
+            found[name] = value
+    return found
 
 
 def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
@@ -254,7 +286,7 @@ def _fed(
 ) -> dict[str, Any]:
     """The expectations that the E step should have returned; other entries are its own."""
     if subject.complete.exact:
-        expected = dict(trial.statistics)
+        expected = dict(trial.expected)
         if order is not None:
             expected = {name: value[..., list(order)] for name, value in expected.items()}
     else:

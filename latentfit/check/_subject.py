@@ -25,13 +25,17 @@ class Trial:
     point : ndarray, shape (size,)
         The same, unconstrained.
     statistics : dict
-        What p(z | x, θ) says of each latent there: `CompleteData.statistics`.
+        What Q(· | θ) has to know of θ: `CompleteData.statistics`.
+    expected : dict
+        The exact expectations of the entries that the E step may return, ``{entry: array}``;
+        empty where the statistics are draws.
     """
 
     where: str
     params: Params
     point: np.ndarray
     statistics: Mapping[str, np.ndarray]
+    expected: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,36 @@
+"""The complete-data view: conditional expectations of the latents, and Q.
+
+Q(θ | θ') is the expectation of log p(x, z | θ) over p(z | x, θ') (Dempster, Laird & Rubin 1977,
+eq. 2.17). What it needs of θ' is held in a few arrays, the *statistics*. Which ones depends on the
+latents, and there is one module for each kind: categorical ones, a Markov chain, continuous ones in
+which log p(x, z | θ) is affine, and draws for all others.
+"""
+
+from latentfit.bayes._density import Density
+from latentfit.bayes.complete import _affine, _categorical, _chain
+from latentfit.bayes.complete._additive import Additive
+from latentfit.bayes.complete._chain import Chain, smoothed
+from latentfit.bayes.complete._draws import DRAWS, by_draws
+from latentfit.bayes.complete._view import CompleteData, Statistics, pairs_of
+from latentfit.declaration import Declaration
+
+__all__ = [
+    "DRAWS",
+    "Additive",
+    "Chain",
+    "CompleteData",
+    "Statistics",
+    "by_draws",
+    "complete_data",
+    "pairs_of",
+    "smoothed",
+]
+
+
+def complete_data(declaration: Declaration, density: Density) -> CompleteData:
+    """Build the complete-data view, exactly where the latents allow it."""
+    for kind in (_categorical, _chain, _affine):
+        found = kind.build(declaration, density)
+        if found is not None:
+            return found
+    return by_draws(declaration, density)
