@@ -1,22 +1,58 @@
-r"""Mixture of normal distributions in one dimension
+r"""Mixture of normal distributions
 
 Each of $n$ observations comes from one of $K$ groups, and nobody wrote down which. Observation $i$
-is of group $z_i = k$ with probability $w_k$; within group $k$ it is normal with mean $\mu_k$ and
-standard deviation $\sigma_k$:
+is of group $z_i = k$ with probability $w_k$; within group $k$ it is normal with a mean and a
+spread of its own. A single measurement has standard deviation $\sigma_k$, and $d$ measurements of
+the same thing have a covariance matrix $\Sigma_k$:
 
-$$z_i \sim \mathrm{Categorical}(w), \qquad x_i \mid z_i = k \sim \mathrm{N}(\mu_k, \sigma_k^2) .$$
+$$z_i \sim \mathrm{Categorical}(w), \qquad x_i \mid z_i = k \sim \mathrm{N}(\mu_k, \sigma_k^2)
+\quad \text{or} \quad \mathrm{N}_d(\mu_k, \Sigma_k) .$$
 
-Write $\theta = (w, \mu, \sigma)$, and $\phi(x; \mu, \sigma)$ for the normal density. The example is
-the duration of 272 eruptions of the Old Faithful geyser, in minutes: short ones and long ones.
+Write $\theta = (w, \mu, \Sigma)$, and $\phi(x; \mu_k, \Sigma_k)$ for the normal density. In one
+dimension $\Sigma_k$ is the number $\sigma_k^2$. A covariance matrix has $d(d+1)/2$ entries, which
+may be more than the data can tell; the option `covariance` says what is assumed of them:
+
+| `covariance` | $\Sigma_k$ | parameter | one dimension |
+|---|---|---|---|
+| `full` | any | `cov`, $K \times d \times d$ | `sigma`, $K$ |
+| `tied` | the same $\Sigma$ in every group | `cov`, $d \times d$ | `sigma`, a number |
+| `diagonal` | diagonal, $\sigma_{kj}^2$ for column $j$ | `sigma`, $K \times d$ | `sigma`, $K$ |
+| `spherical` | $\sigma_k^2 I$ | `sigma`, $K$ | `sigma`, $K$ |
+
+## Data
+
+The example is the duration of 272 eruptions of the Old Faithful geyser in Yellowstone National
+Park, in August 1985: short ones and long ones. The table `faithful.csv` has `eruptions`, the
+duration of an eruption in minutes, and `waiting`, the time to the next in minutes. It is
+`faithful` of R's package `datasets`, from W. Härdle (1991), *Smoothing Techniques with
+Implementation in S*, Springer; Azzalini and Bowman (1990) studied the data.
+
+`iris.csv`: length and width of sepals and petals in centimetres, of 50 flowers of each of three
+species of iris (0 *setosa*, 1 *versicolor*, 2 *virginica*). It is `iris` of the same package,
+measured by E. Anderson (1935) and published by R. A. Fisher (1936).
+
+`two-normals.csv`: simulated, `x`, 500 rows: a sample from $0.7\,\mathrm{N}(7, 0.5^2) +
+0.3\,\mathrm{N}(10, 0.5^2)$, rounded to six decimals, by
+
+```python
+rng = np.random.default_rng(2007)
+second = rng.random(500) < 0.3
+x = rng.normal(np.where(second, 10.0, 7.0), 0.5)
+```
 
 ## Complete-data log-likelihood
 
 With the groups known this is a sum over groups, each a normal sample of its own:
 
 $$\log p(x, z \mid \theta) = \sum_{i=1}^{n} \sum_{k=1}^{K} [z_i = k]
-\left( \log w_k + \log \phi(x_i; \mu_k, \sigma_k) \right) ,$$
+\left( \log w_k + \log \phi(x_i; \mu_k, \Sigma_k) \right) ,$$
 
-where $[z_i = k]$ is 1 if observation $i$ is of group $k$ and 0 if not.
+where $[z_i = k]$ is 1 if observation $i$ is of group $k$ and 0 if not. With $\Sigma_k =
+L_k L_k^\top$, $L_k$ lower triangular (Cholesky), the standardised observation is $u_{ik} =
+L_k^{-1} (x_i - \mu_k)$, and
+
+$$\log \phi(x_i; \mu_k, \Sigma_k) = -\tfrac{d}{2} \log 2\pi - \log |L_k|
+- \tfrac{1}{2} u_{ik}^\top u_{ik} .$$
 
 ## E step
 
@@ -24,7 +60,7 @@ The indicators enter linearly, so their expectations are all that is needed: the
 *responsibilities*, by Bayes' theorem
 
 $$r_{ik} = p(z_i = k \mid x_i, \theta') =
-\frac{w'_k\, \phi(x_i; \mu'_k, \sigma'_k)}{\sum_{l} w'_l\, \phi(x_i; \mu'_l, \sigma'_l)} .$$
+\frac{w'_k\, \phi(x_i; \mu'_k, \Sigma'_k)}{\sum_{l} w'_l\, \phi(x_i; \mu'_l, \Sigma'_l)} .$$
 
 They are a soft clustering; taking the largest in each row makes a hard one. Densities far out in
 the tails underflow, so that the computation is done with logarithms, the largest of a row taken
@@ -34,31 +70,44 @@ out first.
 
 The responsibilities stand where the indicators stood:
 
-$$Q(\theta \mid \theta') = \sum_{i} \sum_{k} r_{ik} \left( \log w_k - \log \sigma_k
-- \frac{(x_i - \mu_k)^2}{2 \sigma_k^2} \right) + \text{const} .$$
+$$Q(\theta \mid \theta') = \sum_{i} \sum_{k} r_{ik} \left( \log w_k - \tfrac{1}{2} \log |\Sigma_k|
+- \tfrac{1}{2} (x_i - \mu_k)^\top \Sigma_k^{-1} (x_i - \mu_k) \right) + \text{const} .$$
 
-With $n_k = \sum_i r_{ik}$, maximising it (over $w$ with a Lagrange multiplier for $\sum_k w_k = 1$)
-gives weighted versions of the familiar estimates:
+With $n_k = \sum_i r_{ik}$, maximising it over $w$ (with a Lagrange multiplier for $\sum_k w_k = 1$)
+and over $\mu_k$ gives weighted versions of the familiar estimates, whatever the covariances are:
 
-$$w_k = \frac{n_k}{n}, \qquad \mu_k = \frac{1}{n_k} \sum_i r_{ik}\, x_i, \qquad
-\sigma_k^2 = \frac{1}{n_k} \sum_i r_{ik} (x_i - \mu_k)^2 .$$
+$$w_k = \frac{n_k}{n}, \qquad \mu_k = \frac{1}{n_k} \sum_i r_{ik}\, x_i .$$
 
-The divisor of the variance is $n_k$, not $n_k - 1$, and the mean in it is the new one.
+With the scatter about the new mean, $S_k = \sum_i r_{ik} (x_i - \mu_k)(x_i - \mu_k)^\top$, what is
+left of $Q$ is $-\tfrac{1}{2} \sum_k \left( n_k \log |\Sigma_k| + \mathrm{tr}\, \Sigma_k^{-1} S_k
+\right)$. Among all matrices it is highest at
+
+$$\Sigma_k = \frac{S_k}{n_k}, \qquad \text{in one dimension} \qquad
+\sigma_k^2 = \frac{1}{n_k} \sum_i r_{ik} (x_i - \mu_k)^2 ,$$
+
+and under the restrictions at
+
+$$\text{tied: } \Sigma = \frac{1}{n} \sum_k S_k, \qquad
+\text{diagonal: } \sigma_{kj}^2 = \frac{(S_k)_{jj}}{n_k}, \qquad
+\text{spherical: } \sigma_k^2 = \frac{\mathrm{tr}\, S_k}{n_k\, d} .$$
+
+The divisor is $n_k$, not $n_k - 1$, and the mean in it is the new one.
 
 ## Observed log-likelihood
 
-$$\log p(x \mid \theta) = \sum_{i} \log \sum_{k} w_k\, \phi(x_i; \mu_k, \sigma_k) .$$
+$$\log p(x \mid \theta) = \sum_{i} \log \sum_{k} w_k\, \phi(x_i; \mu_k, \Sigma_k) .$$
 
 The sum inside the logarithm is what makes direct maximisation awkward, and EM welcome. EM never
 decreases it. Three caveats:
 
 - **Several maxima.** Which one EM reaches depends on the start; start from several places and
-  compare the heights.
+  compare the heights. They multiply with dimensions: a group may settle on a few
+  observations that happen to lie close to a line or a plane.
 - **No global maximum.** Put $\mu_1$ on one observation and let $\sigma_1 \to 0$: its density
   grows as $1/\sigma_1$, the other component covers the rest, and the likelihood grows without
-  bound. What is meant by the maximum likelihood estimate is the highest *interior* maximum. The
-  prior below avoids zero for the same reason: a log-normal density of $\sigma_k$ falls faster
-  than any power of $\sigma_k$ as $\sigma_k \to 0$, so that the posterior stays bounded.
+  bound. In $d$ dimensions any $d$ observations span a plane to which $\Sigma_1$ can shrink. What
+  is meant by the maximum likelihood estimate is the highest *interior* maximum. Tied covariances
+  are safe from this.
 - **Labels.** Exchanging two components changes nothing. Estimates are comparable only after
   the labels have been matched.
 
@@ -67,8 +116,16 @@ The better the groups are separated, the less is missing about $z$, and the fast
 ## Prior
 
 Weights are uniform on the simplex. Means are normal about the mean of the data with twice
-their standard deviation $s$; standard deviations are log-normal with median $s$. All move with the
-units of the data.
+their standard deviation $s$; standard deviations are log-normal with median $s$ (for the
+spherical ones, the root mean square of $s_1, \dots, s_d$). Covariances are declared through
+$L_k$: what stands on its diagonal is log-normal with median $s_j$ in row $j$ (`scale`), and what
+stands below is normal about 0 with standard deviation $s_j$ (`shear`). In one dimension $L_k$ is
+$\sigma_k$, and the prior is the same.
+
+All move with the units of the data, column by column. And all avoid zero: no likelihood
+exceeds a constant times $\prod_j (L_k)_{jj}^{-n}$ for the smallest of these products, and a
+log-normal density falls faster than any power as its argument goes to 0, so that the posterior
+is bounded where the likelihood is not.
 
 ## References
 
@@ -76,9 +133,17 @@ units of the data.
   the EM algorithm. *Journal of the Royal Statistical Society B* 39, 1–38. Section 4.3.
 - N. E. Day (1969). Estimating the components of a mixture of normal distributions.
   *Biometrika* 56, 463–474. The unbounded likelihood.
+- J. D. Banfield and A. E. Raftery (1993). Model-based Gaussian and non-Gaussian clustering.
+  *Biometrics* 49, 803–821. Restricted covariances.
+- C. Fraley and A. E. Raftery (2002). Model-based clustering, discriminant analysis, and density
+  estimation. *Journal of the American Statistical Association* 97, 611–631.
 - G. J. McLachlan and D. Peel (2000). *Finite Mixture Models*. Wiley.
 - A. Azzalini and A. W. Bowman (1990). A look at some data on the Old Faithful geyser. *Applied
   Statistics* 39, 357–365.
+- E. Anderson (1935). The irises of the Gaspé Peninsula. *Bulletin of the American Iris Society*
+  59, 2–5.
+- R. A. Fisher (1936). The use of multiple measurements in taxonomic problems. *Annals of Eugenics*
+  7, 179–188.
 - D. Arthur and S. Vassilvitskii (2007). k-means++: the advantages of careful seeding.
   *Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms*, 1027–1035.
 """
@@ -87,20 +152,43 @@ from pathlib import Path
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 latents = ("z",)
 
 
-def model(x, components=2):
-    centre, spread = np.mean(x), np.std(x)
+def model(x, components=2, covariance="full"):
+    structure = _structure(x, covariance)
+    centre, spread = np.mean(x, axis=0), np.std(x, axis=0)
     coords = {"component": range(components), "observation": range(len(x))}
+    own = () if structure in ("tied", "common") else ("component",)
+    column = ("column",) if np.ndim(x) == 2 else ()
+    if column:
+        coords["column"] = range(x.shape[1])
+    given = {"observed": x, "dims": ("observation", *column)}
     with pm.Model(coords=coords) as model:
         w = pm.Dirichlet("w", np.ones(components), dims="component")
-        mu = pm.Normal("mu", centre, 2 * spread, dims="component")
-        # Zero-avoiding, since the likelihood is unbounded as a standard deviation goes to zero.
-        sigma = pm.LogNormal("sigma", np.log(spread), 1, dims="component")
+        mu = pm.Normal("mu", centre, 2 * spread, dims=("component", *column))
         z = pm.Categorical("z", w, dims="observation")
-        pm.Normal("x", mu[z], sigma[z], observed=x, dims="observation")
+        # Zero-avoiding, since the likelihood is unbounded as a standard deviation goes to zero.
+        if structure in ("full", "tied"):
+            unit = np.eye(x.shape[1])
+            i, j = np.tril_indices_from(unit, -1)
+            model.add_coord("below", [f"{row},{col}" for row, col in zip(i, j, strict=True)])
+            scale = pm.LogNormal("scale", np.log(spread), 1, dims=(*own, "column"))
+            shear = pm.Normal("shear", 0, spread[i], dims=(*own, "below"))
+            L = (scale[..., None] * unit)[..., i, j].set(shear)
+            pm.Deterministic("cov", L @ L.mT)
+            inverse = pt.linalg.solve_triangular(L, unit, lower=True)
+            given |= {"logp": _log_normal, "random": _draw, "signature": "(d),(d,d)->(d)"}
+            pm.CustomDist("x", mu[z], inverse[z] if own else inverse, **given)
+        elif structure == "diagonal":
+            sigma = pm.LogNormal("sigma", np.log(spread), 1, dims=(*own, *column))
+            pm.Normal("x", mu[z], sigma[z], **given)
+        else:
+            sigma = pm.LogNormal("sigma", 0.5 * np.log(np.mean(spread**2)), 1, dims=own)
+            each = sigma[z] if own else sigma
+            pm.Normal("x", mu[z], each[:, None] if column and own else each, **given)
     return model
 
 
@@ -109,45 +197,76 @@ def e_step(params, data):
     return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
 
 
-def m_step(expectations, data):
-    r, x = expectations["z"], data["x"]
-    n = r.sum(axis=0)
-    mu = x @ r / n
-    variance = np.sum(r * (x[:, None] - mu) ** 2, axis=0) / n
-    return {"w": n / len(x), "mu": mu, "sigma": np.sqrt(variance)}
+def m_step(expectations, data, params):
+    r, x = expectations["z"], _columns(data["x"])
+    n, d = r.sum(axis=0), x.shape[1]
+    mu = r.T @ x / n[:, None]
+    gap = (x[:, None] - mu).transpose(1, 0, 2)
+    new = {"w": n / len(x), "mu": mu.reshape(np.shape(params["mu"]))}
+    if "cov" in params:
+        scatter = (r.T[:, :, None] * gap).mT @ gap
+        tied = np.ndim(params["cov"]) == 2
+        return new | {"cov": scatter.sum(axis=0) / len(x) if tied else scatter / n[:, None, None]}
+    squares = np.sum(r.T[:, :, None] * gap**2, axis=1)
+    variance = {
+        0: np.sum(squares) / (len(x) * d),
+        1: np.sum(squares, axis=1) / (n * d),
+        2: squares / n[:, None],
+    }
+    return new | {"sigma": np.sqrt(variance[np.ndim(params["sigma"])])}
 
 
 def log_likelihood(params, data):
     return np.sum(_log_sum_exp(_log_joint(params, data)))
 
 
-def initial(data, rng, components=2):
-    """Equal weights, means drawn from the observations, a common standard deviation.
+def to_model(params):
+    """The Cholesky factors that covariances are declared through."""
+    if "cov" not in params:
+        return params
+    L = _cholesky(params["cov"])
+    i, j = np.tril_indices(L.shape[-1], -1)
+    scale = np.diagonal(L, axis1=-2, axis2=-1)
+    return {"w": params["w"], "mu": params["mu"], "scale": scale, "shear": L[..., i, j]}
+
+
+def initial(data, rng, components=2, covariance="full"):
+    """Equal weights, means drawn from the observations, a common covariance.
 
     Means are seeded as in k-means++: the first is any observation, each further one an
     observation drawn with probability proportional to its squared distance from the nearest
-    mean so far. The standard deviation is that of the data over the number of components.
-    All of it moves with the location and the units of the data.
+    mean so far, every column divided by its range. In one dimension the standard deviation is
+    that of the data over the number of components. In several the shape of the groups matters
+    too: every observation joins the nearest seed, and the means and the covariance within
+    groups that come of it are the start, with one observation's share of the covariance of the
+    data, which is not singular where that within small groups may be. All of it moves with the
+    location and the units of the columns.
     """
-    x = data["x"]
-    distinct = len(np.unique(x))
-    if components < 1:
-        raise ValueError(f"components must be at least 1, not {components}")
-    if len(x) < 2:
-        raise ValueError("x has a single value, and a mixture needs at least 2")
-    if distinct == 1:
-        raise ValueError(f"all {len(x)} values of x are equal ({x[0]:g}): there is no spread")
-    if components > distinct:
-        raise ValueError(f"x has {distinct} distinct values, too few for {components} components")
-    means = [rng.choice(x)]
-    while len(means) < components:
-        nearest = np.min(np.abs(np.subtract.outer(x, means)), axis=1) / np.ptp(x)
-        means.append(rng.choice(x, p=nearest**2 / np.sum(nearest**2)))
-    return {
-        "w": np.full(components, 1 / components),
-        "mu": np.sort(means),
-        "sigma": np.full(components, np.std(x) / components),
-    }
+    structure = _structure(data["x"], covariance)
+    x = _columns(data["x"])
+    _refuse(x, components, structure)
+    n, d = x.shape
+    ranges, seeds = np.ptp(x, axis=0), [rng.choice(x)]
+    while True:
+        distances = np.sum(((x[:, None] - seeds) / ranges) ** 2, axis=-1)
+        if len(seeds) == components:
+            break
+        nearest = np.min(distances, axis=1)
+        seeds.append(rng.choice(x, p=nearest / np.sum(nearest)))
+    mu, cov = np.array(seeds), np.cov(x.T, bias=True).reshape(d, d)
+    if d == 1:
+        cov = cov / components**2
+    else:
+        group = np.argmin(distances, axis=1)
+        mu = np.array([np.mean(x[group == k], axis=0) for k in range(components)])
+        cov = ((x - mu[group]).T @ (x - mu[group]) + cov) / (n + 1)
+    mu = mu[np.lexsort(mu.T[::-1])].reshape(components, *np.shape(data["x"])[1:])
+    start = {"w": np.full(components, 1 / components), "mu": mu}
+    if structure in ("full", "tied"):
+        return start | {"cov": cov if structure == "tied" else np.tile(cov, (components, 1, 1))}
+    variance = np.diag(cov) if structure == "diagonal" else np.trace(cov) / d
+    own = () if structure == "common" else (components,)
+    return start | {"sigma": np.sqrt(np.broadcast_to(variance, own + np.shape(variance)))}
 
 
 def example_data():
@@ -155,11 +274,85 @@ def example_data():
     return {"x": np.loadtxt(table, delimiter=",", skiprows=1, usecols=0)}
 
 
+def _structure(x, covariance):
+    """The covariances that are meant; in one dimension they are numbers, `spherical` or one
+    number in common."""
+    if covariance not in ("full", "tied", "diagonal", "spherical"):
+        raise ValueError(f"covariance is full, tied, diagonal or spherical, not {covariance!r}")
+    if np.ndim(x) == 2 and np.shape(x)[1] > 1:
+        return covariance
+    return "common" if covariance == "tied" else "spherical"
+
+
+def _refuse(x, components, structure):
+    """Data without a maximum of the likelihood."""
+    n, d = x.shape
+    distinct, rows = len(np.unique(x, axis=0)), "values" if d == 1 else "rows"
+    if components < 1:
+        raise ValueError(f"components must be at least 1, not {components}")
+    if n < 2:
+        raise ValueError(f"x has a single {rows[:-1]}, and a mixture needs at least 2")
+    if distinct == 1:
+        what = f" ({x[0, 0]:g})" if d == 1 else ""
+        raise ValueError(f"all {n} {rows} of x are equal{what}: there is no spread")
+    for j in np.flatnonzero(np.ptp(x, axis=0) == 0):
+        raise ValueError(f"column {j + 1} of x is constant ({x[0, j]:g}): leave it out")
+    if components > distinct:
+        raise ValueError(f"x has {distinct} distinct {rows}, too few for {components} components")
+    if structure in ("full", "tied"):
+        if n <= d:
+            raise ValueError(
+                f"x has {n} rows, and the covariance of {d} columns needs {d + 1}; "
+                f"covariance=diagonal does with fewer"
+            )
+        standardised = (x - x.mean(axis=0)) / x.std(axis=0)
+        for j in range(1, d):
+            if np.linalg.matrix_rank(standardised[:, : j + 1], tol=1e-8 * np.sqrt(n)) <= j:
+                raise ValueError(
+                    f"column {j + 1} of x is a linear combination of those before it: "
+                    f"leave it out, or say covariance=diagonal"
+                )
+
+
+def _columns(values):
+    """Shape (rows, d), in one dimension too."""
+    return np.reshape(values, (len(values), -1))
+
+
+def _cholesky(cov):
+    try:
+        return np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:  # a group has collapsed onto a plane
+        return np.full_like(cov, np.nan)
+
+
+def _log_normal(x, mu, inverse):
+    """log N(x; mu, L L') given L⁻¹, of which each group needs one."""
+    u = pt.sum(inverse * (x - mu)[..., None, :], axis=-1)
+    log_det = -pt.sum(pt.log(pt.diagonal(inverse, axis1=-2, axis2=-1)), axis=-1)
+    return -0.5 * np.log(2 * np.pi) * mu.shape[-1] - log_det - 0.5 * pt.sum(u**2, axis=-1)
+
+
+def _draw(mu, inverse, rng=None, size=None):
+    u = rng.standard_normal(np.shape(mu) if size is None else (*size, np.shape(mu)[-1]))
+    return mu + np.linalg.solve(inverse, u[..., None])[..., 0]
+
+
 def _log_joint(params, data):
     """log p(x, z = k | θ), shape (observations, components)."""
-    w, mu, sigma = params["w"], params["mu"], params["sigma"]
-    standardised = (data["x"][:, None] - mu) / sigma
-    return np.log(w) - np.log(sigma) - 0.5 * np.log(2 * np.pi) - 0.5 * standardised**2
+    x, mu = _columns(data["x"]), _columns(params["mu"])
+    gap = x[:, None] - mu
+    if "cov" in params:
+        L = _cholesky(params["cov"])
+        u = np.linalg.solve(L, gap.transpose(1, 2, 0)).transpose(2, 0, 1)
+        log_det = np.sum(np.log(np.diagonal(L, axis1=-2, axis2=-1)), axis=-1)
+    else:
+        sigma = np.asarray(params["sigma"])
+        sigma = np.broadcast_to(sigma[:, None] if sigma.ndim == 1 else sigma, mu.shape)
+        u = gap / sigma
+        log_det = np.sum(np.log(sigma), axis=-1)
+    norm = 0.5 * x.shape[1] * np.log(2 * np.pi)
+    return np.log(params["w"]) - log_det - norm - 0.5 * np.sum(u**2, axis=-1)
 
 
 def _log_sum_exp(values):

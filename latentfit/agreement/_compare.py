@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit import bayes
 from latentfit.agreement import _figures, _tree, _verdicts
@@ -261,7 +260,7 @@ def _at_em(subject: Subject, density: Density, em: Point) -> Maximum:
     objective = density.log_posterior if posterior else density.log_likelihood
     value, gradient = objective(em.unconstrained)
     hessian = density.hessian(em.unconstrained, prior=posterior)
-    return Maximum(em.unconstrained, value, _decrement(gradient, hessian))
+    return Maximum(em.unconstrained, value, _decrement(gradient, hessian, density.space.edged))
 
 
 def _pull(
@@ -269,7 +268,9 @@ def _pull(
 ) -> Verdict:
     """The MAP as PyMC found it against the climb of the posterior from the MLE."""
     curvature = partial(density.hessian, prior=True)
-    climbed = bayes.maximise(density.log_posterior, curvature, mle.unconstrained)
+    climbed = bayes.maximise(
+        density.log_posterior, curvature, mle.unconstrained, density.space.edged
+    )
     _, slope = density.log_posterior(mle.unconstrained)
     mode = aligned.point(found.point).unconstrained
     gap = mode - aligned.point(climbed.point).unconstrained
@@ -278,16 +279,15 @@ def _pull(
         found,
         climbed,
         apart=float(np.sqrt(max(-gap @ curvature(mode) @ gap, 0.0))),
-        predicted=_decrement(slope, curvature(mle.unconstrained)),
+        predicted=_decrement(slope, curvature(mle.unconstrained), density.space.edged),
     )
 
 
-def _decrement(gradient: np.ndarray, hessian: np.ndarray) -> float:
+def _decrement(gradient: np.ndarray, hessian: np.ndarray, edged: np.ndarray) -> float:
     try:
-        step = cho_solve(cho_factor(-hessian), gradient)
-    except (LinAlgError, ValueError):
+        return bayes.curvature_of(hessian, gradient, edged).newton(gradient)[1]
+    except np.linalg.LinAlgError:
         return float("nan")
-    return float(np.sqrt(max(gradient @ step, 0.0)))
 
 
 def _assembled(

@@ -12,6 +12,7 @@ from latentfit.bayes._estimates import (
 )
 from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
 from latentfit.bayes._predictive import posterior_predictive
@@ -31,6 +32,7 @@ __all__ = [
     "DRAWS",
     "Chain",
     "CompleteData",
+    "Curvature",
     "Density",
     "JointMode",
     "Maximum",
@@ -39,6 +41,7 @@ __all__ = [
     "by_draws",
     "categories",
     "complete_data",
+    "curvature_of",
     "joint_mode",
     "maximise",
     "maximum_a_posteriori",

@@ -37,7 +37,7 @@ def curvature(
         ``f(point, *inputs)``: one symmetric matrix, shape (size, size), for each gradient.
     """
     direction = point.type("direction")
-    alongs = [
+    alongs: list[Any] = [
         pytensor.grad(pt.sum(slope * direction), point, disconnected_inputs="ignore")
         for slope in gradients
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pymc as pm
@@ -36,7 +37,7 @@ def maximum_likelihood(
     """
     found = []
     for start in starts:
-        found.append(maximise(density.log_likelihood, density.hessian, start))
+        found.append(maximise(density.log_likelihood, density.hessian, start, density.space.edged))
         advance()
     return tuple(found)
 
@@ -59,7 +60,9 @@ def maximum_a_posteriori(density: Density, start: np.ndarray) -> Maximum:
             include_transformed=True,
         )
     point = np.concatenate([np.ravel(mode[name]) for name, _ in density.space.layout])
-    return polish(density.log_posterior, lambda point: density.hessian(point, prior=True), point)
+    return polish(
+        density.log_posterior, partial(density.hessian, prior=True), point, density.space.edged
+    )
 
 
 @dataclass(frozen=True)

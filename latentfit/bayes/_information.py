@@ -1,10 +1,10 @@
 """Standard errors from the observed information."""
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from latentfit.bayes._density import Density
-from latentfit.declaration import Params, Space
+from latentfit.bayes._newton import curvature_of
+from latentfit.declaration import Params, Space, labels
 
 
 def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False) -> Params:
@@ -26,24 +26,35 @@ def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False)
     -------
     dict
         One array for each parameter and deterministic. NaN where the information is not
-        positive definite, for no standard error exists there.
+        positive definite, and for probabilities at 0 or 1, for no standard error exists there;
+        those of the others are given these.
     """
-    return natural_errors(density.space, point, density.hessian(point, prior=prior))
+    objective = density.log_posterior if prior else density.log_likelihood
+    _, gradient = objective(point)
+    return natural_errors(density.space, point, density.hessian(point, prior=prior), gradient)
 
 
-def natural_errors(space: Space, point: np.ndarray, hessian: np.ndarray) -> Params:
-    """The same for any log density with this Hessian, shape (size, size), at `point`."""
+def natural_errors(
+    space: Space, point: np.ndarray, hessian: np.ndarray, gradient: np.ndarray
+) -> Params:
+    """The same for any log density with this Hessian, (size, size), and gradient at `point`."""
+    errors = {name: np.full(shape, np.nan) for name, shape in space.shapes.items()}
     try:
-        covariance = cho_solve(cho_factor(-hessian), np.eye(space.size))
-    except (LinAlgError, ValueError):
-        return {name: np.full(shape, np.nan) for name, shape in space.shapes.items()}
-    steps = np.sqrt(np.diag(covariance)) * 1e-4
+        covariance = curvature_of(hessian, gradient, space.edged).covariance()
+    except np.linalg.LinAlgError:
+        covariance = None
+    if covariance is None:
+        return errors
+    # Where nothing is free to vary, a difference is as good over any other step.
+    steps = np.sqrt(np.maximum(np.diag(covariance), np.finfo(float).tiny)) * 1e-4
     slopes = [_slope(space, point, axis, step) for axis, step in enumerate(steps)]
-    errors = {}
+    natural = space.constrain(point)
+    edge = set(space.at_edge(natural))
     for name, shape in space.shapes.items():
         jacobian = np.array([slope[name].ravel() for slope in slopes])
         variances = np.einsum("ij,ik,kj->j", jacobian, covariance, jacobian)
-        errors[name] = np.sqrt(variances).reshape(shape)
+        at_edge = [label in edge for label in labels(name, shape)]
+        errors[name] = np.where(at_edge, np.nan, np.sqrt(variances)).reshape(shape)
     return errors
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from pymc.logprob.utils import ParameterValueError
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
+
+from latentfit.bayes._newton import curvature_of
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Hessian = Callable[[np.ndarray], np.ndarray]
@@ -46,7 +47,9 @@ class Maximum:
         return not self.problem
 
 
-def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maximum:
+def maximise(
+    objective: Objective, hessian: Hessian, start: np.ndarray, edged: np.ndarray
+) -> Maximum:
     """BFGS in units of the curvature at the start, then Newton steps to rounding error.
 
     Parameters
@@ -56,6 +59,8 @@ def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maxim
     hessian : callable
         Point to matrix of second derivatives.
     start : ndarray, shape (size,)
+    edged : ndarray of bool, shape (size,)
+        `Space.edged`: along which coordinates the maximum may lie at infinity.
     """
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
@@ -70,10 +75,10 @@ def maximise(objective: Objective, hessian: Hessian, start: np.ndarray) -> Maxim
         found = minimize(
             descent, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 1e-5}
         )
-        return polish(objective, hessian, start + scale * found.x)
+        return polish(objective, hessian, start + scale * found.x, edged)
 
 
-def polish(objective: Objective, hessian: Hessian, point: np.ndarray) -> Maximum:
+def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.ndarray) -> Maximum:
     """Newton's method from a point near a maximum, never downhill."""
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
@@ -83,13 +88,13 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray) -> Maximum
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 return Maximum(point, value, np.nan, "the density is not finite there")
             try:
-                factor = cho_factor(-hessian(point))
-            except (LinAlgError, ValueError):
+                step, decrement = curvature_of(hessian(point), gradient, edged).newton(gradient)
+            except np.linalg.LinAlgError:
+                decrement = np.nan
+            if np.isnan(decrement):
                 return Maximum(
                     point, value, np.nan, "not a maximum: a saddle, a ridge or no end in sight"
                 )
-            step = cho_solve(factor, gradient)
-            decrement = float(np.sqrt(max(gradient @ step, 0.0)))
             if decrement < _EXACT:
                 break
             length = 1.0

@@ -135,7 +135,9 @@ def _step(subject: Subject, trial: Trial, returned: Mapping[str, Any]) -> _Step 
     natural = space.constrain(oracle.point)
     expected = {name: np.asarray(natural[name]) for name in params if name in natural}
     given = {name: params[name] for name in expected}
-    errors = bayes.natural_errors(space, oracle.point, _curvature(subject, trial)(oracle.point))
+    _, slope = _objective(subject, trial)(oracle.point)
+    bend = _curvature(subject, trial)(oracle.point)
+    errors = bayes.natural_errors(space, oracle.point, bend, slope)
     return _Step(trial, given, expected, errors, point, oracle, subject.complete.exact)
 
 
@@ -331,7 +333,7 @@ def _one_at_a_time(subject: Subject, step: _Step) -> Params:
         ) -> np.ndarray:
             return np.asarray(curvature(inside(values))[np.ix_(index, index)])
 
-        found = maximise(height, bend, old[index])
+        found = maximise(height, bend, old[index], subject.density.space.edged[index])
         if found.reached:
             result[name] = subject.density.space.constrain(inside(found.point))[name]
     return result

@@ -8,6 +8,8 @@ point is classified by slope and curvature of the declaration's own objective.
 
 import numpy as np
 
+from latentfit import bayes
+from latentfit.bayes import Curvature
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject
 from latentfit.em import Fit, Solution
@@ -15,6 +17,7 @@ from latentfit.errors import LatentfitError
 
 _AT_REST = 1e-4
 _ROUNDING = 1e-9
+_SHOWN = 5
 
 
 def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
@@ -97,15 +100,14 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     objective = subject.density.log_posterior if posterior else subject.density.log_likelihood
     _, gradient = objective(point)
     hessian = subject.density.hessian(point, prior=posterior)
-    return _classified(best, gradient, hessian)
+    space = subject.density.space
+    shape = bayes.curvature_of(hessian, gradient, space.edged)
+    return _classified(best, gradient, shape, space.at_edge(space.constrain(point)))
 
 
-def _classified(best: Solution, gradient: np.ndarray, hessian: np.ndarray) -> Outcome:
-    # In units of the curvature along each coordinate, so that none depends on the data's.
-    width = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), np.finfo(float).tiny))
-    slope, bend = gradient * width, hessian * np.outer(width, width)
-    curvatures, directions = np.linalg.eigh(bend)
-    along = directions.T @ slope
+def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:
+    bent = ~shape.flat
+    curvatures, along = shape.values[bent], (shape.vectors.T @ gradient)[bent]
     steepest = float(np.max(np.abs(along)))
     if curvatures[-1] > 1e-6 and steepest <= 1e-3:
         return _found(
@@ -129,6 +131,14 @@ def _classified(best: Solution, gradient: np.ndarray, hessian: np.ndarray) -> Ou
         )
     with np.errstate(all="ignore"):
         distance = float(np.linalg.norm(along / np.sqrt(np.abs(curvatures))))
+    if curvatures[-1] < 0 and distance <= _AT_REST and edge:
+        return _found(
+            "boundary",
+            f"EM ended at a maximum on the boundary of the parameter space: {_listed(edge)} "
+            f"{'is' if len(edge) == 1 else 'are'} 0 or 1 but for 1e-6. There the usual standard "
+            f"errors do not hold",
+            "warning",
+        )
     if curvatures[-1] < 0 and distance <= _AT_REST:
         detail = (
             f"the end is a maximum: Newton's method would move it by {distance:.1g} standard errors"
@@ -139,6 +149,11 @@ def _classified(best: Solution, gradient: np.ndarray, hessian: np.ndarray) -> Ou
         f"EM ended where the objective still has a slope: {distance:.2g} standard errors from "
         f"where that would be zero",
     )
+
+
+def _listed(labels: list[str]) -> str:
+    shown = ", ".join(labels[:_SHOWN])
+    return f"{shown} and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else shown
 
 
 def _found(name: str, message: str, severity: str = "error") -> Outcome:

@@ -23,6 +23,9 @@ from latentfit.progress import Progress
 _ITERATIONS = 1000
 _ITERATIONS_WRONG = 50
 
+# Logarithms and log-odds are tried no further from the maximum than this.
+_FAR = 2.0
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -150,7 +153,7 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
     maximum = max(climbs, key=lambda climb: climb.value).point if climbs else None
     if derivation.objective == "posterior" and maximum is not None:
         curvature = partial(density.hessian, prior=True)
-        top = bayes.maximise(density.log_posterior, curvature, maximum)
+        top = bayes.maximise(density.log_posterior, curvature, maximum, space.edged)
         maximum = top.point if top.reached else None
 
     names = tuple(derivation.begins[0])
@@ -181,7 +184,9 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
     if maximum is not None and from_model is not None:
         errors = _coordinate_errors(density, maximum)
         for where, distance in (("near the maximum", 2.0), ("at the maximum", 0.0)):
-            point = maximum + distance * errors * rng.standard_normal(space.size)
+            steps = distance * errors * rng.standard_normal(space.size)
+            # Where little is known the standard error leads out of what numbers can tell apart.
+            point = maximum + np.where(space.edged, np.clip(steps, -_FAR, _FAR), steps)
             trials.append(trial(where, from_model(space.constrain(point)), point))
     return Subject(
         name=derivation.name,
@@ -222,8 +227,10 @@ def _expected(
 
 def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
     """A standard error's length along each unconstrained coordinate."""
-    variances = np.diag(np.linalg.inv(-density.hessian(point)))
-    return np.sqrt(np.clip(variances, 0, None))
+    _, slope = density.log_likelihood(point)
+    covariance = bayes.curvature_of(density.hessian(point), slope, density.space.edged).covariance()
+    assert covariance is not None  # it is a maximum
+    return np.sqrt(np.diag(covariance))
 
 
 def _safely(function: Callable[..., Any], name: str, *, timeout: float) -> Callable[..., Any]:

@@ -26,6 +26,15 @@ _SUPPORT = {
     "cholesky-cov-packed": "the packed Cholesky factor of a covariance",
 }
 
+# Transforms by which an edge of the support lies at infinity, in units of one factor e.
+_EDGED = {"log", "log_exp_m1", "logodds", "interval", "simplex"}
+
+# A probability of zero has no unconstrained value. This one stands for it: no sum of as many
+# terms as there are data can tell the two apart.
+_ZERO = 1e-12
+# What an optimiser that goes towards zero gets to.
+_NEARLY_ZERO = 1e-6
+
 # Room for the rounding in a simplex whose entries were each computed on their own, and perhaps
 # in single precision.
 _ROUND_TRIP = 1e-6
@@ -45,13 +54,17 @@ class Space:
         Name and shape of each value variable in the unconstrained vector.
     origin : ndarray, shape (size,)
         PyMC's initial point, unconstrained.
+    edged : ndarray of bool, shape (size,)
+        Coordinates along which an edge of the support lies at infinity, and which are
+        logarithms of what is bounded there: they do not depend on units.
     """
 
     parameters: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
     layout: tuple[tuple[str, tuple[int, ...]], ...]
     origin: np.ndarray
-    _supports: dict[str, str]
+    edged: np.ndarray
+    _transforms: dict[str, str]
     _forward: Callable[..., list[np.ndarray]]
     _backward: Callable[..., list[np.ndarray]]
 
@@ -67,6 +80,8 @@ class Space:
     def unconstrain(self, params: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point of natural parameter values.
 
+        A probability of 0 or 1 is moved 1e-12 into the interior.
+
         Raises
         ------
         DeclarationError
@@ -79,7 +94,7 @@ class Space:
                     f"{', '.join(self.parameters)}, and {_listed(params)} was given"
                 )
         self._check_shapes(params)
-        values = [np.asarray(params[name], dtype=float) for name in self.parameters]
+        values = [self._inside(name, params[name]) for name in self.parameters]
         with np.errstate(all="ignore"):
             point = np.concatenate([np.ravel(value) for value in self._forward(*values)])
             back = self.constrain(point)
@@ -88,9 +103,22 @@ class Space:
             if not np.all(np.abs(back[name] - value) <= _ROUND_TRIP * scale):
                 raise DeclarationError(
                     f"{name} = {np.array2string(value, precision=6, threshold=8)} is outside "
-                    f"its support: it should be {self._supports[name]}"
+                    f"its support: it should be {self._support(name)}"
                 )
         return point
+
+    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+        """Labels of the probabilities that are 0 or 1 but for 1e-6."""
+        found = []
+        for name, transform in self._transforms.items():
+            if transform in ("simplex", "logodds"):
+                value = np.asarray(natural[name])
+                edge = value < _NEARLY_ZERO
+                if transform == "logodds" or value.shape[-1] == 2:
+                    edge |= value > 1 - _NEARLY_ZERO
+                every = labels(name, value.shape)
+                found += [every[place] for place in np.flatnonzero(edge)]
+        return found
 
     def locate(self, values: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point at which parameters and deterministics have these values.
@@ -127,6 +155,19 @@ class Space:
             parts[name] = point[position : position + size].reshape(shape)
             position += size
         return parts
+
+    def _inside(self, name: str, value: Any) -> np.ndarray:
+        array = np.asarray(value, dtype=float)
+        transform = self._transforms.get(name)
+        if transform == "simplex" and np.all(array >= 0):
+            raised = np.maximum(array, _ZERO)
+            return raised * (array.sum(axis=-1) / raised.sum(axis=-1))[..., None]
+        if transform == "logodds" and np.all((array >= 0) & (array <= 1)):
+            return np.clip(array, _ZERO, 1 - _ZERO)
+        return array
+
+    def _support(self, name: str) -> str:
+        return _SUPPORT.get(self._transforms[name], "finite, and where its prior has density")
 
     def _check_shapes(self, values: Mapping[str, Any]) -> None:
         for name in values.keys() & self.shapes.keys():
@@ -185,7 +226,7 @@ def space(declaration: Declaration) -> Space:
 
     names = (*declaration.parameters, *declaration.deterministics)
     point = pt.vector("point")
-    blank = Space((), {}, layout, origin, {}, lambda: [], lambda: [])
+    blank = Space((), {}, layout, origin, np.empty(0), {}, lambda: [], lambda: [])
     parts = blank.symbolic(point)
     natural = graph_replace(
         model.replace_rvs_by_values([model[name] for name in names]),
@@ -207,9 +248,20 @@ def space(declaration: Declaration) -> Space:
         ),
         rewritten=True,
     )
-    supports = {variable.name: _support(model, variable) for variable in variables}
+    transforms = {variable.name: _transform(model, variable) for variable in variables}
+    edged = [
+        np.full(math.prod(shape), transforms[variable.name] in _EDGED)
+        for variable, (_, shape) in zip(variables, layout, strict=True)
+    ]
     return Space(
-        declaration.parameters, shapes, layout, origin.astype(float), supports, forward, backward
+        declaration.parameters,
+        shapes,
+        layout,
+        origin.astype(float),
+        np.concatenate(edged),
+        transforms,
+        forward,
+        backward,
     )
 
 
@@ -227,9 +279,8 @@ def _forward(model: Any, variable: Any) -> Any:
     return transform.forward(variable, *variable.owner.inputs)
 
 
-def _support(model: Any, variable: Any) -> str:
-    transform = model.rvs_to_transforms[variable]
-    return _SUPPORT.get(getattr(transform, "name", ""), "finite, and where its prior has density")
+def _transform(model: Any, variable: Any) -> str:
+    return getattr(model.rvs_to_transforms[variable], "name", "")
 
 
 def _listed(names: Mapping[str, Any]) -> str:

@@ -106,14 +106,13 @@ def _terms(node: Any, view: pm.Model) -> list[Any]:
     values = [view.rvs_to_values[rv] for rv in node.outputs[1 : 1 + op.n_dependent_rvs]]
     outside = dict(zip(inner.inputs, node.inputs, strict=True))
     outside |= dict(zip(observed, values, strict=True))
-    initial, transition, emission = graph_replace(
-        [initial, transition, emission], outside, strict=False
-    )
-    return [
+    terms: list[Any] = [
         pt.moveaxis(initial, 0, -1),
         pt.moveaxis(transition, (0, 1), (-2, -1)),
         pt.moveaxis(emission, 0, -1),
     ]
+    found: list[Any] = graph_replace(terms, outside, strict=False)
+    return found
 
 
 def smoothed(chain: Chain, *, ahead: bool = True) -> tuple[np.ndarray, np.ndarray]:

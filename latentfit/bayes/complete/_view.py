@@ -153,8 +153,9 @@ class CompleteData:
         objective = partial(self.q, statistics, prior=prior)
         bend = partial(self.hessian, statistics, prior=prior)
         # Q is all but quadratic as a rule, and Newton's method then needs a few steps.
-        found = polish(objective, bend, start)
-        return found if found.reached else maximise(objective, bend, start)
+        edged = self.density.space.edged
+        found = polish(objective, bend, start, edged)
+        return found if found.reached else maximise(objective, bend, start, edged)
 
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:

@@ -1,0 +1,90 @@
+"""Newton's method where a maximum may lie at infinity.
+
+The maximum likelihood estimate of a probability can be zero, and its logarithm has no maximum: the
+log density levels off, exp(-t) as t goes on. Such directions are told from the others by being
+flat in the units of the log density itself, among the coordinates that are logarithms of
+something. Along them there is nothing to gain, and in all others everything is as usual.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# What is still to be gained in a direction that levels off, in units of the log density.
+_FLAT = 1e-7
+# Share of a flat direction that lies along logarithms; another one is a ridge.
+_AMONG = 0.99
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The shape of a log density about a point.
+
+    Attributes
+    ----------
+    values : ndarray, shape (size,)
+        Eigenvalues of the scaled Hessian, in increasing order.
+    vectors : ndarray, shape (size, size)
+        Directions, one a column, on the scale of the coordinates.
+    flat : ndarray of bool, shape (size,)
+        Those along which the density has levelled off.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    flat: np.ndarray
+
+    @property
+    def downwards(self) -> bool:
+        """Whether it curves downwards in every direction that is not flat."""
+        return bool(np.all(self.values[~self.flat] < 0))
+
+    def newton(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+        """Newton's step and decrement, in the directions that are not flat.
+
+        The decrement is the distance to the maximum of the parabola through the point, in
+        standard errors (Boyd & Vandenberghe 2004, section 9.5.1). NaN where there is none.
+        """
+        bent = ~self.flat
+        if not self.downwards:
+            return np.full_like(gradient, np.nan), float("nan")
+        slopes = self.vectors[:, bent].T @ gradient
+        step: np.ndarray = self.vectors[:, bent] @ (slopes / -self.values[bent])
+        return step, float(np.sqrt(np.sum(slopes**2 / -self.values[bent])))
+
+    def covariance(self) -> np.ndarray | None:
+        """Inverse of minus the Hessian, in the directions that are not flat; None if improper."""
+        bent = ~self.flat
+        if not self.downwards:
+            return None
+        inverse: np.ndarray = (self.vectors[:, bent] / -self.values[bent]) @ self.vectors[:, bent].T
+        return inverse
+
+
+def curvature_of(hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray) -> Curvature:
+    """Take a Hessian apart.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (size, size)
+    gradient : ndarray, shape (size,)
+    edged : ndarray of bool, shape (size,)
+        `Space.edged`.
+
+    Raises
+    ------
+    LinAlgError
+        It is not finite.
+    """
+    if not np.isfinite(hessian).all():
+        raise np.linalg.LinAlgError("the Hessian is not finite")
+    diagonal = np.abs(np.diag(hessian))
+    width = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scale = np.where(edged, np.minimum(width, 1.0), width)
+    values, vectors = np.linalg.eigh(hessian * np.outer(scale, scale))
+    among = np.sum(vectors[edged] ** 2, axis=0) >= _AMONG
+    directions = vectors * scale[:, None]
+    length = np.linalg.norm(directions, axis=0)
+    level = np.abs(directions.T @ gradient) <= _FLAT * length
+    flat = (np.abs(values) <= _FLAT * length**2) & among & level
+    return Curvature(values, directions, flat)
