@@ -145,8 +145,9 @@ def compare(
         key: {name: where.natural[name] for name in names}
         for key, where in (("em", em), ("mle", mle), ("map", mode))
     }
+    edge = {label for where in (em, mle) for label in space.at_edge(where.natural)}
     rows = _figures.parameters(
-        estimates["em"], errors, estimates["mle"], estimates["map"], posterior
+        estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge
     )
     expectations = aligned.expectations(fit.best.expectations)
     latents = [

@@ -39,6 +39,8 @@ class Parameter:
         In posterior standard deviations.
     tail : float
         Twice the smaller share of draws on one side of EM's estimate.
+    at_edge : bool
+        Whether EM's estimate or the MLE is a probability of 0 or 1, but for 1e-6.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Parameter:
     em_minus_mle: float
     map_minus_mle: float
     tail: float
+    at_edge: bool = False
 
 
 @dataclass(frozen=True)

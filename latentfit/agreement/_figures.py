@@ -1,6 +1,6 @@
 """The agreement table: every scalar parameter under EM, MLE, MAP and posterior."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import arviz_stats
@@ -18,7 +18,12 @@ azs: Any = arviz_stats
 
 
 def parameters(
-    em: Values, errors: Values, mle: Values, mode: Values, posterior: xr.Dataset
+    em: Values,
+    errors: Values,
+    mle: Values,
+    mode: Values,
+    posterior: xr.Dataset,
+    edge: Collection[str] = (),
 ) -> tuple[Parameter, ...]:
     """One row for each scalar among the names that EM estimates.
 
@@ -28,6 +33,8 @@ def parameters(
         EM's estimate, its standard error, MLE and MAP: ``{name: array}``, natural scale.
     posterior : Dataset
         Draws with components already renumbered; ``chain`` and ``draw`` come first.
+    edge : collection of str
+        Labels of those on the boundary of the parameter space.
     """
     draws = posterior[list(em)]
     summaries = {
@@ -61,6 +68,7 @@ def parameters(
                     em_minus_mle=_in_units(em[name][index] - mle[name][index], sd[index]),
                     map_minus_mle=_in_units(mode[name][index] - mle[name][index], sd[index]),
                     tail=min(1.0, 2 * min(float(below[index]), float(above[index]))),
+                    at_edge=label in edge,
                 )
             )
     return tuple(rows)

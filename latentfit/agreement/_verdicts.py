@@ -168,9 +168,14 @@ def prior_pull(
     """
     furthest = max(parameters, key=lambda p: _or(abs(p.map_minus_mle), np.inf))
     numbers = (
-        f"largest |MAP − MLE| is {abs(furthest.map_minus_mle):.2g} posterior sd "
-        f"({furthest.name}); the slope of the log prior at the MLE predicts a shift of "
-        f"{predicted:.2g} standard errors in all"
+        f"largest |MAP − MLE| is {abs(furthest.map_minus_mle):.2g} posterior sd ({furthest.name}); "
+    )
+    edge = [p.name for p in parameters if p.at_edge]
+    numbers += (
+        f"{_counted(edge)} on the boundary, from which the prior keeps the MAP"
+        if edge
+        else f"the slope of the log prior at the MLE predicts a shift of {predicted:.2g} standard "
+        f"errors in all"
     )
     if not mode.reached:
         return Verdict("map_vs_mle", "fail", "No MAP was reached", mode.problem)
@@ -186,9 +191,18 @@ def prior_pull(
 
 
 def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
-    """Whether each of EM's estimates lies in the central 95 % of its marginal posterior."""
-    outside = [p for p in parameters if not p.eti[0] <= p.em <= p.eti[1]]
-    lowest = min(parameters, key=lambda p: _or(p.tail, -np.inf))
+    """Whether each of EM's estimates lies in the central 95 % of its marginal posterior.
+
+    An estimate on the boundary of the parameter space does not lie in any interval with a tail
+    on either side; those are counted, and not judged.
+    """
+    inner = [p for p in parameters if not p.at_edge]
+    edge = [p.name for p in parameters if p.at_edge]
+    apart = f"; {_counted(edge)} on the boundary and not judged" if edge else ""
+    if not inner:
+        return Verdict("em_in_posterior", "skip", "No verdict against the posterior", apart[2:])
+    outside = [p for p in inner if not p.eti[0] <= p.em <= p.eti[1]]
+    lowest = min(inner, key=lambda p: _or(p.tail, -np.inf))
     if outside:
         listed = ", ".join(
             f"{p.name} = {p.em:.4g} against [{p.eti[0]:.4g}, {p.eti[1]:.4g}]" for p in outside
@@ -197,14 +211,14 @@ def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
             "em_in_posterior",
             "fail",
             "EM's estimate lies outside the bulk of the posterior",
-            f"outside the 95 % interval: {listed}",
+            f"outside the 95 % interval: {listed}{apart}",
         )
     return Verdict(
         "em_in_posterior",
         "pass",
         "EM's estimate lies in the bulk of the posterior",
         f"within every 95 % interval; smallest two-sided tail probability {lowest.tail:.2g} "
-        f"({lowest.name})",
+        f"({lowest.name}){apart}",
     )
 
 
@@ -275,6 +289,14 @@ def withheld(verdict: Verdict) -> Verdict:
         "its chains cannot be trusted: see there what to mend (more tuning, more draws, "
         "a tighter prior)",
     )
+
+
+def _counted(labels: Sequence[str]) -> str:
+    """``mu[0] is``, ``5 parameters (mu[0], mu[1], ...) are``."""
+    if len(labels) == 1:
+        return f"{labels[0]} is"
+    shown = ", ".join(labels[:3])
+    return f"{len(labels)} parameters ({shown}{', ...' if len(labels) > 3 else ''}) are"
 
 
 def _distance(parameter: Parameter, name: str) -> float:
