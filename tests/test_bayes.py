@@ -130,7 +130,12 @@ def test_a_saddle_is_not_called_a_maximum(waiting):
         "mu": np.full(2, x.mean()),
         "sigma": np.full(2, x.std()),
     }
-    climb = bayes.polish(density.log_likelihood, density.hessian, density.space.unconstrain(same))
+    climb = bayes.polish(
+        density.log_likelihood,
+        density.hessian,
+        density.space.unconstrain(same),
+        density.space.edged,
+    )
     assert not climb.reached
     assert "not a maximum" in climb.problem
 
@@ -258,6 +263,6 @@ def test_a_step_that_leaves_the_representable_numbers_is_shortened():
         # Too flat, so that Newton's step overshoots.
         return np.array([[-1e-2 / (3.5 + point[0]) ** 2]])
 
-    climb = bayes.polish(objective, hessian, np.array([0.0]))
+    climb = bayes.polish(objective, hessian, np.array([0.0]), np.array([False]))
     assert -2.0 <= climb.point[0] <= 0.0
     assert np.isfinite(climb.value)

@@ -16,6 +16,7 @@ from latentfit.check._calls import Failure, Timeout, attempt, limited, on_copies
 from latentfit.check._contract import examine
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import space as space_of
+from latentfit.em._call import m_step_of_three
 
 X = np.array([1.9, 2.1, 2.0, 4.2, 4.4, 4.0, 4.3])
 LATENT = (len(X), 2)
@@ -36,14 +37,14 @@ def subject() -> Subject:
     for where, value in values:
         params = {name: np.array(one) for name, one in value.items()}
         statistics = model.e_step(params, declaration.data)
-        trials.append(Trial(where, params, space.locate(params), statistics))
+        trials.append(Trial(where, params, space.locate(params), statistics, statistics))
     return Subject(
         name="mixture",
         declaration=declaration,
         density=SimpleNamespace(space=space),
         complete=SimpleNamespace(exact=True, discrete=True, latents=("z",)),
         e_step=model.e_step,
-        m_step=lambda expectations, data, params: model.m_step(expectations, data),
+        m_step=m_step_of_three(model.m_step),
         log_likelihood=None,
         objective="likelihood",
         expectations={},

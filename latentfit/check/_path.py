@@ -101,19 +101,29 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     _, gradient = objective(point)
     hessian = subject.density.hessian(point, prior=posterior)
     space = subject.density.space
-    shape = bayes.curvature_of(hessian, gradient, space.edged)
-    return _classified(best, gradient, shape, space.at_edge(space.constrain(point)))
+    edge = space.at_edge(space.constrain(point))
+    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+        severity = "warning" if edge else "error"
+        where = f", on the boundary of the parameter space: {_listed(edge)}" if edge else ""
+        return _found(
+            "boundary" if edge else "not finite",
+            f"EM ended where the objective has no finite curvature{where}",
+            severity,
+        )
+    return _classified(best, gradient, bayes.curvature_of(hessian, gradient, space.edged), edge)
 
 
 def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:
     bent = ~shape.flat
     curvatures, along = shape.values[bent], (shape.vectors.T @ gradient)[bent]
-    steepest = float(np.max(np.abs(along)))
-    if curvatures[-1] > 1e-6 and steepest <= 1e-3:
+    steepest = float(np.max(np.abs(along), initial=0.0))
+    # The highest of the curvatures; with every direction flat there is none.
+    highest = float(curvatures[-1]) if curvatures.size else -1.0
+    if highest > 1e-6 and steepest <= 1e-3:
         return _found(
             "saddle",
             f"EM ended at a saddle: the slope is zero, and the objective curves upwards in one "
-            f"direction (relative curvature {curvatures[-1]:.2g}). Components that start equal "
+            f"direction (relative curvature {highest:.2g}). Components that start equal "
             f"stay equal; start them apart",
         )
     if not best.converged:
@@ -122,7 +132,7 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
             f"EM had not converged: {best.message}",
             "warning",
         )
-    if abs(curvatures[-1]) <= 1e-9 and steepest <= 1e-3:
+    if abs(highest) <= 1e-9 and steepest <= 1e-3:
         return _found(
             "ridge",
             "EM ended on a flat ridge: in one direction the objective does not change, and "
@@ -131,15 +141,15 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
         )
     with np.errstate(all="ignore"):
         distance = float(np.linalg.norm(along / np.sqrt(np.abs(curvatures))))
-    if curvatures[-1] < 0 and distance <= _AT_REST and edge:
+    if highest < 0 and distance <= _AT_REST and edge:
         return _found(
             "boundary",
             f"EM ended at a maximum on the boundary of the parameter space: {_listed(edge)} "
-            f"{'is' if len(edge) == 1 else 'are'} 0 or 1 but for 1e-6. There the usual standard "
-            f"errors do not hold",
+            f"{'is at an end of its range' if len(edge) == 1 else 'are at ends of their ranges'}. "
+            f"There the usual standard errors do not hold",
             "warning",
         )
-    if curvatures[-1] < 0 and distance <= _AT_REST:
+    if highest < 0 and distance <= _AT_REST:
         detail = (
             f"the end is a maximum: Newton's method would move it by {distance:.1g} standard errors"
         )

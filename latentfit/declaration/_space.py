@@ -29,6 +29,10 @@ _SUPPORT = {
 # Transforms by which an edge of the support lies at infinity, in units of one factor e.
 _EDGED = {"log", "log_exp_m1", "logodds", "interval", "simplex"}
 
+# Those that may have a range with two ends; and log-odds of which nothing is left of 1 - p.
+_INTERVALS = {"logodds", "interval"}
+_INFINITE = 750.0
+
 # A probability of zero has no unconstrained value. This one stands for it: no sum of as many
 # terms as there are data can tell the two apart.
 _ZERO = 1e-12
@@ -65,6 +69,7 @@ class Space:
     origin: np.ndarray
     edged: np.ndarray
     _transforms: dict[str, str]
+    _bounds: dict[str, tuple[np.ndarray, np.ndarray]]
     _forward: Callable[..., list[np.ndarray]]
     _backward: Callable[..., list[np.ndarray]]
 
@@ -80,7 +85,7 @@ class Space:
     def unconstrain(self, params: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point of natural parameter values.
 
-        A probability of 0 or 1 is moved 1e-12 into the interior.
+        What lies at an end of its range is moved 1e-12 of that range into the interior.
 
         Raises
         ------
@@ -108,17 +113,24 @@ class Space:
         return point
 
     def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
-        """Labels of the probabilities that are 0 or 1 but for 1e-6."""
+        """Labels of the parameters at an end of their range, but for 1e-6 of it.
+
+        Of probabilities, that is; scales and rates have no range that says how small is zero.
+        """
         found = []
-        for name, transform in self._transforms.items():
-            if transform in ("simplex", "logodds"):
-                value = np.asarray(natural[name])
-                edge = value < _NEARLY_ZERO
-                if transform == "logodds" or value.shape[-1] == 2:
-                    edge |= value > 1 - _NEARLY_ZERO
-                every = labels(name, value.shape)
-                found += [every[place] for place in np.flatnonzero(edge)]
+        for name in self.parameters:
+            low, high = self._range(name)
+            value = np.asarray(natural[name])
+            near = _NEARLY_ZERO * (high - low)
+            edge = (value < low + near) | (value > high - near)
+            every = labels(name, value.shape)
+            found += [every[place] for place in np.flatnonzero(edge & np.isfinite(high - low))]
         return found
+
+    def _range(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        if self._transforms[name] == "simplex":
+            return np.array(0.0), np.array(1.0)
+        return self._bounds.get(name, (np.array(-np.inf), np.array(np.inf)))
 
     def locate(self, values: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point at which parameters and deterministics have these values.
@@ -162,8 +174,11 @@ class Space:
         if transform == "simplex" and np.all(array >= 0):
             raised = np.maximum(array, _ZERO)
             return raised * (array.sum(axis=-1) / raised.sum(axis=-1))[..., None]
-        if transform == "logodds" and np.all((array >= 0) & (array <= 1)):
-            return np.clip(array, _ZERO, 1 - _ZERO)
+        if name in self._bounds:
+            low, high = self._bounds[name]
+            margin = _ZERO * (high - low)
+            if np.all((array >= low) & (array <= high)):
+                return np.clip(array, low + margin, high - margin)
         return array
 
     def _support(self, name: str) -> str:
@@ -226,7 +241,7 @@ def space(declaration: Declaration) -> Space:
 
     names = (*declaration.parameters, *declaration.deterministics)
     point = pt.vector("point")
-    blank = Space((), {}, layout, origin, np.empty(0), {}, lambda: [], lambda: [])
+    blank = Space((), {}, layout, origin, np.empty(0), {}, {}, lambda: [], lambda: [])
     parts = blank.symbolic(point)
     natural = graph_replace(
         model.replace_rvs_by_values([model[name] for name in names]),
@@ -260,6 +275,7 @@ def space(declaration: Declaration) -> Space:
         origin.astype(float),
         np.concatenate(edged),
         transforms,
+        _bounded(transforms, names, backward, origin.shape),
         forward,
         backward,
     )
@@ -277,6 +293,27 @@ def _forward(model: Any, variable: Any) -> Any:
     if transform is None:
         return variable
     return transform.forward(variable, *variable.owner.inputs)
+
+
+def _bounded(
+    transforms: Mapping[str, str],
+    names: tuple[str, ...],
+    backward: Callable[..., list[np.ndarray]],
+    shape: tuple[int, ...],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The ends of the ranges that are finite, as what infinity is transformed to."""
+    if _INTERVALS.isdisjoint(transforms.values()):
+        return {}
+    with np.errstate(all="ignore"):
+        low, high = (
+            dict(zip(names, backward(np.full(shape, sign * _INFINITE)), strict=True))
+            for sign in (-1.0, 1.0)
+        )
+    return {
+        name: (low[name], high[name])
+        for name, transform in transforms.items()
+        if transform in _INTERVALS and np.all(np.isfinite(high[name] - low[name]))
+    }
 
 
 def _transform(model: Any, variable: Any) -> str:
