@@ -203,7 +203,7 @@ def test_changed_arguments_are_named(subject):
     def m_step(expectations, data, params):
         z = expectations["z"]
         z /= z.sum(axis=0)
-        return model.m_step(before, data)
+        return model.m_step(before, data, params)
 
     model = latentfit.load("gaussian-mixture")
     before = {"z": subject.trials[0].statistics["z"].copy()}

@@ -127,13 +127,32 @@ def on_data(command: Command) -> Command:
             "--column",
             "columns",
             multiple=True,
-            metavar="[ARGUMENT=]COLUMN",
-            help="Which column is which data of the model. Repeatable.",
+            metavar="[ARGUMENT=]COLUMN,...",
+            help="Which columns are which data of the model. Repeatable.",
+        ),
+        click.option(
+            "--response",
+            metavar="COLUMN",
+            help="Of a regression: short for --column response=COLUMN.",
+        ),
+        click.option(
+            "--covariates",
+            metavar="COLUMN,...",
+            help="Of a regression: short for --column covariates=COLUMN,...",
         ),
     )
+
+    @functools.wraps(command)
+    def with_columns(
+        *args: Any, columns: Any, response: str | None, covariates: str | None, **rest: Any
+    ) -> Any:
+        named = {"response": response, "covariates": covariates}
+        chosen = [f"{name}={value}" for name, value in named.items() if value is not None]
+        return command(*args, columns=(*columns, *chosen), **rest)
+
     for option in reversed(options):
-        command = option(command)
-    return command
+        with_columns = option(with_columns)
+    return with_columns
 
 
 def fitted(command: Command) -> Command:

@@ -124,12 +124,16 @@ def read_columns(path: str | Path, columns: Sequence[str] | None = None) -> dict
 
 
 def bind(
-    arguments: Sequence[str], columns: Mapping[str, np.ndarray], chosen: Sequence[str] = ()
+    arguments: Sequence[str],
+    columns: Mapping[str, np.ndarray],
+    chosen: Sequence[str] = (),
+    matrices: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Say which columns are which data of a model.
 
-    An argument that is not chosen takes the column of its own name; the only argument of a model
-    takes, failing that, the only numeric column.
+    An argument that is not chosen takes the column of its own name. Failing that, the only
+    argument of a model takes the only numeric column, and the only argument that holds a matrix
+    takes all numeric columns that no other argument has.
 
     Parameters
     ----------
@@ -138,8 +142,10 @@ def bind(
     columns : mapping
         ``{column: array}``, such as a `Table`.
     chosen : sequence of str
-        Each ``argument=column``, or a column alone where there is one argument. Several for
-        the same argument stand side by side, as the columns of a matrix.
+        Each ``argument=column,column,...``, or the columns alone where there is one argument.
+        Several for the same argument stand side by side, as the columns of a matrix.
+    matrices : sequence of str
+        Arguments that hold a matrix; one column of theirs stays a matrix.
 
     Returns
     -------
@@ -154,13 +160,23 @@ def bind(
     """
     picked: dict[str, list[str]] = {}
     for choice in chosen:
-        argument, column = _choice(arguments, columns, choice)
-        picked.setdefault(argument, []).append(column)
+        argument, names = _choice(arguments, columns, choice)
+        picked.setdefault(argument, []).extend(names)
+    wide = [name for name in arguments if name in matrices and name not in picked]
+    for argument in arguments:
+        if argument not in picked and not (wide == [argument] and argument not in columns):
+            picked[argument] = [_unchosen(argument, arguments, columns)]
+    for argument in wide[:1]:
+        if argument not in picked:
+            taken = {name for names in picked.values() for name in names}
+            picked[argument] = [name for name in _numeric(columns) if name not in taken]
+            if not picked[argument]:
+                raise InputError(f"no column of numbers is left for {argument!r}")
     bound = {}
     for argument in arguments:
-        names = picked.get(argument) or [_unchosen(argument, arguments, columns)]
-        arrays = [_column(columns, name) for name in names]
-        bound[argument] = arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
+        arrays = [_column(columns, name) for name in picked[argument]]
+        single = len(arrays) == 1 and argument not in matrices
+        bound[argument] = arrays[0] if single else np.column_stack(arrays)
     return bound
 
 
@@ -211,12 +227,12 @@ def _parsed(text: str) -> float:
 
 def _choice(
     arguments: Sequence[str], columns: Mapping[str, np.ndarray], choice: str
-) -> tuple[str, str]:
-    argument, separator, column = choice.partition("=")
+) -> tuple[str, list[str]]:
+    argument, separator, listed = choice.partition("=")
     if separator and argument in arguments:
-        return argument, column
+        return argument, _listed(columns, listed)
     if len(arguments) == 1 and (choice in columns or not separator):
-        return arguments[0], choice
+        return arguments[0], _listed(columns, choice)
     if separator:
         raise InputError(
             f"the model takes no data named {argument!r}; it takes {', '.join(arguments)}"
@@ -225,6 +241,11 @@ def _choice(
         f"the model takes {', '.join(arguments)}: which of them is column {choice!r}? "
         f"Say --column {arguments[0]}={choice}, for instance"
     )
+
+
+def _listed(columns: Mapping[str, np.ndarray], text: str) -> list[str]:
+    """The columns in a list separated by commas; a column's own name may hold some."""
+    return [text] if text in columns else [name.strip() for name in text.split(",")]
 
 
 def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.ndarray]) -> str:
