@@ -220,10 +220,16 @@ class LatentModel:
 
         progress = progress or Progress(quiet=True)
         arguments = self._arguments(data, options)
-        begins = self._initial(self._shown(arguments, options), seed, starts, options)
+        begins, problem = None, None
+        try:
+            begins = self._initial(self._shown(arguments, options), seed, starts, options)
+        except StepError as error:
+            problem = str(error)
         with progress.stage("Building the model"):
             against = against or checks.reference(self._declared(arguments, options))
-        derivation = self._derivation(begins or _random(against.density.space, seed, starts))
+        derivation = self._derivation(
+            begins or _random(against.density.space, seed, starts), problem
+        )
         return checks.check(
             derivation, against, seed=seed, timeout=timeout, paths=paths, progress=progress
         )
@@ -403,7 +409,7 @@ class LatentModel:
                 on_start=lambda done, _: bar.update(done),
             )
 
-    def _derivation(self, begins: "list[Params]") -> "Derivation":
+    def _derivation(self, begins: "list[Params]", problem: str | None = None) -> "Derivation":
         from latentfit import check as checks
 
         return checks.Derivation(
@@ -415,6 +421,7 @@ class LatentModel:
             self.expectations,
             self._to_model,
             begins,
+            problem,
         )
 
     def _examined(

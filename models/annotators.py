@@ -67,9 +67,9 @@ $$\log p(y \mid \theta) = \sum_i \log \sum_j p_j \prod_{r :\, i_r = i} \pi^{(k_r
 - **Several maxima.** Those with the labels exchanged are harmless; others are not, for 63
   parameters are a great deal to learn from 45 patients. What Dawid and Skene print, with class
   frequencies .40, .42, .11 and .07, is a local maximum of height -192.891, and where their start
-  leads: the M step from the shares of each patient's ratings. The start here is smoother and leads to
-  a higher one, -191.569, with .40, .45, .09 and .07. It takes the second and the fourth observer
-  to be never wrong about class 3; 400 scattered starts found none that is higher.
+  leads: the M step from the shares of each patient's ratings. The start here is smoother, and
+  leads to a higher one, -191.569, with .40, .45, .09 and .07. It takes the second and the fourth
+  observer to be never wrong about class 3. Of 400 scattered starts none went higher.
 
 ## The declaration
 
@@ -136,8 +136,8 @@ def initial(data, rng):
     """The M step from the shares of each patient's ratings, after Dawid and Skene, and smoothed.
 
     To a patient's ratings is added 0.3 of one, spread over the classes at random, and to what an
-    observer has said of each class one rating of every kind: so that no rate is zero, and none
-    of a few ratings is taken for certain.
+    observer has said of each class half a rating of every kind: so that no rate is zero, and
+    none is taken for certain on the strength of two or three patients.
     """
     _check(data)
     i, y = _numbered(data["patient"]), _numbered(data["rating"])
@@ -145,7 +145,7 @@ def initial(data, rng):
     T = 0.3 * rng.dirichlet(np.ones(classes), size=i.max() + 1)
     np.add.at(T, (i, y), 1)
     T /= T.sum(axis=1, keepdims=True)
-    return {"p": T.mean(axis=0), "pi": _rates(_counts(T, data) + 1)}
+    return {"p": T.mean(axis=0), "pi": _rates(_counts(T, data) + 0.5)}
 
 
 def example_data():

@@ -26,8 +26,13 @@ def unstacked(values: np.ndarray, posterior: xr.Dataset) -> np.ndarray:
 
 
 def dims(model: pm.Model, name: str, ndim: int) -> tuple[str, ...]:
-    """Dimension names of a variable: those it was declared with, else ArviZ' default."""
-    declared = model.named_vars_to_dims.get(name) or (None,) * ndim
+    """Dimension names of a variable: those it was declared with, else ArviZ' default.
+
+    The log-likelihood of a sequence whose terms depend on one another has fewer.
+    """
+    declared = model.named_vars_to_dims.get(name) or ()
+    if len(declared) != ndim:
+        declared = (None,) * ndim
     return tuple(dim or f"{name}_dim_{axis}" for axis, dim in enumerate(declared))
 
 

@@ -2,6 +2,7 @@
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
 from latentfit.bayes._categories import categories
+from latentfit.bayes._chain import Chain, smoothed
 from latentfit.bayes._density import Density
 from latentfit.bayes._draws import pointwise_log_likelihood
 from latentfit.bayes._estimates import (
@@ -19,13 +20,11 @@ from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._recover import Recovered, recover
 from latentfit.bayes.complete import (
     DRAWS,
-    Chain,
     CompleteData,
     Statistics,
     by_draws,
     complete_data,
     pairs_of,
-    smoothed,
 )
 
 __all__ = [

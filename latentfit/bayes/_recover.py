@@ -10,6 +10,7 @@ import xarray as xr
 from pymc_extras.marginal import conditional
 from pytensor.tensor.random.basic import CategoricalRV
 
+from latentfit.bayes._chain import Chain, chain_terms, drawn, smoothed
 from latentfit.bayes._draws import evaluate
 from latentfit.bayes._observed import childless_latents
 from latentfit.declaration import Declaration, double_precision
@@ -57,6 +58,10 @@ def recover(
     dict
         ``{latent: Recovered}``, in the order of `Declaration.latents`.
     """
+    terms = chain_terms(declaration, view)
+    if terms is not None:
+        inputs = {name: view[name] for name in declaration.parameters}
+        return {declaration.latents[0]: _chain(terms, inputs, draws, seed)}
     childless = childless_latents(declaration)
     integrated = [name for name in declaration.latents if name not in childless]
     found: dict[str, Recovered] = {}
@@ -102,6 +107,17 @@ def _categorical(
         drawn.append(np.count_nonzero(below, axis=-1).astype(_smallest(batch.shape[-1])))
         mean = mean + batch.sum(axis=0) / total
     return Recovered(np.concatenate(drawn), np.asarray(mean), None, discrete=True)
+
+
+def _chain(terms: list[Any], inputs: Mapping[str, Any], draws: xr.Dataset, seed: int) -> Recovered:
+    rng = np.random.default_rng(seed)
+    total, paths = draws.sizes["sample"], []
+    mean: Any = 0.0
+    for _, batch in evaluate(terms, dict(inputs), draws):
+        gamma, xi = smoothed(Chain(*batch))
+        paths.append(drawn(gamma, xi, rng).astype(_smallest(gamma.shape[-1])))
+        mean = mean + gamma.sum(axis=0) / total
+    return Recovered(np.concatenate(paths), np.asarray(mean), None, discrete=True)
 
 
 def _summarised(drawn: np.ndarray) -> Recovered:

@@ -10,7 +10,7 @@ import numpy as np
 from latentfit import bayes, em
 from latentfit.bayes import CompleteData, Density, Statistics
 from latentfit.check import _contract, _e_step, _log_likelihood, _m_step, _path, _paths
-from latentfit.check._calls import Failure, attempt, limited, on_copies
+from latentfit.check._calls import Failure, Timeout, attempt, limited, on_copies
 from latentfit.check._result import Check, CheckResult, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Declaration, Params, space
@@ -39,6 +39,8 @@ class Derivation:
     to_model : callable
     begins : sequence of dict
         Starting params.
+    problem : str or None
+        Why `begins` are not those of the hand-in's own ``initial``.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Derivation:
     expectations: Mapping[str, Callable[..., Any]]
     to_model: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     begins: Sequence[Params]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def check(
         Follow EM beside the declaration's own, where a step is wrong: for a picture.
     progress : Progress
     """
+    derivation, initial = _starts(derivation, against.density, seed)
     with progress.stage("The maximum of the objective"):
         subject = _subject(derivation, against, seed)
     with progress.stage("Contract"):
@@ -120,7 +124,7 @@ def check(
     safe = partial(_safely, timeout=timeout)
     with progress.stage("E step and M step"):
         expectation, maximisation = _both(subject, contract, safe(subject.m_step, "m_step"))
-    outcomes = [contract.outcome, expectation, maximisation]
+    outcomes = [initial, contract.outcome, expectation, maximisation]
     with progress.stage("Log-likelihood"):
         outcomes.append(_reported(subject, safe))
     if contract.given and contract.returned:
@@ -143,6 +147,46 @@ def check(
         tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
         ways,
     )
+
+
+def _starts(derivation: Derivation, density: Density, seed: int) -> tuple[Derivation, Outcome]:
+    """The derivation with starts that the model can have, and what was wrong with its own."""
+    usable, problem = [], derivation.problem
+    for params in derivation.begins:
+        try:
+            density.space.locate(derivation.to_model(params))
+            usable.append(params)
+        except LatentfitError as error:
+            problem = problem or f"initial returns {error}"
+    if problem is None:
+        return derivation, Outcome()
+    finding = Finding("contract", "initial", "error", problem)
+    if not usable:
+        rngs = np.random.default_rng(seed).spawn(max(len(derivation.begins), 1))
+        usable = [density.space.random(rng) for rng in rngs]
+        try:
+            for params in usable:
+                density.space.locate(derivation.to_model(params))
+        except LatentfitError as error:
+            # Its parameters are its own, and nobody but it can say where to start.
+            raise DeclarationError(problem) from error
+    detail = f"{problem}; {len(usable)} other starts are used"
+    return replace(derivation, begins=usable), Outcome(
+        (Check("contract.initial", "fail", detail),), (finding,)
+    )
+
+
+def _three(m_step: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+    """The M step of three arguments; one that cannot be called says so when it is."""
+    try:
+        return m_step_of_three(m_step)
+    except DeclarationError as error:
+        reason = str(error)
+
+        def refused(*arguments: Any) -> Mapping[str, Any]:
+            raise TypeError(reason)
+
+        return refused
 
 
 def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
@@ -194,7 +238,7 @@ def _subject(derivation: Derivation, against: Reference, seed: int) -> Subject:
         density=density,
         complete=complete,
         e_step=derivation.e_step,
-        m_step=m_step_of_three(derivation.m_step),
+        m_step=_three(derivation.m_step),
         log_likelihood=derivation.log_likelihood,
         objective="posterior" if derivation.objective == "posterior" else "likelihood",
         expectations=derivation.expectations,
@@ -366,6 +410,10 @@ def _together(
             log_likelihood=climbed,
             stopping=em.Stopping(max_iterations=_ITERATIONS if blameless else _ITERATIONS_WRONG),
         )
+    except Timeout as error:
+        # Each step has kept its time; that EM takes many of them is no mistake.
+        detail = f"not known: {error}, and was stopped"
+        return Outcome((Check("path.monotone", "skip", detail),))
     except Exception as error:  # theirs, whatever it is
         message = f"EM could not be run from several starts: {error}"
         ours = isinstance(error, LatentfitError)

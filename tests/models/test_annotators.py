@@ -86,25 +86,34 @@ def test_published():
         assert found == pytest.approx(figure["value"], abs=figure["tolerance"])
 
 
-def test_every_start_reaches_the_published_maximum():
-    heights = [one.log_likelihood for one in MODEL.fit(seed=2, starts=10).solutions]
-    np.testing.assert_allclose(heights, -192.8908812, atol=1e-6)
-
-
-def test_there_is_a_higher_maximum_as_the_file_says():
+def test_the_start_of_dawid_and_skene_leads_to_what_they_print():
     data = MODEL.example_data()
-    heights, frequencies = [], []
-    for rng in np.random.default_rng(0).spawn(12):
-        z = rng.dirichlet(np.ones(4), size=45)
-        np.add.at(z, (data["patient"] - 1, data["rating"] - 1), 1)
-        params = MODEL.m_step({"z": z / z.sum(axis=1, keepdims=True)}, data)
-        # Away from the boundary: a rate that starts at zero stays there.
-        end = run(data, {"p": params["p"], "pi": 0.9 * params["pi"] + 0.1 / 4})
+    z = np.zeros((45, 4))
+    np.add.at(z, (data["patient"] - 1, data["rating"] - 1), 1)
+    end = run(data, MODEL.m_step({"z": z / z.sum(axis=1, keepdims=True)}, data))
+    np.testing.assert_allclose(end.params["p"], [0.40, 0.42, 0.11, 0.07], atol=5e-3)
+    first = [[89, 11, 0, 0], [7, 88, 5, 0], [0, 34, 66, 0], [0, 0, 56, 44]]
+    np.testing.assert_allclose(end.params["pi"][0], np.array(first) / 100, atol=5e-3)
+    assert end.log_likelihood == pytest.approx(-192.891, abs=5e-4)
+
+
+def test_every_start_on_the_example_reaches_the_same_higher_maximum():
+    fit = MODEL.fit(seed=2, starts=20)
+    heights = [one.log_likelihood for one in fit.solutions]
+    np.testing.assert_allclose(heights, -191.5688565, atol=1e-6)
+    np.testing.assert_allclose(fit.params["p"], [0.40, 0.45, 0.09, 0.07], atol=5e-3)
+    np.testing.assert_allclose(fit.params["pi"][[1, 3], 2, 2], 1)
+
+
+def test_scattered_starts_find_none_higher():
+    data, rng = MODEL.example_data(), np.random.default_rng(0)
+    heights = []
+    for _ in range(20):
+        pi = [[rng.dirichlet(1 + 3 * row) for row in np.eye(4)] for _ in range(5)]
+        end = run(data, {"p": rng.dirichlet(np.full(4, 3)), "pi": np.array(pi)})
         heights.append(end.log_likelihood)
-        frequencies.append(end.params["p"])
-    assert max(heights) == pytest.approx(-191.569, abs=5e-4)
-    best = frequencies[int(np.argmax(heights))]
-    np.testing.assert_allclose(best, [0.40, 0.45, 0.09, 0.07], atol=5e-3)
+    assert max(heights) < -191.5688
+    assert len(np.unique(np.round(heights, 3))) > 3
 
 
 @quick

@@ -9,7 +9,6 @@ which log p(x, z | θ) is affine, and draws for all others.
 from latentfit.bayes._density import Density
 from latentfit.bayes.complete import _affine, _categorical, _chain
 from latentfit.bayes.complete._additive import Additive
-from latentfit.bayes.complete._chain import Chain, smoothed
 from latentfit.bayes.complete._draws import DRAWS, by_draws
 from latentfit.bayes.complete._view import CompleteData, Statistics, pairs_of
 from latentfit.declaration import Declaration
@@ -17,13 +16,11 @@ from latentfit.declaration import Declaration
 __all__ = [
     "DRAWS",
     "Additive",
-    "Chain",
     "CompleteData",
     "Statistics",
     "by_draws",
     "complete_data",
     "pairs_of",
-    "smoothed",
 ]
 
 

@@ -3,19 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytensor
 
+from latentfit.bayes._chain import Chain
 from latentfit.bayes._curvature import curvature
 from latentfit.bayes._density import Density
 from latentfit.bayes._maximise import Maximum, maximise, polish
 from latentfit.bayes.complete._additive import Additive, additive, affine
 from latentfit.declaration import Declaration, function
-
-if TYPE_CHECKING:
-    from latentfit.bayes.complete._chain import Chain
 
 Statistics = Mapping[str, np.ndarray]
 # A complete-data statistic: a function of (latents, data).
@@ -51,7 +49,7 @@ class CompleteData:
     _inputs: tuple[Any, ...]
     _q: Any
     joint: Callable[[np.ndarray], dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
-    chain: "Callable[[np.ndarray], Chain] | None" = None
+    chain: Callable[[np.ndarray], Chain] | None = None
     _additive: dict[Statistic, Additive | None] = field(default_factory=dict, compare=False)
 
     @property
