@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint validate bench browser picture clean
+.PHONY: demo test lint validate bench reports coverage referees browser picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,20 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null || "$$python" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
+
+# The comparison of every model in the catalogue, and the index of what came of it.
+reports: $(READY)
+	$(BIN)/python reports/gallery.py
+
+# How often 95 % intervals cover the truth in data simulated from each model: half an hour.
+coverage: $(READY)
+	$(BIN)/python tests/bench_coverage.py
+
+# The maxima beside those that other packages find: those of PyPI are installed for it, R's are
+# Debian's r-cran-mclust, r-cran-flexmix, r-cran-mixtools and r-cran-pscl.
+referees: $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python tests/bench_referees.py
 
 # Selenium drives a browser; Debian packages one, and only root can install it.
 browser:
