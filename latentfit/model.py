@@ -456,12 +456,10 @@ class LatentModel:
         """What EM never decreases: the objective, as a function of EM's own params."""
         if self.objective == "likelihood" and self.log_likelihood is not None:
             return self.log_likelihood
-        objective = (
-            density.log_likelihood if self.objective == "likelihood" else density.log_posterior
-        )
+        posterior = self.objective == "posterior"
 
         def climbed(params: "Params", data: Any) -> float:
-            return objective(density.space.locate(self._to_model(params)))[0]
+            return density.height(density.space.locate(self._to_model(params)), prior=posterior)
 
         return climbed
 

@@ -52,6 +52,11 @@ class Density:
         likelihood, prior, score, slope = self._evaluate(point)
         return float(likelihood + prior), score + slope
 
+    def height(self, point: np.ndarray, *, prior: bool = False) -> float:
+        """log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
+        likelihood, other = self._heights(point)
+        return float(likelihood + other if prior else likelihood)
+
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
         """Second derivatives of log p(x | θ), or of log p(x | θ) + log p(θ); exact.
 
@@ -71,10 +76,12 @@ class Density:
     def graphs(self) -> tuple[Any, Any]:
         """log p(x | θ) and log p(θ) as graphs of `point`."""
         view, parts = self.view, self.space.symbolic(self.point)
+        observed, free = view.observed_RVs, view.free_RVs
         with double_precision():
+            factors: Any = view.logp(vars=[*observed, *free], jacobian=False, sum=False)
             terms = [
-                view.logp(vars=variables, jacobian=False)
-                for variables in (view.observed_RVs, view.free_RVs)
+                sum(map(pt.sum, some))
+                for some in (factors[: len(observed)], factors[len(observed) :])
             ]
         values = {value: parts[value.name] for value in view.value_vars}
         likelihood, prior = graph_replace(terms, values, strict=False)
@@ -83,6 +90,10 @@ class Density:
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:
         return function([self.point], self._stable, rewritten=True)
+
+    @cached_property
+    def _heights(self) -> Callable[..., list[np.ndarray]]:
+        return function([self.point], self._stable[:2], rewritten=True)
 
     @cached_property
     def _stable(self) -> list[Any]:

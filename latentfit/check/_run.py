@@ -396,10 +396,9 @@ def _together(
 ) -> Outcome:
     posterior = subject.objective == "posterior"
     density = subject.density
-    objective = density.log_posterior if posterior else density.log_likelihood
 
     def climbed(params: Params, data: Any) -> float:
-        return objective(density.space.locate(subject.to_model(params)))[0]
+        return density.height(density.space.locate(subject.to_model(params)), prior=posterior)
 
     try:
         fit = limited(em.fit, 10 * timeout, "EM")(
