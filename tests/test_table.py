@@ -167,3 +167,26 @@ class TestBinding:
 
     def test_a_column_that_is_not_there(self, write):
         assert "no column 'wait'" in refusal(bind, ["y"], read_table(write(FAITHFUL)), ["y=wait"])
+
+    def test_a_list_of_columns_makes_a_matrix(self, write):
+        data = bind(["y"], read_table(write(FAITHFUL)), ["y=waiting, eruptions"])
+        np.testing.assert_array_equal(data["y"], [[79, 3.6], [54, 1.8], [74, 3.333]])
+
+    def test_a_name_with_a_comma_is_one_column(self, write):
+        data = bind(["y"], read_table(write('"a,b",c\n1,2\n')), ["a,b"])
+        np.testing.assert_array_equal(data["y"], [1])
+
+    def test_a_matrix_takes_the_columns_that_are_left(self, write):
+        table = read_table(write("u,count,v,kind\n1,2,3,a\n4,5,6,b\n"))
+        data = bind(["count", "table"], table, matrices=["table"])
+        np.testing.assert_array_equal(data["count"], [2, 5])
+        np.testing.assert_array_equal(data["table"], [[1, 3], [4, 6]])
+
+    def test_a_matrix_of_one_column_stays_one(self, write):
+        data = bind(["y"], read_table(write("y\n1\n2\n")), matrices=["y"])
+        assert data["y"].shape == (2, 1)
+
+    def test_nothing_left_for_a_matrix(self, write):
+        table = read_table(write("count,kind\n1,a\n"))
+        line = refusal(bind, ["count", "table"], table, [], ["table"])
+        assert "no column of numbers is left for 'table'" in line
