@@ -140,7 +140,10 @@ def compare(
             view, posterior, replicates=_REPLICATES, seed=predict_seed
         )
 
-    names = tuple(subject.to_model(fit.best.params))
+    # EM's own names, where the declaration has them too: as deterministics, say.
+    own = tuple(fit.best.params)
+    known = all(name in space.shapes for name in own)
+    names = own if known else tuple(subject.to_model(fit.best.params))
     estimates = {
         key: {name: where.natural[name] for name in names}
         for key, where in (("em", em), ("mle", mle), ("map", mode))
