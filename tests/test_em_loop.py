@@ -36,6 +36,8 @@ def linear(rates, limits):
 
 
 positive = st.floats(1e-3, 1e3)
+# There is no rate to be seen from the fixed point itself.
+away = positive.filter(lambda theta: abs(theta - 0.2) > 1e-3)
 unhurried = settings(deadline=None)
 
 
@@ -52,14 +54,19 @@ def test_toy_iterates_are_those_of_the_recursion(start):
 
 
 @unhurried
-@given(positive)
+@given(away)
 def test_toy_converges_at_rate_one_half(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start})
     assert solution.rate == pytest.approx(0.5, abs=1e-5)
 
 
+def test_a_start_at_the_fixed_point_stays_there():
+    solution = em.run(toy_e, toy_m, DATA, {"theta": 0.2})
+    assert (solution.stop, solution.iterations) == (Stop.PARAMETERS, 1)
+
+
 @unhurried
-@given(positive)
+@given(away)
 def test_remaining_distance_is_the_true_one(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start}, stopping=Stopping(distance=1e-5))
     true = abs(solution.params["theta"] - 0.2) / 0.2

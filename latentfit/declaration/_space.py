@@ -119,18 +119,20 @@ class Space:
         """
         found = []
         for name in self.parameters:
-            low, high = self._range(name)
-            value = np.asarray(natural[name])
+            if (ends := self._range(name)) is None:
+                continue
+            low, high = ends
             near = _NEARLY_ZERO * (high - low)
-            edge = (value < low + near) | (value > high - near)
+            value = np.asarray(natural[name])
             every = labels(name, value.shape)
-            found += [every[place] for place in np.flatnonzero(edge & np.isfinite(high - low))]
+            edge = (value < low + near) | (value > high - near)
+            found += [every[place] for place in np.flatnonzero(edge)]
         return found
 
-    def _range(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def _range(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         if self._transforms[name] == "simplex":
             return np.array(0.0), np.array(1.0)
-        return self._bounds.get(name, (np.array(-np.inf), np.array(np.inf)))
+        return self._bounds.get(name)
 
     def locate(self, values: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point at which parameters and deterministics have these values.
