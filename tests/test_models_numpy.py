@@ -184,8 +184,9 @@ def test_mixture_agrees_with_scikit_learn(mixture, table, name):
 
 
 def test_mixture_published(mixture):
-    assert mixture.published
-    for figure in mixture.published:
+    figures = [figure for figure in mixture.published if "options" not in figure]
+    assert figures
+    for figure in figures:
         x = column(figure["data"], figure["column"])
         fit = fitted(mixture, {"x": x}, [mixture.initial({"x": x}, np.random.default_rng(1))])
         name, _, index = figure["name"].rstrip("]").partition("[")

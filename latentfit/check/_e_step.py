@@ -34,16 +34,20 @@ def examine(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Outcome
     given : mapping
         ``{trial.where: what the E step returned there}``, for the trials where it returned.
     """
-    outcomes = [
-        _entry(subject, name, given) for name in (*subject.complete.latents, *subject.expectations)
-    ]
+    names = (*subject.complete.latents, *subject.expectations)
+    known = subject.trials[0].expected
+    # What may be wrong by chance is shared by all entries that are compared with draws.
+    allowed = FALSE_ALARM / max(1, sum(name not in known for name in names))
+    outcomes = [_entry(subject, name, given, allowed) for name in names]
     return Outcome(
         tuple(check for outcome in outcomes for check in outcome.checks),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
     )
 
 
-def _entry(subject: Subject, name: str, given: Mapping[str, Mapping[str, Any]]) -> Outcome:
+def _entry(
+    subject: Subject, name: str, given: Mapping[str, Mapping[str, Any]], allowed: float
+) -> Outcome:
     trials = [t for t in subject.trials if name in given.get(t.where, {})]
     if not trials:
         if subject.expectations and name not in subject.expectations:
@@ -53,8 +57,8 @@ def _entry(subject: Subject, name: str, given: Mapping[str, Mapping[str, Any]]) 
     if all(name in trial.expected for trial in trials):
         return _exact(subject, name, trials, values)
     if name in subject.expectations:
-        return _declared(subject, name, trials, values)
-    return _by_draws(subject, name, trials, values)
+        return _declared(subject, name, trials, values, allowed)
+    return _by_draws(name, trials, values, allowed)
 
 
 def consistent_order(
@@ -126,6 +130,8 @@ def _exact(subject: Subject, name: str, trials: list[Trial], values: list[np.nda
 def _predicted(subject: Subject, trial: Trial, name: str) -> dict[str, np.ndarray]:
     """What known mistakes make of one entry."""
     complete, expected = subject.complete, trial.expected[name]
+    if not complete.exact:
+        return {}
     if not complete.discrete:
         found = means(subject, trial, name, expected)
     elif name in complete.latents:
@@ -158,28 +164,27 @@ def _unnormalised(trials: list[Trial], values: list[np.ndarray], name: str) -> s
     return "the responsibilities are not normalised: each row should sum to 1" if right else None
 
 
-def _by_draws(
-    subject: Subject, name: str, trials: list[Trial], values: list[np.ndarray]
-) -> Outcome:
+def _by_draws(name: str, trials: list[Trial], values: list[np.ndarray], allowed: float) -> Outcome:
     from scipy.stats import norm
 
     compared = sum(value.size for value in values)
-    threshold = float(norm.isf(FALSE_ALARM / (2 * compared)))
+    threshold = float(norm.isf(allowed / (2 * compared)))
     worst, message, evidence = 0.0, "", {}
     for trial, value in zip(trials, values, strict=True):
-        mean, error = _moments(trial.statistics[name], value.ndim)
-        if value.shape != mean.shape:
+        draws = trial.statistics[name]
+        shares = value.ndim == draws.ndim
+        if value.shape[: draws.ndim - 1] != draws.shape[1:] or value.ndim > draws.ndim:
             return Outcome(
                 (Check(f"e_step.{name}", "skip", "its shape is wrong: see the contract"),)
             )
-        z = np.abs(value - mean) / np.where(error > 0, error, np.finfo(float).tiny)
+        mean, z = (_frequencies if shares else _averages)(value, draws)
         place = int(np.argmax(z))
         if z.flat[place] > worst:
             worst = float(z.flat[place])
             entry = labels(name, value.shape)[place]
             message = (
-                f"{entry} is {value.flat[place]:.6g} where draws from p(z | x, θ) have mean "
-                f"{mean.flat[place]:.6g} ± {error.flat[place]:.2g} ({trial.where}; z = {worst:.1f})"
+                f"{entry} is {value.flat[place]:.6g} where {len(draws)} draws from p(z | x, θ) "
+                f"have mean {mean.flat[place]:.6g} ({trial.where}; z = {worst:.1f})"
             )
             evidence = {
                 "entry": entry,
@@ -201,7 +206,11 @@ def _by_draws(
 
 
 def _declared(
-    subject: Subject, name: str, trials: list[Trial], values: list[np.ndarray]
+    subject: Subject,
+    name: str,
+    trials: list[Trial],
+    values: list[np.ndarray],
+    allowed: float,
 ) -> Outcome:
     """The declared expectation of a function of the latents, against the mean of draws."""
     function, told, plugged = subject.expectations[name], [], []
@@ -214,7 +223,7 @@ def _declared(
         told.append(replace(trial, statistics={name: np.array(every, dtype=float)}))
         averages = {n: one.mean(axis=0) for n, one in latents.items()}
         plugged.append(np.asarray(function(averages, subject.data), float))
-    outcome = _by_draws(subject, name, told, values)
+    outcome = _by_draws(name, told, values, allowed)
     # Means over draws enter the hypothesis, so that it is held to their precision.
     near = all(
         value.shape == point.shape
@@ -227,8 +236,32 @@ def _declared(
     return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
 
 
-def _moments(draws: np.ndarray, ndim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of draws (probabilities of categories where the entry has one axis more)."""
-    if ndim == draws.ndim:
-        draws = np.eye(int(draws.max()) + 1)[draws]
-    return draws.mean(axis=0), draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
+def _averages(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of M draws, and how many Monte Carlo standard errors the values are away.
+
+    What happens less often than about once in M draws may not show in their spread; a standard
+    error is no less than the largest draw over M.
+    """
+    mean, count = draws.mean(axis=0), len(draws)
+    least = np.max(np.abs(draws), initial=0.0) / count
+    error = np.maximum(draws.std(axis=0, ddof=1) / np.sqrt(count), least)
+    with np.errstate(all="ignore"):
+        z = np.abs(value - mean) / error
+    return mean, np.where(value == mean, 0.0, np.where(np.isnan(z), np.inf, z))
+
+
+def _frequencies(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of categories among M draws, and the z-score of the binomial probability of them.
+
+    Near 0 and 1 shares are far from normal: were the value right, the counts would be binomial,
+    and the z-score is that of a normal with as much in its two tails.
+    """
+    from scipy.stats import binom, norm
+
+    count = len(draws)
+    seen = np.stack([np.sum(draws == k, axis=0) for k in range(value.shape[-1])], axis=-1)
+    p = np.clip(value, 0.0, 1.0)
+    tail = 2 * np.minimum(binom.cdf(seen, count, p), binom.sf(seen - 1, count, p))
+    z = norm.isf(np.clip(tail, 0.0, 1.0) / 2)
+    possible = (value >= 0) & (value <= 1)
+    return seen / count, np.where(possible, z, np.inf)

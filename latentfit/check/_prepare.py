@@ -145,16 +145,19 @@ def subject_of(derivation: Derivation, against: Reference, seed: int) -> Subject
             return {name: natural[name] for name in names}
 
     complete = against.complete
-    if complete.exact:
-        known = _expected(derivation, complete, complete.statistics(begins[0], rng))
-        if not known.keys() >= derivation.expectations.keys():
-            # The M step is fed every entry from one source.
-            complete = against.by_draws
+
+    def known(point: np.ndarray) -> dict[str, np.ndarray]:
+        if not against.complete.exact:
+            return {}
+        exactly = against.complete.statistics(point, rng)
+        return _expected(derivation, against.complete, exactly)
+
+    if complete.exact and not known(begins[0]).keys() >= derivation.expectations.keys():
+        # The M step is fed every entry from one source.
+        complete = against.by_draws
 
     def trial(where: str, params: Params, point: np.ndarray) -> Trial:
-        statistics = complete.statistics(point, rng)
-        expected = _expected(derivation, complete, statistics) if complete.exact else {}
-        return Trial(where, params, point, statistics, expected)
+        return Trial(where, params, point, complete.statistics(point, rng), known(point))
 
     trials = [
         trial(f"start {number}", params, point)

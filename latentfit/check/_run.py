@@ -21,6 +21,8 @@ from latentfit.progress import Progress
 # show what becomes of the objective.
 _ITERATIONS = 1000
 _ITERATIONS_WRONG = 50
+# EM's runs together may take as long as so many calls of one step.
+_CALLS = 10.0
 
 
 def check(
@@ -202,7 +204,7 @@ def _together(
         return density.height(density.space.locate(subject.to_model(params)), prior=posterior)
 
     try:
-        fit = limited(em.fit, 10 * timeout, "EM")(
+        fit = limited(em.fit, _CALLS * timeout, "EM")(
             on_copies(subject.e_step),
             on_copies(subject.m_step),
             subject.data,

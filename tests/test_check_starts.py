@@ -1,0 +1,109 @@
+"""Hand-ins that cannot be started, called or finished as they are."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import latentfit
+
+X = np.concatenate([np.linspace(1.5, 2.5, 15), np.linspace(3.6, 5.0, 20)])
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    return latentfit.load("gaussian-mixture")
+
+
+@pytest.fixture(scope="module")
+def against(mixture):
+    return mixture.reference(X)
+
+
+def contract(result):
+    return [(f.name, f.severity) for f in result.findings if f.step == "contract"]
+
+
+def test_a_start_outside_the_support_is_named_and_the_rest_is_examined(mixture, against):
+    def initial(data, rng, **options):
+        return {"w": [0.5, 0.6], "mu": [2.0, 4.0], "sigma": [0.3, 0.3]}
+
+    result = replace(mixture, initial=initial).check(X, against=against)
+    assert contract(result) == [("initial", "error")]
+    assert "sums of 1" in result.findings[0].message
+    status = {check.id: check.status for check in result.checks}
+    assert status["contract.initial"] == "fail"
+    assert status["e_step.z"] == status["m_step.maximum"] == "pass"
+
+
+def test_an_initial_that_raises_is_a_finding(mixture, against):
+    def initial(data, rng, **options):
+        return {"w": data["weights"]}
+
+    result = replace(mixture, initial=initial).check(X, against=against)
+    assert contract(result) == [("initial", "error")]
+    assert "KeyError" in result.findings[0].message
+
+
+def test_some_starts_are_enough(mixture, against):
+    def initial(data, rng, **options):
+        start = mixture.initial(data, rng, **options)
+        return start if rng.random() < 0.5 else start | {"sigma": -start["sigma"]}
+
+    result = replace(mixture, initial=initial).check(X, against=against, starts=8, seed=1)
+    assert contract(result) == [("initial", "error")]
+    assert "other starts are used" in result.checks[0].detail
+
+
+def test_an_m_step_that_cannot_be_called_is_a_finding(mixture, against):
+    result = replace(mixture, m_step=lambda expectations: {}).check(X, against=against)
+    assert contract(result) == [("m_step", "error")]
+    assert "m_step takes 1 argument" in result.findings[0].message
+    assert {c.id: c.status for c in result.checks}["e_step.z"] == "pass"
+
+
+def test_an_em_that_only_takes_its_time_is_not_wrong(mixture, against, monkeypatch):
+    monkeypatch.setattr("latentfit.check._run._CALLS", 0.01)
+
+    def e_step(params, data):
+        time.sleep(0.02)
+        return mixture.e_step(params, data)
+
+    result = replace(mixture, e_step=e_step).check(X, against=against, timeout=5)
+    assert result.passed
+    (path,) = (check for check in result.checks if check.id == "path.monotone")
+    assert path.status == "skip"
+    assert "0.05 s" in path.detail
+
+
+def test_a_declared_expectation_that_raises_is_said_in_one_line(mixture):
+    wrong = replace(mixture, expectations={"n": lambda latents, data: latents["k"].sum()})
+    with pytest.raises(latentfit.DeclarationError, match=r"expectations\['n'\] raised KeyError"):
+        wrong.check(X)
+
+
+def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, against):
+    def e_step(params, data):
+        r = mixture.e_step(params, data)["z"]
+        total, spread = r[:, 1].sum(), (r[:, 1] * r[:, 0]).sum()
+        return {"z": r, "square": total**2 + spread}
+
+    def square(latents, data):
+        return np.sum(latents["z"] == 1) ** 2.0
+
+    result = replace(mixture, e_step=e_step, expectations={"square": square}).check(
+        X, against=against
+    )
+    assert result.passed, result
+    (check,) = (check for check in result.checks if check.id == "e_step.square")
+    assert "standard errors" in check.detail
+    halved = replace(
+        mixture,
+        e_step=lambda params, data: (
+            e_step(params, data) | {"square": e_step(params, data)["square"] / 2}
+        ),
+        expectations={"square": square},
+    ).check(X, against=against)
+    (finding,) = (f for f in halved.findings if f.severity == "error")
+    assert (finding.step, finding.name) == ("E", "square")
