@@ -83,6 +83,7 @@ def test_a_declared_expectation_that_raises_is_said_in_one_line(mixture):
         wrong.check(X)
 
 
+@pytest.mark.slow
 def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, against):
     def e_step(params, data):
         r = mixture.e_step(params, data)["z"]
