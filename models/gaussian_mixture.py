@@ -156,6 +156,9 @@ import pytensor.tensor as pt
 
 latents = ("z",)
 
+# A column of which no more than this share of the variance is its own follows from the others.
+_SINGULAR = 1e-12
+
 
 def model(x, components=2, covariance="full"):
     structure = _structure(x, covariance)
@@ -231,7 +234,7 @@ def to_model(params):
 
 
 def initial(data, rng, components=2, covariance="full"):
-    """Equal weights, means drawn from the observations, a common covariance.
+    """Equal weights, means at or around observations that lie apart, a common covariance.
 
     Means are seeded as in k-means++: the first is any observation, each further one an
     observation drawn with probability proportional to its squared distance from the nearest
@@ -246,14 +249,14 @@ def initial(data, rng, components=2, covariance="full"):
     x = _columns(data["x"])
     _refuse(x, components, structure)
     n, d = x.shape
-    ranges, seeds = np.ptp(x, axis=0), [rng.choice(x)]
-    while True:
-        distances = np.sum(((x[:, None] - seeds) / ranges) ** 2, axis=-1)
-        if len(seeds) == components:
-            break
+    scaled = (x - np.min(x, axis=0)) / np.ptp(x, axis=0)
+    seeds = [rng.choice(n)]
+    distances = _squared_distances(scaled, scaled[seeds])
+    while len(seeds) < components:
         nearest = np.min(distances, axis=1)
-        seeds.append(rng.choice(x, p=nearest / np.sum(nearest)))
-    mu, cov = np.array(seeds), np.cov(x.T, bias=True).reshape(d, d)
+        seeds.append(rng.choice(n, p=nearest / np.sum(nearest)))
+        distances = _squared_distances(scaled, scaled[seeds])
+    mu, cov = x[seeds], np.cov(x.T, bias=True).reshape(d, d)
     if d == 1:
         cov = cov / components**2
     else:
@@ -275,8 +278,7 @@ def example_data():
 
 
 def _structure(x, covariance):
-    """The covariances that are meant; in one dimension they are numbers, `spherical` or one
-    number in common."""
+    """What is assumed of the covariances; numbers are `spherical`, or one number `common`."""
     if covariance not in ("full", "tied", "diagonal", "spherical"):
         raise ValueError(f"covariance is full, tied, diagonal or spherical, not {covariance!r}")
     if np.ndim(x) == 2 and np.shape(x)[1] > 1:
@@ -307,11 +309,15 @@ def _refuse(x, components, structure):
             )
         standardised = (x - x.mean(axis=0)) / x.std(axis=0)
         for j in range(1, d):
-            if np.linalg.matrix_rank(standardised[:, : j + 1], tol=1e-8 * np.sqrt(n)) <= j:
+            if np.linalg.matrix_rank(standardised[:, : j + 1], tol=np.sqrt(_SINGULAR * n)) <= j:
                 raise ValueError(
                     f"column {j + 1} of x is a linear combination of those before it: "
                     f"leave it out, or say covariance=diagonal"
                 )
+
+
+def _squared_distances(x, centres):
+    return np.sum((x[:, None] - centres) ** 2, axis=-1)
 
 
 def _columns(values):
@@ -320,10 +326,14 @@ def _columns(values):
 
 
 def _cholesky(cov):
+    """Not a number where a group has collapsed onto a plane, and rounding errors are left."""
     try:
-        return np.linalg.cholesky(cov)
-    except np.linalg.LinAlgError:  # a group has collapsed onto a plane
+        L = np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:
         return np.full_like(cov, np.nan)
+    left = np.diagonal(L, axis1=-2, axis2=-1) ** 2 / np.diagonal(cov, axis1=-2, axis2=-1)
+    regular = np.min(left, axis=-1) > _SINGULAR
+    return np.where(regular[..., None, None], L, np.nan)
 
 
 def _log_normal(x, mu, inverse):

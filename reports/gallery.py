@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,11 +31,12 @@ LEADING = 8
 
 _KEPT = (
     "name", "em", "em_se", "mle", "map", "posterior_mean", "posterior_sd", "eti",
-    "mcse_mean", "ess_bulk", "ess_tail", "em_minus_mle", "map_minus_mle", "at_edge",
+    "mcse_mean", "ess_bulk", "ess_tail",
 )  # fmt: skip
 _SAMPLING = ("starts", "draws", "tune", "chains")
 _WIDTH, _HEIGHT, _DPI = 480, 170, 72
 _COLOURS = 64
+_TOGETHER = "\N{NO-BREAK SPACE}"
 _FEW_VALUES = 12
 
 
@@ -233,7 +235,7 @@ def _data(axes: Any, tree: Any, example: Mapping[str, Any]) -> str:
         _scatter(axes, np.arange(len(x)), x, shares, size=7)
         axes.set(xlabel=values.dims[0])
         axes.locator_params(integer=True, nbins=5)
-        return f"Each {name}, with the interval that the posterior predicts"
+        return f"Each value of {name}, with the interval that the posterior predicts"
     if x.dtype.kind in "iu":
         return _counts(axes, name, x, replicated, shares, tree)
     return _histogram(axes, name, x.ravel(), replicated.reshape(len(replicated), -1), shares)
@@ -346,7 +348,9 @@ def _smaller(image: BytesIO) -> bytes:
     from PIL import Image
 
     # A few green dots are a mark; the other ways to choose a palette would lose them.
-    palette = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+    palette = {
+        "method": Image.Quantize.MAXCOVERAGE, "kmeans": 2, "dither": Image.Dither.NONE,
+    }  # fmt: skip
     smaller = BytesIO()
     quantized = Image.open(image).convert("RGB").quantize(_COLOURS, **palette)
     quantized.save(smaller, format="png", optimize=True)
@@ -380,16 +384,17 @@ full report."""
 def _overall(rows: Mapping[str, Mapping[str, Any]]) -> str:
     from latentfit.report._numbers import seconds
 
-    lines = ["| | model | verdict | log-likelihood | time |", "|---|---|---|--:|--:|"]
+    lines = ["| model | verdict | log-likelihood | time |", "|---|---|--:|--:|"]
     for name, row in rows.items():
         link = f"[`{name}`](#{name})<br>{row['title']}"
         if "error" in row:
-            lines.append(f"| | {link} | not compared | | |")
+            lines.append(f"| {link} | Not compared | | |")
             continue
-        image = f'<img src="gallery-{name}.png" width="240" alt="">'
+        # In a column of its own a picture would shrink to nothing on a narrow screen.
+        image = f'<img src="gallery-{name}.png" width="{_WIDTH // 2}" alt="">'
         height = _signed(f"{row['log_likelihood']['em']:.4f}")
-        verdict = f"{_words(row).headline}. {_tally(row)}"
-        lines.append(f"| {image} | {link} | {verdict} | {height} | {seconds(_duration(row))} |")
+        cells = (f"{image}<br>{link}", _words(row).headline, height, seconds(_duration(row)))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -397,12 +402,12 @@ def _section(name: str, row: Mapping[str, Any]) -> str:
     file = f"models/{name.replace('-', '_')}.py"
     head = f"## {name}\n\n{row['title']}: [`{file}`](../{file})"
     if "error" in row:
-        return f"{head}\n\nNot compared: {row['error']}"
-    image = f'<img src="gallery-{name}.png" width="{_WIDTH}" alt="{row["picture"]}">'
+        return f"{head}\n\nNot compared: {escape(row['error'], False)}"
+    image = f'<img src="gallery-{name}.png" width="{_WIDTH}" alt="{escape(row["picture"])}">'
     banner = _words(row)
     told = [f"**{banner.headline}.** {banner.sentence}"]
     told += [
-        f"- {_status(v)}: {v['title']}{': ' if v['detail'] else ''}{v['detail']}"
+        f"- {_status(v)}: {v['title']}{': ' if v['detail'] else ''}{escape(v['detail'], False)}"
         for v in row["verdicts"]
         if v["status"] != "pass"
     ]
@@ -420,7 +425,8 @@ def _figures(row: Mapping[str, Any]) -> str:
                 p["posterior_sd"], *p["eti"],
             )
         )  # fmt: skip
-        cells = (f"`{p['name']}`", f"{em} ({error})", mle, mode, f"{mean} ({sd})", f"{low}, {high}")
+        pairs = f"{em} ({error})", mle, mode, f"{mean} ({sd})", f"{low}, {high}"
+        cells = (f"`{p['name']}`", *(pair.replace(" ", _TOGETHER) for pair in pairs))
         lines.append(f"| {' | '.join(cells)} |")
     more = row["parameter_count"] - len(row["parameters"])
     if more > 0:
@@ -482,12 +488,6 @@ def _words(row: Mapping[str, Any]) -> Any:
     return banner(
         SimpleNamespace(verdicts=verdicts, agree=row["agree"], objective=row["objective"])
     )
-
-
-def _tally(row: Mapping[str, Any]) -> str:
-    from latentfit.report._words import tally
-
-    return tally([SimpleNamespace(**verdict) for verdict in row["verdicts"]])
 
 
 def _status(verdict: Mapping[str, Any]) -> str:

@@ -65,6 +65,8 @@ def maximise(
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
         scale = _curvature_scale(hessian(start))
+        # Near an edge there is no curvature, and a logarithm needs no larger unit than 1.
+        scale = np.where(edged, np.minimum(scale, 1.0), scale)
 
         def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = objective(start + scale * steps)

@@ -5,7 +5,7 @@ and which quantities come out wrong, so that a check is judged on both.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,8 @@ class Truth:
         ``q(expectations, data, params)``: Q, from the correct E step's expectations.
     log_prior : callable
         ``log_prior(params, data)``, natural scale, up to a constant.
+    options : mapping
+        Those with which the model is declared.
     """
 
     data: Mapping[str, Any]
@@ -86,6 +88,7 @@ class Truth:
     map_step: Callable[..., Params]
     q: Callable[..., float]
     log_prior: Callable[..., float]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def late[T](function: Callable[..., T]) -> Callable[..., T]:
