@@ -140,3 +140,31 @@ def test_agreement_needs_every_verdict():
     failed = _verdicts.in_the_bulk([replace(GOOD, em=1.3)])
     assert _verdicts.agreement([passed]) is True
     assert _verdicts.agreement([passed, failed]) is False
+
+
+def test_what_lies_on_the_boundary_is_not_judged():
+    edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
+    mixed = _verdicts.in_the_bulk([GOOD, edge])
+    assert mixed.status == "pass"
+    assert "rho is on the boundary and not judged" in mixed.detail
+    assert _verdicts.in_the_bulk([edge]).status == "skip"
+
+
+def test_the_headline_claims_nothing_about_the_boundary():
+    from types import SimpleNamespace
+
+    from latentfit.report._words import banner
+
+    edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
+
+    def sentence(*parameters):
+        verdicts = (_verdicts.in_the_bulk(parameters),)
+        return banner(
+            SimpleNamespace(
+                verdicts=verdicts, agree=True, objective="likelihood", parameters=parameters
+            )
+        ).sentence
+
+    assert "in the bulk of the posterior. " in sentence(GOOD)
+    assert "but for 1 parameter on the boundary" in sentence(GOOD, edge)
+    assert "in the bulk" not in sentence(edge)

@@ -44,11 +44,20 @@ def banner(comparison: "Comparison") -> Banner:
         headline = "The derivation is wrong" if wrong else "The answers disagree"
         return Banner("fail", headline, f"{_titles(failed)}. {tally(verdicts)}.")
     target = "maximum of the likelihood" if comparison.objective == "likelihood" else "MAP"
+    edge = [parameter for parameter in comparison.parameters if parameter.at_edge]
+    bulk = "its estimate lies in the bulk of the posterior"
+    if len(edge) == len(comparison.parameters):
+        bulk = "lies on the boundary of the parameter space, where nothing is said of the posterior"
+    elif edge:
+        count = len(edge)
+        bulk += (
+            f", but for {count} parameter{'s' if count > 1 else ''} on the boundary of the "
+            f"parameter space, of which nothing is said"
+        )
     return Banner(
         "pass",
         "The answers agree",
-        f"EM ended at the {target} that direct optimisation finds, and its estimate lies in "
-        f"the bulk of the posterior. {tally(verdicts)}.",
+        f"EM ended at the {target} that direct optimisation finds, and {bulk}. {tally(verdicts)}.",
     )
 
 
