@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
+import latentfit
 from latentfit import em
 from latentfit.em import Stop, Stopping
 from latentfit.errors import DeclarationError, InputError, StepError
@@ -307,3 +308,11 @@ def test_responsibilities_that_are_gone_are_an_empty_component():
     solution = em.run(e_step, m_step, {}, {"mu": [-1.0, 1.0]})
     assert solution.stop is Stop.EMPTY_COMPONENT
     assert "z[..., 1] add up to 0" in solution.message
+
+
+def test_rates_of_very_different_size_are_no_collapse():
+    """One group of counts about 2, one about 1e9: the first M step is a long way, and right."""
+    model = latentfit.load("poisson-mixture")
+    fit = model.fit([1_000_000_000, 2, 1_000_000_100, 3], seed=0)
+    assert fit.best.converged
+    np.testing.assert_allclose(fit.params["lam"], [2.5, 1_000_000_050])

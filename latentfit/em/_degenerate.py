@@ -19,6 +19,7 @@ from latentfit.em._layout import Layout
 # Square root of the precision of doubles: a variance computed from data cannot be told from
 # rounding error once the scale is below this share of what it was.
 _VANISHED = 1e-8
+_NOTHING = 1e-12
 # The log-likelihood's growth is measured over a change by at least this factor, and lies
 # halfway (in logarithms, about) between 1/2, the least of a collapse, and 0.
 _STRETCH = math.log(1e4)
@@ -76,13 +77,17 @@ class Suspects:
         fallen = now < _VANISHED * self._largest[self._group]
         if not fallen.any():
             return None
-        for position in self._scales[fallen]:
+        largest = self._largest[self._group]
+        for position, most in zip(self._scales[fallen], largest[fallen], strict=True):
             value, before = history[-1][position], history[-2][position]
             if log_likelihoods is None:
                 collapsed = value > 0 and abs(value - before) <= _REST * before
                 grew = ""
             else:
-                growth = _growth(history, log_likelihoods, position)
+                # The start may be anywhere: that the first M step leads far away from it is no
+                # sign of a collapse, unless it leads to where only rounding error is left.
+                first = 0 if value <= _NOTHING * most else 1
+                growth = _growth(history, log_likelihoods, position, first)
                 collapsed = growth is not None and growth >= _GROWTH
                 grew = ", and the log-likelihood grew with every factor by which it fell"
             if collapsed:
@@ -148,12 +153,12 @@ def is_simplex(array: np.ndarray) -> bool:
 
 
 def _growth(
-    history: History, log_likelihoods: Sequence[float] | None, position: int
+    history: History, log_likelihoods: Sequence[float] | None, position: int, first: int = 0
 ) -> float | None:
     """Growth of the log-likelihood by each factor e of an entry's change, over its last stretch.
 
     None where it is not known: there is no log-likelihood, or the entry went all the way at
-    once.
+    once. What was before iteration `first` is left out.
     """
     if log_likelihoods is None:
         return None
@@ -163,7 +168,7 @@ def _growth(
     end = history[last][position]
     if not end > 0:
         return None
-    for begin in range(last - 1, -1, -1):
+    for begin in range(last - 1, first - 1, -1):
         value = history[begin][position]
         if value > 0 and (stretch := abs(math.log(value) - math.log(end))) >= _STRETCH:
             return (log_likelihoods[last] - log_likelihoods[begin]) / stretch
