@@ -51,14 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"not in the catalogue: {', '.join(unknown)}")
     store = HERE / "gallery.json"
-    known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    kept = chosen.names and store.exists()
+    known = json.loads(store.read_text(encoding="utf-8")) if kept else {}
     for name in chosen.names or entries:
         known[name] = row = build(name, HERE, compare=not chosen.drawn)
         rows = {name: known[name] for name in entries if name in known}
         text = json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
         store.write_text(text + "\n", encoding="utf-8")
         (HERE / "README.md").write_text(index(rows), encoding="utf-8")
-        print(f"{name}: {row.get('error') or _words(row).headline}", flush=True)
+        print(f"{name}: {row.get('error') or row['headline']}", flush=True)
     for picture in HERE.glob("gallery-*.png"):
         if picture.stem.removeprefix("gallery-") not in entries:
             picture.unlink()
@@ -105,7 +106,7 @@ def build(name: str, folder: Path, *, compare: bool = True) -> dict[str, Any]:
         "title": model.title,
         "picture": seen,
         "agree": figures["agree"],
-        "objective": figures["objective"],
+        **_words(figures),
         "parameters": [{key: p[key] for key in _KEPT} for p in parameters[:LEADING]],
         "parameter_count": len(parameters),
         "log_likelihood": figures["log_likelihood"],
@@ -393,7 +394,7 @@ def _overall(rows: Mapping[str, Mapping[str, Any]]) -> str:
         # In a column of its own a picture would shrink to nothing on a narrow screen.
         image = f'<img src="gallery-{name}.png" width="{_WIDTH // 2}" alt="">'
         height = _signed(f"{row['log_likelihood']['em']:.4f}")
-        cells = (f"{image}<br>{link}", _words(row).headline, height, seconds(_duration(row)))
+        cells = (f"{image}<br>{link}", row["headline"], height, seconds(_duration(row)))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -404,8 +405,7 @@ def _section(name: str, row: Mapping[str, Any]) -> str:
     if "error" in row:
         return f"{head}\n\nNot compared: {escape(row['error'], False)}"
     image = f'<img src="gallery-{name}.png" width="{_WIDTH}" alt="{escape(row["picture"])}">'
-    banner = _words(row)
-    told = [f"**{banner.headline}.** {banner.sentence}"]
+    told = [f"**{row['headline']}.** {row['sentence']}"]
     told += [
         f"- {_status(v)}: {v['title']}{': ' if v['detail'] else ''}{escape(v['detail'], False)}"
         for v in row["verdicts"]
@@ -481,13 +481,19 @@ def _duration(row: Mapping[str, Any]) -> float:
     return sum(row["timings"].values())
 
 
-def _words(row: Mapping[str, Any]) -> Any:
+def _words(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The verdict as the report words it."""
     from latentfit.report._words import banner
 
-    verdicts = [SimpleNamespace(**verdict) for verdict in row["verdicts"]]
-    return banner(
-        SimpleNamespace(verdicts=verdicts, agree=row["agree"], objective=row["objective"])
+    said = banner(
+        SimpleNamespace(
+            verdicts=[SimpleNamespace(**verdict) for verdict in figures["verdicts"]],
+            parameters=[SimpleNamespace(**parameter) for parameter in figures["parameters"]],
+            agree=figures["agree"],
+            objective=figures["objective"],
+        )
     )
+    return {"headline": said.headline, "sentence": said.sentence}
 
 
 def _status(verdict: Mapping[str, Any]) -> str:

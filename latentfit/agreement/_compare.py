@@ -148,7 +148,8 @@ def compare(
         key: {name: where.natural[name] for name in names}
         for key, where in (("em", em), ("mle", mle), ("map", mode))
     }
-    edge = {label for where in (em, mle) for label in space.at_edge(where.natural)}
+    # What the posterior gives to a category without observations, it takes from the others.
+    edge = {label for where in (em, mle) for label in space.at_edge(where.natural, beside=True)}
     rows = _figures.parameters(
         estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge
     )

@@ -40,7 +40,8 @@ class Parameter:
     tail : float
         Twice the smaller share of draws on one side of EM's estimate.
     at_edge : bool
-        Whether EM's estimate or the MLE is a probability of 0 or 1, but for 1e-6.
+        Whether EM's estimate or the MLE is at an end of its range, but for 1e-6 of it, or sums
+        to one with a probability that is.
     """
 
     name: str

@@ -172,7 +172,7 @@ def prior_pull(
     )
     edge = [p.name for p in parameters if p.at_edge]
     numbers += (
-        f"{_counted(edge)} on the boundary, from which the prior keeps the MAP"
+        f"{_counted(edge)} on the boundary or beside it, from which the prior keeps the MAP"
         if edge
         else f"the slope of the log prior at the MLE predicts a shift of {predicted:.2g} standard "
         f"errors in all"
@@ -194,11 +194,12 @@ def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
     """Whether each of EM's estimates lies in the central 95 % of its marginal posterior.
 
     An estimate on the boundary of the parameter space does not lie in any interval with a tail
-    on either side; those are counted, and not judged.
+    on either side, and one beside it, which sums to one with such a one, is as lopsided; those
+    are counted, and not judged.
     """
     inner = [p for p in parameters if not p.at_edge]
     edge = [p.name for p in parameters if p.at_edge]
-    apart = f"; {_counted(edge)} on the boundary and not judged" if edge else ""
+    apart = f"; {_counted(edge)} on the boundary or beside it, and not judged" if edge else ""
     if not inner:
         return Verdict("em_in_posterior", "skip", "No verdict against the posterior", apart[2:])
     outside = [p for p in inner if not p.eti[0] <= p.em <= p.eti[1]]

@@ -112,10 +112,15 @@ class Space:
                 )
         return point
 
-    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+    def at_edge(self, natural: Mapping[str, np.ndarray], *, beside: bool = False) -> list[str]:
         """Labels of the parameters at an end of their range, but for 1e-6 of it.
 
         Of probabilities, that is; scales and rates have no range that says how small is zero.
+
+        Parameters
+        ----------
+        beside : bool
+            Also those that sum to one with such a parameter.
         """
         found = []
         for name in self.parameters:
@@ -126,6 +131,8 @@ class Space:
             value = np.asarray(natural[name])
             every = labels(name, value.shape)
             edge = (value < low + near) | (value > high - near)
+            if beside and self._transforms[name] == "simplex":
+                edge = np.broadcast_to(edge.any(axis=-1, keepdims=True), edge.shape)
             found += [every[place] for place in np.flatnonzero(edge)]
         return found
 

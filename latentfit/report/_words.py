@@ -52,7 +52,7 @@ def banner(comparison: "Comparison") -> Banner:
         count = len(edge)
         bulk += (
             f", but for {count} parameter{'s' if count > 1 else ''} on the boundary of the "
-            f"parameter space, of which nothing is said"
+            f"parameter space or beside it, of which nothing is said"
         )
     return Banner(
         "pass",
