@@ -115,17 +115,21 @@ The better the groups are separated, the less is missing about $z$, and the fast
 
 ## Prior
 
-Weights are uniform on the simplex. Means are normal about the mean of the data with twice
-their standard deviation $s$; standard deviations are log-normal with median $s$ (for the
-spherical ones, the root mean square of $s_1, \dots, s_d$). Covariances are declared through
-$L_k$: what stands on its diagonal is log-normal with median $s_j$ in row $j$ (`scale`), and what
-stands below is normal about 0 with standard deviation $s_j$ (`shear`). In one dimension $L_k$ is
-$\sigma_k$, and the prior is the same.
+Means are normal about the mean of the data with twice their standard deviation $s$; standard
+deviations are log-normal with median $s$ (for the spherical ones, the root mean square of $s_1,
+\dots, s_d$). Covariances are declared through $L_k$: what stands on its diagonal is log-normal
+with median $s_j$ in row $j$ (`scale`), and what stands below is normal about 0 with standard
+deviation $s_j$ (`shear`). In one dimension $L_k$ is $\sigma_k$, and the prior is the same.
 
-All move with the units of the data, column by column. And all avoid zero: no likelihood
-exceeds a constant times $\prod_j (L_k)_{jj}^{-n}$ for the smallest of these products, and a
-log-normal density falls faster than any power as its argument goes to 0, so that the posterior
-is bounded where the likelihood is not.
+All move with the units of the data, column by column. And all avoid zero: the likelihood is
+at most a constant times $\delta^{-n}$, where $\delta$ is the least of the products $\prod_j
+(L_k)_{jj}$, and a log-normal density falls faster than any power as its argument goes to 0. So the
+posterior is bounded where the likelihood is not.
+
+Weights are Dirichlet, each parameter half the number of means and covariances that a group has for
+itself, but no less than 1. In one dimension these are $\mu_k$ and $\sigma_k$, and weights are
+uniform on the simplex. Below that half, groups that the data could do without are emptied by the
+posterior, and nothing is known of them any more (Rousseau and Mengersen 2011).
 
 ## References
 
@@ -144,6 +148,8 @@ is bounded where the likelihood is not.
   59, 2–5.
 - R. A. Fisher (1936). The use of multiple measurements in taxonomic problems. *Annals of Eugenics*
   7, 179–188.
+- J. Rousseau and K. Mengersen (2011). Asymptotic behaviour of the posterior distribution in
+  overfitted mixture models. *Journal of the Royal Statistical Society B* 73, 689–710.
 - D. Arthur and S. Vassilvitskii (2007). k-means++: the advantages of careful seeding.
   *Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms*, 1027–1035.
 """
@@ -163,19 +169,21 @@ _SINGULAR = 1e-12
 def model(x, components=2, covariance="full"):
     structure = _structure(x, covariance)
     centre, spread = np.mean(x, axis=0), np.std(x, axis=0)
-    coords = {"component": range(components), "observation": range(len(x))}
+    d = centre.size
     own = () if structure in ("tied", "common") else ("component",)
     column = ("column",) if np.ndim(x) == 2 else ()
-    if column:
-        coords["column"] = range(x.shape[1])
+    coords = {"component": range(components), "observation": range(len(x))}
+    coords |= {"column": range(d)} if column else {}
     given = {"observed": x, "dims": ("observation", *column)}
+    # Means and covariances of one group.
+    size = d + {"full": d * (d + 1) / 2, "diagonal": d, "spherical": 1}.get(structure, 0)
     with pm.Model(coords=coords) as model:
-        w = pm.Dirichlet("w", np.ones(components), dims="component")
+        w = pm.Dirichlet("w", np.full(components, max(1, size / 2)), dims="component")
         mu = pm.Normal("mu", centre, 2 * spread, dims=("component", *column))
         z = pm.Categorical("z", w, dims="observation")
         # Zero-avoiding, since the likelihood is unbounded as a standard deviation goes to zero.
         if structure in ("full", "tied"):
-            unit = np.eye(x.shape[1])
+            unit = np.eye(d)
             i, j = np.tril_indices_from(unit, -1)
             model.add_coord("below", [f"{row},{col}" for row, col in zip(i, j, strict=True)])
             scale = pm.LogNormal("scale", np.log(spread), 1, dims=(*own, "column"))

@@ -32,6 +32,8 @@ class Mutant:
         The quantities that come out wrong.
     changes : mapping
         Fields of `LatentModel` that it changes.
+    hint : str
+        Words that a hint has to contain, if it has to.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Mutant:
     names: frozenset[str]
     changes: Mapping[str, Any]
     also: frozenset[str] = frozenset()
+    hint: str = ""
 
     @property
     def steps(self) -> frozenset[str]:
