@@ -46,9 +46,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
-# The comparison of every model in the catalogue, and the index of what came of it.
+# The comparison of every model in the catalogue, or of NAME=coins alone, and the index of it.
 reports: $(READY)
-	$(BIN)/python reports/gallery.py
+	$(BIN)/python reports/gallery.py $(NAME)
 
 # How often 95 % intervals cover the truth in data simulated from each model: half an hour.
 coverage: $(READY)

@@ -113,6 +113,15 @@ class LatentModel:
         for step in ("e_step", "m_step"):
             if not callable(getattr(self, step)):
                 raise DeclarationError(f"{step} must be a function")
+        if not isinstance(self.expectations, Mapping) or not all(
+            map(callable, self.expectations.values())
+        ):
+            raise DeclarationError(
+                "expectations is a mapping {name: function of (latents, data)}, "
+                f"not {self.expectations!r}"
+            )
+        if isinstance(self.published, Mapping):
+            raise DeclarationError("published is a sequence of mappings, one for each figure")
 
     @cached_property
     def arguments(self) -> tuple[str, ...]:
@@ -379,8 +388,8 @@ class LatentModel:
         if self.initial is None:
             return None
         try:
-            return [
-                dict(em.call(self.initial, "initial", data, rng, **options))
+            found = [
+                em.call(self.initial, "initial", data, rng, **options)
                 for rng in np.random.default_rng(seed).spawn(count)
             ]
         except StepError as error:
@@ -388,6 +397,13 @@ class LatentModel:
             if isinstance(error.__cause__, ValueError):
                 raise InputError(str(error.__cause__)) from error
             raise
+        for start in found:
+            if not isinstance(start, Mapping):
+                kind = "nothing" if start is None else f"a {type(start).__name__}"
+                raise StepError(
+                    f"initial returned {kind}, expected a mapping {{name: array}}", step="initial"
+                )
+        return [dict(start) for start in found]
 
     def _run(
         self,

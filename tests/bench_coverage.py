@@ -35,7 +35,6 @@ from latentfit import bayes
 from latentfit import declaration as declared
 from latentfit.agreement._alignment import Alignment, align
 from latentfit.bayes._curvature import curvature
-from latentfit.em import Stopping
 from latentfit.errors import LatentfitError
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -43,8 +42,6 @@ SEED = 20
 SAMPLES = 200
 NOMINAL = 0.95
 WIDTH = float(stats.norm.isf((1 - NOMINAL) / 2))
-# Far below a standard error, and in a slow model a third fewer iterations than the default.
-STOPPING = Stopping(distance=1e-6)
 # In standard errors from EM's end to the maximum, by the curvature there.
 ARRIVED = 1e-3
 # Of a parameter that has the nominal coverage, how often it is called different.
@@ -167,6 +164,25 @@ def _linkage(truth: Arrays, data: Arrays) -> float:
         holds = np.abs(root - theta) <= WIDTH / np.sqrt(information)
     inside = (root > 0) & (root < 1)
     return float(np.sum(weight[holds & inside]) / np.sum(weight[inside]))
+
+
+# Probabilities of the classes that a latent of each unit says: were it seen, binomial proportions.
+CLASSES = {
+    "annotators": "p",
+    "gaussian-mixture": "w",
+    "latent-class": "w",
+    "mixture-of-regressions": "w",
+    "poisson-mixture": "w",
+    "zero-inflated-poisson": "p",
+}
+
+
+def binomial(n: int, p: float) -> float:
+    """Coverage of the interval p̂ ± 1.96 √(p̂ (1 - p̂) / n), where there is one."""
+    k = np.arange(1, n)
+    weight = stats.binom.pmf(k, n, p)
+    holds = np.abs(k / n - p) <= WIDTH * np.sqrt(k / n * (1 - k / n) / n)
+    return float(np.sum(weight[holds]) / np.sum(weight))
 
 
 EXACT = {
@@ -315,16 +331,14 @@ class Study:
         aligned = self.alignment
         truth = aligned.em.unconstrained
         fate: Counter[str] = Counter()
-        ratios, estimates, errors = [], [], []
+        ratios, estimates, errors, edges = [], [], [], []
         swapped: Swapped | None = None
         for number, drawn in enumerate(self.drawn()):
             arguments = build(self.name, drawn, self.arguments)
             if number == 0:
                 swapped = self.swapped(drawn, arguments)
             try:
-                fit = self.model.fit(
-                    arguments, seed=self.seed + number, starts=1, stopping=STOPPING
-                )
+                fit = self.model.fit(arguments, seed=self.seed + number, starts=1)
                 point = self.located(fit.params)
             except LatentfitError:
                 fate["refused"] += 1
@@ -352,10 +366,20 @@ class Study:
             ratios.append(ratio)
             estimates.append(self.flat(where.natural))
             errors.append(self.flat(found))
+            at_edge = set(density.space.at_edge(where.natural))
+            edges.append([label in at_edge for label in self.labels])
         exact = {}
         if self.name in EXACT:
             parameter, coverage = EXACT[self.name]
             exact[parameter] = coverage(aligned.em.natural, self.arguments)
+        seen = {}
+        if self.name in CLASSES:
+            n = int(np.prod(self.declaration.model[self.model.latents[0]].shape.eval()))
+            name = CLASSES[self.name]
+            probability = aligned.em.natural[name]
+            labels = declared.labels(name, np.shape(probability))
+            shares = zip(labels, np.ravel(probability), strict=True)
+            seen = {label: binomial(n, p) for label, p in shares}
         edge = set(self.density.space.at_edge(aligned.em.natural))
         unknown = {
             label
@@ -380,12 +404,14 @@ class Study:
                     edge=label in edge,
                     unknown=label in unknown,
                     exact=exact.get(label),
+                    seen=seen.get(label),
                 )
                 for label, *columns in zip(
                     self.labels,
                     self.flat(aligned.em.natural),
                     np.array(estimates).T,
                     np.array(errors).T,
+                    np.array(edges).T,
                     strict=True,
                 )
             ],
@@ -407,10 +433,12 @@ def summary(
     truth: float,
     estimates: np.ndarray,
     errors: np.ndarray,
+    edges: np.ndarray,
     *,
     edge: bool,
     unknown: bool,
     exact: float | None,
+    seen: float | None,
 ) -> dict[str, Any]:
     """What the intervals of one parameter did."""
     given = np.isfinite(errors)
@@ -422,6 +450,9 @@ def summary(
         "edge": edge,
         "unknown": unknown,
         "exact": exact,
+        "seen": seen,
+        "on_edge": int(edges.sum()),
+        "improper": int(np.sum(~given & ~edges)),
         "intervals": int(given.sum()),
         "low": int(low.sum()),
         "high": int(high.sum()),
@@ -480,15 +511,19 @@ by the curvature, more than {ARRIVED:g} standard errors from a maximum.
 
 ## Parameters
 
-Coverage with its binomial standard error, among the data sets that give an interval. Low, high:
+Coverage with its binomial standard error, among the data sets that give an interval; those with the
+estimate on the boundary, or with an information matrix that is not positive definite, give none.
+Exact: computed without simulation. Seen: also exact, for the probability of a class if the class of
+every unit were seen, an ordinary proportion (Brown, Cai and DasGupta 2001, *Statistical Science*
+16, 101–133, on how far such intervals fall short with few units in the class). Low, high:
 intervals that lie wholly below the truth, and above it. Bias: mean error of the estimates, in their
 standard deviations. Length: median standard error over that standard deviation. Correlation: of the
 estimates with their standard errors; where it is high, the lower estimates have the shorter
 intervals.
 
-| model | parameter | truth | intervals | coverage | exact | low | high | bias | skewness | \
+| model | parameter | truth | intervals | coverage | exact | seen | low | high | bias | skewness | \
 length | correlation | remark |
-|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
 {parameters}
 
 ## How it was made
@@ -519,10 +554,10 @@ def _model_line(name: str, row: Mapping[str, Any]) -> str:
 
 def _parameter_line(name: str, p: Mapping[str, Any]) -> str:
     n, missed = p["intervals"], p["low"] + p["high"]
-    exact = "" if p["exact"] is None else f"{p['exact']:.4f}"
+    known = ["" if p[key] is None else f"{p[key]:.4f}" for key in ("exact", "seen")]
     shape = [f"{p[k]:.2f}" if k in p else "" for k in ("bias", "skewness", "length", "correlation")]
     coverage = _share(n - missed, n) if n and not p["edge"] else "—"
-    cells = (f"`{name}`", f"`{p['name']}`", f"{p['truth']:.4g}", n, coverage, exact)
+    cells = (f"`{name}`", f"`{p['name']}`", f"{p['truth']:.4g}", n, coverage, *known)
     return _line(*cells, p["low"], p["high"], *shape, _remark(p))
 
 
@@ -532,6 +567,10 @@ def _remark(p: Mapping[str, Any]) -> str:
         return "truth on the boundary: no standard error, not judged"
     n = p["intervals"]
     found = ["no standard error at the truth"] if p["unknown"] else []
+    if p["on_edge"]:
+        found.append(f"{p['on_edge']} estimates on the boundary")
+    if p["improper"]:
+        found.append(f"{p['improper']} without proper information")
     if p["exact"] is not None and _two_sided(p["low"] + p["high"], n, 1 - p["exact"]) < LEVEL:
         found.append("not what the exact calculation says")
     if _p_value(p) < LEVEL:

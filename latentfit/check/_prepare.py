@@ -94,7 +94,7 @@ def starts_of(derivation: Derivation, density: Density, seed: int) -> tuple[Deri
             density.space.locate(derivation.to_model(params))
             usable.append(params)
         except LatentfitError as error:
-            problem = problem or f"initial returns {error}"
+            problem = problem or f"initial: {error}"
     if problem is None:
         return derivation, Outcome()
     finding = Finding("contract", "initial", "error", problem)

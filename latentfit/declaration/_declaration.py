@@ -35,7 +35,8 @@ class Declaration:
         Observed variables, as PyMC names them (``y_observed`` where values are missing).
     data : dict
         What the E and M steps are given: observed variables under the names that they were
-        declared with, masked where values are missing, and ``pm.Data`` containers.
+        declared with, masked where values are missing, ``pm.Data`` containers, and the
+        arguments of ``model``.
     """
 
     model: pm.Model
@@ -95,6 +96,8 @@ def declare(
     )
     data = _data(model)
     _same_as_arguments(data, arguments)
+    # EM alone is given the arguments; with PyMC the steps see no less.
+    data = masked(arguments) | data
     observed = tuple(variable.name for variable in model.observed_RVs)
     return Declaration(model, tuple(latents), parameters, deterministics, observed, data)
 
