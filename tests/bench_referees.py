@@ -58,6 +58,14 @@ class Referee:
     r: bool = False
     # Why its estimate is not the maximum of the likelihood, where that is so by design.
     reason: str = ""
+    # Which of a package's models, where two of them are asked.
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.package} {_version(self.package, self.r)}" + (
+            f", {self.variant}" if self.variant else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -639,9 +647,9 @@ _REGRESSIONS = (
         "as in a single regression, and do not maximise the likelihood",
     ),
 )
-_STEPMIX_CLASSES = Referee("stepmix", stepmix_classes)
+_STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, variant="categorical")
 _BINARY_CLASSES = (
-    Referee("stepmix", stepmix_bernoulli),
+    Referee("stepmix", stepmix_bernoulli, variant="Bernoulli"),
     Referee("flexmix", flexmix_bernoulli, r=True),
 )
 
@@ -879,7 +887,7 @@ def _missing():
 @dataclass(frozen=True)
 class Row:
     case: Case
-    referee: str
+    referee: Referee
     ours: float
     theirs: float
     same: float
@@ -909,7 +917,7 @@ def _compare(case: Case, referee: Referee, fit: em.Fit, log) -> Row:
     data = _masked(case.data)
     same = _relative(end.height, float(model.log_likelihood(end.params, data)))
     if _relative(ours, end.height) <= TOLERANCE:
-        return Row(case, referee.package, ours, end.height, same, "", fit.converged)
+        return Row(case, referee, ours, end.height, same, "", fit.converged)
     onward = em.run(
         model.e_step, model.m_step, data, end.params, log_likelihood=model.log_likelihood
     )
@@ -927,7 +935,7 @@ def _compare(case: Case, referee: Referee, fit: em.Fit, log) -> Row:
         note = f"it ended at a lower maximum, which is one for EM too; {returned}"
     else:
         note = f"it stopped early; {sent}; {returned}"
-    return Row(case, referee.package, ours, end.height, same, note, passed)
+    return Row(case, referee, ours, end.height, same, note, passed)
 
 
 @cache
@@ -975,7 +983,7 @@ def main() -> None:
             rows.append(row)
             log(
                 f"{case.model}, {case.label}, {_options(case)}: {row.ours:.9g}, "
-                f"{referee.package} {row.theirs:.9g}, {row.difference:.1e}, same {row.same:.1e}, "
+                f"{referee.name} {row.theirs:.9g}, {row.difference:.1e}, same {row.same:.1e}, "
                 f"{time.perf_counter() - before:.0f} s"
                 f"{'' if row.passed else ' FAILED'} {row.note}"
             )
@@ -996,7 +1004,9 @@ def _report(rows: Sequence[Row], absent) -> str:
     failed = [row for row in rows if not row.passed]
     r_version = subprocess.run(("Rscript", "--version"), capture_output=True, text=True)
     spoken = (r_version.stdout + r_version.stderr).split(" version ")[-1].split()[0]
-    referees = sorted({(row.referee, _version_of(row)) for row in rows})
+    versions = {
+        f"{one.package} {_version(one.package, one.r)}" for one in (row.referee for row in rows)
+    }
     lines = [
         "# Independent referees",
         "",
@@ -1009,7 +1019,7 @@ def _report(rows: Sequence[Row], absent) -> str:
         "referee's estimate.",
         "",
         f"latentfit {latentfit.__version__}, NumPy {np.__version__}, R {spoken}; "
-        + ", ".join(f"{name} {number}" for name, number in referees)
+        + ", ".join(sorted(versions))
         + ".",
         "",
         *(f"Skipped, not installed: {package}.\n" for package in sorted(absent)),
@@ -1027,7 +1037,7 @@ def _report(rows: Sequence[Row], absent) -> str:
             row.case.label,
             _options(row.case),
             str(row.case.n),
-            f"{row.referee} {_version_of(row)}",
+            row.referee.name,
             f"{row.ours:.9g}",
             f"{row.theirs:.9g}",
             f"{row.difference:.1e}",
@@ -1037,11 +1047,6 @@ def _report(rows: Sequence[Row], absent) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"{number}. {note}." for note, number in notes.items())]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _version_of(row: Row) -> str | None:
-    r = next(one.r for one in row.case.referees if one.package == row.referee)
-    return _version(row.referee, r)
 
 
 if __name__ == "__main__":
