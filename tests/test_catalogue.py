@@ -225,6 +225,10 @@ def comparison(name):
     return load(name).compare(seed=SEED, draws=draws, tune=draws, chains=4)
 
 
+# Lower maxima are worth knowing of where they are; that EM is at the highest is what counts.
+_WELL = {"optima": ("pass", "warn")}
+
+
 # One test for all verdicts: were they apart, processes that share the tests out among them would
 # each sample the same posterior again.
 @pytest.mark.slow
@@ -235,7 +239,7 @@ def test_comparison_agrees(name):
     wrong = [
         f"{key}: {verdicts[key].status}, {verdicts[key].detail}" if key in verdicts else key
         for key in VERDICTS
-        if key not in verdicts or verdicts[key].status != "pass"
+        if key not in verdicts or verdicts[key].status not in _WELL.get(key, ("pass",))
     ]
     assert not wrong, "\n".join(wrong)
     assert found.agree is True
