@@ -641,8 +641,8 @@ _REGRESSIONS = (
         "flexmix",
         flexmix_regressions,
         r=True,
-        reason="of n_k observations in a component and p coefficients, it divides the sum of squares "
-        "by n_k (1 - p / n) instead of n_k, and does not maximise the likelihood",
+        reason="of n_k observations in a component and p coefficients, it divides the sum of "
+        "squares by n_k (1 - p / n) instead of n_k, and does not maximise the likelihood",
     ),
 )
 _STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, variant="categorical")
