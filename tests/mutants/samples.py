@@ -317,7 +317,7 @@ KINDS: dict[str, dict[str, Kind]] = {
     "hidden-markov": {
         _PERTURBED: Kind(_redrawn("hidden-markov")),
         "short": Kind(_counts_in_time(30, (3, 12), (0.8, 0.8))),
-        "long": Kind(_counts_in_time(400, (5, 15), (0.95, 0.9))),
+        "long": Kind(_counts_in_time(200, (5, 15), (0.95, 0.9))),
         "a rare state": Kind(_counts_in_time(150, (4, 15), (0.97, 0.5))),
         "heavy overlap": Kind(_counts_in_time(150, (8, 11), (0.9, 0.9))),
         "small units": Kind(
