@@ -15,13 +15,14 @@ part is held fixed. VGAM knows the other two by the names that geneticists give 
 """
 
 import argparse
+import json
 import logging
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -60,6 +61,8 @@ class Referee:
     reason: str = ""
     # Which of a package's models, where two of them are asked.
     variant: str = ""
+    # Whether it can be told where to start.
+    restarts: bool = True
 
     @property
     def name(self) -> str:
@@ -645,9 +648,9 @@ _REGRESSIONS = (
         "squares by n_k (1 - p / n) instead of n_k, and does not maximise the likelihood",
     ),
 )
-_STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, variant="categorical")
+_STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, restarts=False, variant="categorical")
 _BINARY_CLASSES = (
-    Referee("stepmix", stepmix_bernoulli, variant="Bernoulli"),
+    Referee("stepmix", stepmix_bernoulli, restarts=False, variant="Bernoulli"),
     Referee("flexmix", flexmix_bernoulli, r=True),
 )
 
@@ -680,7 +683,7 @@ def _exponential():
     rng = np.random.default_rng(1)
     y = rng.exponential(3.0, 20_000)
     y[rng.random(len(y)) < 0.3] = np.nan
-    referees = (Referee("MASS", mass_exponential, r=True),)
+    referees = (Referee("MASS", mass_exponential, r=True, restarts=False),)
     for label, data in (
         ("example", _example("exponential-missing")),
         ("simulated, 30 % missing", {"y": y}),
@@ -731,7 +734,10 @@ def _poisson():
 def _inflated():
     rng = np.random.default_rng(4)
     y = np.where(rng.random(20_000) < 0.35, 0, rng.poisson(2.5, 20_000)).astype(float)
-    referees = (Referee("pscl", pscl_inflated, r=True), Referee("VGAM", vgam_inflated, r=True))
+    referees = (
+        Referee("pscl", pscl_inflated, r=True, restarts=False),
+        Referee("VGAM", vgam_inflated, r=True, restarts=False),
+    )
     for label, data in (("example", _example("zero-inflated-poisson")), ("simulated", {"y": y})):
         yield Case("zero-inflated-poisson", label, len(data["y"]), data, referees)
 
@@ -844,10 +850,10 @@ def _genetics():
     simulated[rows] = groups
     for label, count in (("example", blood["count"]), ("simulated", simulated)):
         data = {"count": count, "table": blood["table"]}
-        sorted_rows = Referee("VGAM", _by_group(rows), r=True)
+        sorted_rows = Referee("VGAM", _by_group(rows), r=True, restarts=False)
         yield Case("allele-frequencies", label, int(count.sum()), data, (sorted_rows,))
     counts = rng.multinomial(20_000, np.array([2.2, 0.8, 0.8, 0.2]) / 4)
-    referees = (Referee("VGAM", vgam_linkage, r=True),)
+    referees = (Referee("VGAM", vgam_linkage, r=True, restarts=False),)
     for label, data in (
         ("example", _example("genetic-linkage")),
         ("simulated", {"counts": counts}),
@@ -885,8 +891,13 @@ def _missing():
 
 @dataclass(frozen=True)
 class Row:
-    case: Case
-    referee: Referee
+    """A line of the report, of numbers and strings alone."""
+
+    model: str
+    data: str
+    options: str
+    n: int
+    referee: str
     ours: float
     theirs: float
     same: float
@@ -910,31 +921,49 @@ def _masked(data):
     }
 
 
-def _compare(case: Case, referee: Referee, fit: em.Fit, log) -> Row:
+def _compare(case: Case, referee: Referee, fit: em.Fit) -> Row:
     model, ours = latentfit.load(case.model), float(fit.best.log_likelihood)
-    end = referee.fit(case, None)
-    data = _masked(case.data)
+    data, end = _masked(case.data), referee.fit(case, None)
     same = _relative(end.height, float(model.log_likelihood(end.params, data)))
-    if _relative(ours, end.height) <= TOLERANCE:
-        return Row(case, referee, ours, end.height, same, "", fit.converged)
+    note, passed = "", fit.converged
+    if _relative(ours, end.height) > TOLERANCE:
+        note, passed = _sent_on(case, referee, fit, end)
+    about = (case.model, case.label, _options(case), case.n, referee.name)
+    return Row(*about, ours, end.height, same, note, passed)
+
+
+def _sent_on(case: Case, referee: Referee, fit: em.Fit, end: End) -> tuple[str, bool]:
+    """What becomes of either from where the other ended, and whether that explains it."""
+    model, ours = latentfit.load(case.model), float(fit.best.log_likelihood)
     onward = em.run(
-        model.e_step, model.m_step, data, end.params, log_likelihood=model.log_likelihood
-    )
-    back = referee.fit(case, fit.best.params)
-    log(f"  EM from there {onward.log_likelihood:.9g} ({onward.message}); back {back.height:.9g}")
-    higher = ours + TOLERANCE * abs(ours)
-    passed = end.height <= higher and back.height <= higher and onward.log_likelihood <= higher
-    sent = f"EM from its estimate ends at {onward.log_likelihood:.9g}"
-    returned = f"sent on from latentfit's estimate, it ends at {back.height:.9g}"
-    if not passed:
-        note = f"not explained; {sent}; {returned}"
-    elif referee.reason:
-        note = f"{referee.reason}; {sent}; {returned}"
-    elif _relative(onward.log_likelihood, end.height) <= TOLERANCE:
-        note = f"it ended at a lower maximum, which is one for EM too; {returned}"
-    else:
-        note = f"it stopped early; {sent}; {returned}"
-    return Row(case, referee, ours, end.height, same, note, passed)
+        model.e_step,
+        model.m_step,
+        _masked(case.data),
+        end.params,
+        log_likelihood=model.log_likelihood,
+    ).log_likelihood
+    heights = [end.height, onward]
+    sent, returned = f"EM from its estimate ends at {onward:.9g}", "it takes no start"
+    if referee.restarts:
+        heights.append(referee.fit(case, fit.params).height)
+        returned = f"sent on from latentfit's estimate, it ends at {heights[-1]:.9g}"
+    highest = max(heights) <= ours + TOLERANCE * abs(ours)
+    stays = bool(referee.reason) or _relative(heights[-1], ours) <= TOLERANCE
+    if not (highest and (stays or not referee.restarts)):
+        return f"not explained; {sent}; {returned}", False
+    if referee.reason:
+        return f"{referee.reason}; {sent}; {returned}", True
+    if _relative(onward, end.height) <= TOLERANCE:
+        return f"it ended at a lower maximum, and so does EM from there; {returned}", True
+    return f"it stopped early; {sent}; {returned}", True
+
+
+def _r_version() -> str:
+    try:
+        done = subprocess.run(("Rscript", "--version"), capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return ", R " + (done.stdout + done.stderr).split(" version ")[-1].split()[0]
 
 
 @cache
@@ -956,40 +985,42 @@ def _version(referee_package: str, r: bool) -> str | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Log-likelihoods beside those of other programs.")
-    parser.add_argument("--model", action="append", help="this model alone; may be repeated")
+    parser.add_argument(
+        "--model", action="append", help="this model anew, the rows of others as they were"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "referees.md")
     arguments = parser.parse_args()
     logging.getLogger("hmmlearn").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    rows, absent, began = [], set(), time.perf_counter()
-
-    def log(line):
-        print(line, flush=True)
-
-    for case in cases():
+    everything, began = cases(), time.perf_counter()
+    order = list(dict.fromkeys(case.model for case in everything))
+    record, rows = arguments.out.with_suffix(".json"), []
+    if arguments.model and record.exists():
+        rows = [Row(**row) for row in json.loads(record.read_text())]
+        rows = [row for row in rows if row.model not in arguments.model]
+    for case in everything:
         if arguments.model and case.model not in arguments.model:
             continue
-        fit = None
-        for referee in case.referees:
-            if _version(referee.package, referee.r) is None:
-                absent.add(referee.package)
-                continue
-            if fit is None:
-                model = latentfit.load(case.model)
-                fit = model.fit(case.data, seed=1, starts=case.starts, **case.options)
-            before = time.perf_counter()
-            row = _compare(case, referee, fit, log)
+        if present := [one for one in case.referees if _version(one.package, one.r)]:
+            model = latentfit.load(case.model)
+            fit = model.fit(case.data, seed=1, starts=case.starts, **case.options)
+        for referee in present:
+            row = _compare(case, referee, fit)
             rows.append(row)
-            log(
-                f"{case.model}, {case.label}, {_options(case)}: {row.ours:.9g}, "
-                f"{referee.name} {row.theirs:.9g}, {row.difference:.1e}, same {row.same:.1e}, "
-                f"{time.perf_counter() - before:.0f} s"
-                f"{'' if row.passed else ' FAILED'} {row.note}"
+            print(
+                f"{row.model}, {row.data}, {row.options or 'no options'}: {row.ours:.9g}, "
+                f"{row.referee}: {row.theirs:.9g}, {row.difference:.1e} "
+                f"{'passed' if row.passed else 'FAILED'} {row.note}",
+                flush=True,
             )
-    for package in sorted(absent):
-        log(f"skipped: {package} is not installed")
+    packages = {(one.package, one.r) for case in everything for one in case.referees}
+    absent = sorted(package for package, r in packages if _version(package, r) is None)
+    for package in absent:
+        print(f"skipped: {package} is not installed")
+    rows.sort(key=lambda row: order.index(row.model))
+    record.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     arguments.out.write_text(_report(rows, absent))
-    log(f"{len(rows)} comparisons in {time.perf_counter() - began:.0f} s: {arguments.out}")
+    print(f"{len(rows)} rows, {time.perf_counter() - began:.0f} s: {arguments.out}")
     sys.exit(not all(row.passed for row in rows))
 
 
@@ -1001,11 +1032,6 @@ def _report(rows: Sequence[Row], absent) -> str:
     agreeing = [row for row in rows if row.difference <= TOLERANCE]
     explained = [row for row in rows if row.difference > TOLERANCE and row.passed]
     failed = [row for row in rows if not row.passed]
-    r_version = subprocess.run(("Rscript", "--version"), capture_output=True, text=True)
-    spoken = (r_version.stdout + r_version.stderr).split(" version ")[-1].split()[0]
-    versions = {
-        f"{one.package} {_version(one.package, one.r)}" for one in (row.referee for row in rows)
-    }
     lines = [
         "# Independent referees",
         "",
@@ -1017,11 +1043,9 @@ def _report(rows: Sequence[Row], absent) -> str:
         "*At the same θ* is the relative difference of the two log-likelihood functions at the "
         "referee's estimate.",
         "",
-        f"latentfit {latentfit.__version__}, NumPy {np.__version__}, R {spoken}; "
-        + ", ".join(sorted(versions))
-        + ".",
+        f"latentfit {latentfit.__version__}, NumPy {np.__version__}{_r_version()}.",
         "",
-        *(f"Skipped, not installed: {package}.\n" for package in sorted(absent)),
+        *(f"Skipped, not installed: {package}.\n" for package in absent),
         "| model | data | options | n | referee | latentfit | referee's | relative difference "
         "| at the same θ | note |",
         "|---|---|---|--:|---|--:|--:|--:|--:|---|",
@@ -1032,11 +1056,11 @@ def _report(rows: Sequence[Row], absent) -> str:
         if row.note:
             mark = str(notes.setdefault(row.note, len(notes) + 1))
         cells = (
-            row.case.model,
-            row.case.label,
-            _options(row.case),
-            str(row.case.n),
-            row.referee.name,
+            row.model,
+            row.data,
+            row.options,
+            str(row.n),
+            row.referee,
             f"{row.ours:.9g}",
             f"{row.theirs:.9g}",
             f"{row.difference:.1e}",
