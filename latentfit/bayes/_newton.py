@@ -61,7 +61,9 @@ class Curvature:
         return inverse
 
 
-def curvature_of(hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray) -> Curvature:
+def curvature_of(
+    hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray, level: float = _FLAT
+) -> Curvature:
     """Take a Hessian apart.
 
     Parameters
@@ -70,6 +72,11 @@ def curvature_of(hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray) -
     gradient : ndarray, shape (size,)
     edged : ndarray of bool, shape (size,)
         `Space.edged`.
+    level : float
+        What may still be gained, in units of the log density, in a direction that counts as
+        levelled off. Near its zero a parameter whose log density falls with slope s is
+        exponential rather than normal, with standard deviation 1 / s; what is to be gained is
+        its distance from zero in that unit.
 
     Raises
     ------
@@ -85,6 +92,6 @@ def curvature_of(hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray) -
     among = np.sum(vectors[edged] ** 2, axis=0) >= _AMONG
     directions = vectors * scale[:, None]
     length = np.linalg.norm(directions, axis=0)
-    level = np.abs(directions.T @ gradient) <= _FLAT * length
-    flat = (np.abs(values) <= _FLAT * length**2) & among & level
+    gained = np.abs(directions.T @ gradient) <= level * length
+    flat = (np.abs(values) <= level * length**2) & among & gained
     return Curvature(values, directions, flat)

@@ -221,11 +221,13 @@ def _declared(
             function({n: one[i] for n, one in latents.items()}, subject.data) for i in range(count)
         ]
         told.append(replace(trial, statistics={name: np.array(every, dtype=float)}))
-        averages = {n: one.mean(axis=0) for n, one in latents.items()}
-        plugged.append(np.asarray(function(averages, subject.data), float))
+        if not subject.complete.discrete:
+            averages = {n: one.mean(axis=0) for n, one in latents.items()}
+            plugged.append(np.asarray(function(averages, subject.data), float))
     outcome = _by_draws(name, told, values, allowed)
-    # Means over draws enter the hypothesis, so that it is held to their precision.
-    near = all(
+    # Means over draws enter the hypothesis, so that it is held to their precision. A function
+    # of categories need not be one of their probabilities.
+    near = plugged and all(
         value.shape == point.shape
         and np.all(np.abs(value - point) <= 0.05 * np.max(np.abs(point), initial=0.0))
         for value, point in zip(values, plugged, strict=True)

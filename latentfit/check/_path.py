@@ -15,6 +15,7 @@ from latentfit.check._subject import Subject
 from latentfit.em import Fit, Solution
 from latentfit.errors import LatentfitError
 
+# Distance from the maximum, in standard errors, that the tolerance of a run may leave.
 _AT_REST = 1e-4
 _ROUNDING = 1e-9
 _SHOWN = 5
@@ -110,7 +111,8 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             f"EM ended where the objective has no finite curvature{where}",
             severity,
         )
-    return _classified(best, gradient, bayes.curvature_of(hessian, gradient, space.edged), edge)
+    shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
+    return _classified(best, gradient, shape, edge)
 
 
 def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-# As many evaluations of somebody's function take a second or two.
-_MOST = 20_000
+# As many evaluations of somebody's function, of as many values in all, take a second or two.
+_MOST = 50_000
+_MOST_VALUES = 500_000_000
 _TRIED = 5
 _SAME = 1e-9
 
@@ -75,7 +76,7 @@ def additive(
     base = {name: np.zeros(shape, dtype=int) for name, shape in shapes.items()}
     entries = {name: list(np.ndindex(shape)) for name, shape in shapes.items()}
     count = sum(len(entries[n]) * (k + chain * k**2) for n, k in categories.items())
-    if count > _MOST:
+    if count > _MOST or count * sum(map(len, entries.values())) > _MOST_VALUES:
         return None
 
     def at(name: str, *changes: tuple[tuple[int, ...], int]) -> np.ndarray:
