@@ -218,14 +218,14 @@ def test_recovered_missing_value(toy):
 
 
 def test_a_latent_that_no_strategy_takes_is_named():
-    def gamma_poisson(k):
+    def counted_angles(k):
         with pm.Model() as model:
             shape = pm.Gamma("shape", 2, 1)
-            rate = pm.Gamma("rate", shape, 1, shape=len(k))
-            pm.Poisson("k", rate, observed=k)
+            rate = pm.VonMises("rate", 0, shape, shape=len(k))
+            pm.Poisson("k", np.pi + rate, observed=k)
         return model
 
-    declaration = declare(gamma_poisson, ("rate",), {"k": np.array([1, 2, 3])}, {})
+    declaration = declare(counted_angles, ("rate",), {"k": np.array([1, 2, 3])}, {})
     with pytest.raises(DeclarationError, match="cannot integrate rate out"):
         bayes.observed_view(declaration)
 

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 import latentfit
 from latentfit import bayes
 from latentfit.bayes._chain import drawn
-from latentfit.bayes.complete._additive import additive, affine
+from latentfit.bayes.complete._additive import additive
 
 RNG = np.random.default_rng
 
@@ -111,12 +111,6 @@ def test_too_many_terms_are_not_tried():
 
     assert additive(total, {"z": (25_001,)}, {"z": 2}, chain=False) is None
     assert additive(total, {"z": (6_000,)}, {"z": 2}, chain=False) is not None
-
-
-def test_affine_statistics_of_means():
-    means = {"y": np.array([1.0, 2.0])}
-    np.testing.assert_allclose(affine(lambda z: 3 * z["y"] + 1, means), [4.0, 7.0])
-    assert affine(lambda z: z["y"] ** 2, means) is None
 
 
 def two_groups(x, y):

@@ -2,12 +2,12 @@
 
 Q(θ | θ') is the expectation of log p(x, z | θ) over p(z | x, θ') (Dempster, Laird & Rubin 1977,
 eq. 2.17). What it needs of θ' is held in a few arrays, the *statistics*. Which ones depends on the
-latents, and there is one module for each kind: categorical ones, a Markov chain, continuous ones in
-which log p(x, z | θ) is affine, and draws for all others.
+latents, and there is one module for each kind: categorical ones, a Markov chain, continuous ones of
+known distribution, and draws for all others.
 """
 
 from latentfit.bayes._density import Density
-from latentfit.bayes.complete import _affine, _categorical, _chain
+from latentfit.bayes.complete import _categorical, _chain, _points
 from latentfit.bayes.complete._additive import Additive
 from latentfit.bayes.complete._draws import DRAWS, by_draws
 from latentfit.bayes.complete._view import CompleteData, Statistics, pairs_of
@@ -26,7 +26,7 @@ __all__ = [
 
 def complete_data(declaration: Declaration, density: Density) -> CompleteData:
     """Build the complete-data view, exactly where the latents allow it."""
-    for kind in (_categorical, _chain, _affine):
+    for kind in (_categorical, _chain, _points):
         found = kind.build(declaration, density)
         if found is not None:
             return found

@@ -12,7 +12,6 @@ neighbouring ones; whether f is their sum is tried at random points.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -141,22 +140,3 @@ def _adds_up(
         if not np.all(np.abs(value - sum_of_terms) <= _SAME * size):
             return False
     return True
-
-
-def affine(function: Callable[..., Any], means: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """E f of an f that is affine in continuous latents: its value at their means.
-
-    None where f is seen not to be affine, at random points about the means.
-    """
-    rng = np.random.default_rng(0)
-    value = np.asarray(function(means), float)
-    for _ in range(_TRIED):
-        steps = {name: m * rng.uniform(0.1, 0.5, np.shape(m)) for name, m in means.items()}
-        above, below = (
-            np.asarray(function({n: means[n] + s * steps[n] for n in means}), float)
-            for s in (1, -1)
-        )
-        size = np.max(np.abs(value), initial=0.0)
-        if not np.all(np.abs(above + below - 2 * value) <= _SAME * size):
-            return None
-    return value

@@ -12,10 +12,12 @@ from latentfit.bayes._chain import Chain
 from latentfit.bayes._curvature import curvature
 from latentfit.bayes._density import Density
 from latentfit.bayes._maximise import Maximum, maximise, polish
-from latentfit.bayes.complete._additive import Additive, additive, affine
+from latentfit.bayes.complete._additive import Additive, additive
 from latentfit.declaration import Declaration, function
 
 Statistics = Mapping[str, np.ndarray]
+# Relative difference of expectations over two sets of points.
+_SAME = 1e-9
 # A complete-data statistic: a function of (latents, data).
 Statistic = Callable[[Mapping[str, np.ndarray], Mapping[str, Any]], Any]
 
@@ -51,6 +53,7 @@ class CompleteData:
     joint: Callable[[np.ndarray], dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
     chain: Callable[[np.ndarray], Chain] | None = None
     _additive: dict[Statistic, Additive | None] = field(default_factory=dict, compare=False)
+    _exactly: dict[Statistic, bool] = field(default_factory=dict, compare=False)
 
     @property
     def latents(self) -> tuple[str, ...]:
@@ -61,8 +64,9 @@ class CompleteData:
         """What Q(· | θ') has to know of θ', ``{latent: array}``.
 
         Of a discrete latent, the probabilities of its categories, shape (*shape, K), of a Markov
-        chain besides under `pairs_of` those of neighbours; of a continuous one, its mean; or
-        draws, shape (sample, *shape).
+        chain besides under `pairs_of` those of neighbours; of a continuous one, its mean, and
+        under `points_of` and `again_of` points that stand for its distribution; or draws, shape
+        (sample, *shape).
 
         Parameters
         ----------
@@ -86,13 +90,13 @@ class CompleteData:
         Returns
         -------
         ndarray or None
-            None where it is not known exactly: neither does f add over the entries of discrete
-            latents, nor is it affine in continuous ones of known mean.
+            None where it is not known exactly: f does not add over the entries of discrete
+            latents, or points that stand for continuous ones do not serve for it.
         """
         if not self.exact:
             return None
         if not self.discrete:
-            return affine(lambda latents: statistic(latents, self.declaration.data), statistics)
+            return self._over_points(statistic, statistics)
         terms = self.additive(statistic, statistics)
         return None if terms is None else self.mean(terms, statistics)
 
@@ -107,6 +111,25 @@ class CompleteData:
                 chain=self.chain is not None,
             )
         return self._additive[statistic]
+
+    def _over_points(self, statistic: Statistic, statistics: Statistics) -> np.ndarray | None:
+        def mean(of: Callable[[str], str]) -> np.ndarray:
+            every = [
+                np.asarray(
+                    statistic(
+                        {n: statistics[of(n)][i] for n in self.latents}, self.declaration.data
+                    ),
+                    float,
+                )
+                for i in range(len(statistics[of("weights")]))
+            ]
+            found: np.ndarray = np.tensordot(statistics[of("weights")], np.stack(every), axes=1)
+            return found
+
+        found = mean(points_of)
+        if statistic not in self._exactly:
+            self._exactly[statistic] = agree(found, mean(again_of))
+        return found if self._exactly[statistic] else None
 
     def mean(self, terms: Additive, statistics: Statistics) -> np.ndarray:
         """The expectation of an additive statistic, given probabilities."""
@@ -173,3 +196,20 @@ class CompleteData:
 def pairs_of(latent: str) -> str:
     """Under which name the statistics of a Markov chain hold pairs of neighbouring states."""
     return f"{latent}, neighbours"
+
+
+def points_of(latent: str) -> str:
+    """Under which name the statistics hold points for a continuous latent, and their weights."""
+    return f"{latent}, points"
+
+
+def again_of(latent: str) -> str:
+    """Under which name they hold other points for it, on which the same has to follow."""
+    return f"{latent}, other points"
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Whether two ways to an expectation lead to the same numbers."""
+    size = np.max(np.abs(one), initial=0.0)
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.abs(np.subtract(one, other)) <= _SAME * size))

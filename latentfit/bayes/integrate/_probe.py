@@ -1,0 +1,107 @@
+"""How log p(x, z | θ) depends on the latent z, found out by trying.
+
+Which strategy can integrate a latent out, and in which pieces, is a property of the terms of
+log p(x, z | θ) as functions of z. They are evaluated at parameters, latents and data drawn from the
+model itself, so that all of them are possible. What lacks a property at random points lacks it;
+what has it at all of them lacks it elsewhere with probability zero.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from pymc.logprob.basic import conditional_logp
+from pymc.model.fgraph import ModelVar
+from pytensor.graph.fg import FunctionGraph
+from pytensor.tensor.random.type import RandomType
+
+from latentfit.declaration import double_precision, function, interpreting, stable
+
+# Tries until a draw from the model has a finite density.
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Terms of log p(x, z | θ) at one θ and x.
+
+    Attributes
+    ----------
+    draws : tuple of ndarray, each of the latent's shape
+        Values that the latent can have.
+    terms : callable
+        From a value of the latent to log p(z | θ) and the log p(x | z, θ) of every dependent,
+        as flat arrays.
+    """
+
+    draws: tuple[np.ndarray, ...]
+    terms: Callable[[np.ndarray], list[np.ndarray]]
+
+
+def log_joint(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:
+    """Terms of log p(x, z | θ) as graphs of placeholders.
+
+    Returns
+    -------
+    Variable
+        Stands for a value of the latent.
+    list of Variable
+        Stand for values of the dependents.
+    list of Variable
+        log p(z | θ), and log p(x | z, θ) of each dependent.
+    """
+    value, others = latent.type(), [dependent.type() for dependent in dependents]
+    pairs = dict(zip([latent, *dependents], [value, *others], strict=True))
+    with double_precision():
+        found = conditional_logp(pairs)
+    return value, others, [found[placeholder] for placeholder in (value, *others)]
+
+
+def probes(inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2) -> list[Probe] | None:
+    """Draw a few; None where nothing can be drawn (an improper prior), or has a finite density.
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+        What the subgraph needs of the rest of the model.
+    outputs : sequence of Variable
+        The latent, and the variables that depend on it.
+    count : int
+    """
+    needed = [one for one in inputs if not isinstance(one.type, RandomType)]
+    inner = FunctionGraph(list(inputs), list(outputs), clone=True)
+    value, dependents, terms = log_joint(inner.outputs[0], inner.outputs[1:])
+    places = [a for a, b in zip(inner.inputs, inputs, strict=True) if b in needed]
+    evaluate = function([value, *dependents, *places], stable(terms), rewritten=True)
+    whole = FunctionGraph(outputs=[*needed, *outputs], clone=True)
+    for node in whole.toposort():
+        if isinstance(node.op, ModelVar):
+            whole.replace(node.outputs[0], node.inputs[0], import_missing=True)
+    found: list[Probe] = []
+    try:
+        with interpreting(), np.errstate(all="ignore"):
+            sample = pm.pytensorf.compile([], whole.outputs, random_seed=0)
+            draws = [sample() for _ in range(_TRIES)]
+    except NotImplementedError:
+        return None
+    for draw in draws:
+        given, data = draw[: len(needed)], draw[len(needed) + 1 :]
+
+        def at(z: np.ndarray, given: Any = given, data: Any = data) -> list[np.ndarray]:
+            with np.errstate(all="ignore"):
+                return [np.ravel(part) for part in evaluate(z, *data, *given)]
+
+        own, *others = (one[len(needed)] for one in (draw, *(d for d in draws if d is not draw)))
+        if _possible(at(own)):
+            elsewhere = [other for other in others if _possible(at(other))]
+            if len(elsewhere) > 1:
+                found.append(Probe((own, *elsewhere), at))
+        if len(found) == count:
+            return found
+    return None
+
+
+def _possible(terms: list[np.ndarray]) -> bool:
+    return all(np.isfinite(term).all() for term in terms)

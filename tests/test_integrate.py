@@ -1,0 +1,341 @@
+"""Latents integrated out, against closed forms, finite differences and the joint density."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pymc.model.transform.conditioning import remove_value_transforms
+from pymc_extras.marginal import conditional, marginalize
+from scipy import stats
+
+import latentfit
+from latentfit.bayes.integrate import ConjugateMarginalRV
+from latentfit.declaration import double_precision, interpreting
+
+RNG = np.random.default_rng(3)
+GROUP = np.repeat(np.arange(5), [1, 2, 3, 4, 5])
+OTHER = RNG.integers(0, 3, 15)
+Y = RNG.normal(size=15) + GROUP
+X = RNG.normal(size=15)
+ROWS = RNG.normal(size=(12, 4))
+WALK = np.cumsum(RNG.normal(size=25))
+COUNTS = RNG.poisson(3, size=8)
+EXPOSURE = RNG.uniform(1, 5, 8)
+TABLE = RNG.multinomial(20, [0.2, 0.3, 0.5], size=6)
+
+
+def normal(mean, covariance, y):
+    return stats.multivariate_normal(mean, covariance).logpdf(y).sum()
+
+
+def scales(*names):
+    return [pm.HalfNormal(name, 2) for name in names]
+
+
+def intercepts():
+    s, t = scales("s", "t")
+    mu = pm.Normal("mu", 0, 10)
+    z = pm.Normal("z", 0, t, shape=5)
+    pm.Normal("y", mu + z[GROUP], s, observed=Y)
+
+
+def intercepts_density(p):
+    between = p["t"] ** 2 * np.equal.outer(GROUP, GROUP)
+    return normal(np.full(15, p["mu"]), between + p["s"] ** 2 * np.eye(15), Y)
+
+
+def lines():
+    s, t = scales("s", "t")
+    z = pm.MvNormal("z", np.zeros(2), np.array([[1.0, 0.5], [0.5, 2.0]]) * t**2, shape=(5, 2))
+    pm.Normal("y", z[GROUP, 0] + z[GROUP, 1] * X, s, observed=Y)
+
+
+def lines_density(p):
+    design = np.stack([np.ones(15), X], axis=1)
+    within = design @ (np.array([[1.0, 0.5], [0.5, 2.0]]) * p["t"] ** 2) @ design.T
+    between = within * np.equal.outer(GROUP, GROUP)
+    return normal(np.zeros(15), between + p["s"] ** 2 * np.eye(15), Y)
+
+
+def unequal_blocks():
+    s, t = scales("s", "t")
+    z = pm.Normal("z", 0, t, shape=15)
+    sums = pt.concatenate([pt.cumsum(z[g == GROUP]) for g in range(5)])
+    pm.Normal("y", sums, s, observed=Y)
+
+
+def unequal_blocks_density(p):
+    add = np.zeros((15, 15))
+    for g in range(5):
+        own = np.flatnonzero(g == GROUP)
+        add[np.ix_(own, own)] = np.tri(len(own))
+    return normal(np.zeros(15), p["t"] ** 2 * add @ add.T + p["s"] ** 2 * np.eye(15), Y)
+
+
+def loadings():
+    (s,) = scales("s")
+    w = pm.Normal("w", 0, 1, shape=(4, 2))
+    z = pm.Normal("z", 0, 1, shape=(12, 2))
+    pm.Normal("y", z @ w.T, s, observed=ROWS)
+
+
+def loadings_density(p):
+    return normal(np.zeros(4), p["w"] @ p["w"].T + p["s"] ** 2 * np.eye(4), ROWS)
+
+
+def walk():
+    s, t = scales("s", "t")
+    z = pm.GaussianRandomWalk("z", 0, t, init_dist=pm.Normal.dist(0, 10), steps=24)
+    pm.Normal("y", z, s, observed=WALK)
+
+
+def walk_density(p):
+    times = np.arange(25)
+    covariance = 100 + p["t"] ** 2 * np.minimum.outer(times, times) + p["s"] ** 2 * np.eye(25)
+    return normal(np.zeros(25), covariance, WALK)
+
+
+def two_children():
+    s, t = scales("s", "t")
+    z = pm.Normal("z", 1, t, shape=5)
+    pm.Normal("first", z[GROUP], s, observed=Y)
+    pm.Normal("second", 2 * z, 1, observed=np.arange(5.0))
+
+
+def two_children_density(p):
+    design = np.concatenate([np.eye(5)[GROUP], 2 * np.eye(5)])
+    noise = np.diag(np.repeat([p["s"] ** 2, 1.0], [15, 5]))
+    values = np.concatenate([Y, np.arange(5.0)])
+    return normal(design.sum(axis=1), p["t"] ** 2 * design @ design.T + noise, values)
+
+
+def not_all_depend():
+    s, t = scales("s", "t")
+    z = pm.Normal("z", 0, t, shape=3)
+    pm.Normal("y", pt.concatenate([z, pt.zeros(12)]), s, observed=Y)
+
+
+def not_all_depend_density(p):
+    scale = np.where(np.arange(15) < 3, np.hypot(p["s"], p["t"]), p["s"])
+    return stats.norm(0, scale).logpdf(Y).sum()
+
+
+def counts():
+    a, b = scales("a", "b")
+    z = pm.Gamma("z", a, b, shape=8)
+    pm.Poisson("y", z * EXPOSURE, observed=COUNTS)
+
+
+def counts_density(p):
+    return stats.nbinom(p["a"], p["b"] / (p["b"] + EXPOSURE)).logpmf(COUNTS).sum()
+
+
+def precisions():
+    nu, s = scales("nu", "s")
+    mu = pm.Normal("mu", 0, 10)
+    z = pm.Gamma("z", nu / 2, nu / 2, shape=15)
+    pm.Normal("y", mu, s / pt.sqrt(z), observed=Y)
+
+
+def variances():
+    nu, s = scales("nu", "s")
+    mu = pm.Normal("mu", 0, 10)
+    z = pm.InverseGamma("z", nu / 2, nu / 2, shape=15)
+    pm.Normal("y", mu, s * pt.sqrt(z), observed=Y)
+
+
+def t_density(p):
+    return stats.t(p["nu"], p["mu"], p["s"]).logpdf(Y).sum()
+
+
+def waits():
+    a, b = scales("a", "b")
+    z = pm.Gamma("z", a, b, shape=8)
+    pm.Exponential("y", z, observed=EXPOSURE)
+
+
+def waits_density(p):
+    return stats.lomax(p["a"], scale=p["b"]).logpdf(EXPOSURE).sum()
+
+
+def shares():
+    a, b = scales("a", "b")
+    z = pm.Beta("z", a, b, shape=8)
+    pm.Binomial("y", 12, z, observed=COUNTS)
+
+
+def shares_density(p):
+    return stats.betabinom(12, p["a"], p["b"]).logpmf(COUNTS).sum()
+
+
+def tables():
+    a = pm.HalfNormal("a", 2, shape=3)
+    z = pm.Dirichlet("z", a, shape=(6, 3))
+    pm.Multinomial("y", 20, z, observed=TABLE)
+
+
+def tables_density(p):
+    return stats.dirichlet_multinomial(p["a"], 20).logpmf(TABLE).sum()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A declaration, and log p(x | θ) as statistics books have it."""
+
+    declare: Callable
+    density: Callable
+    blocks: tuple[int, int]
+    # PyMC knows no density of variables that were drawn in another order.
+    in_order: bool = True
+
+    def __str__(self):
+        return self.declare.__name__
+
+
+CASES = [
+    Case(intercepts, intercepts_density, (5, 1)),
+    Case(lines, lines_density, (5, 2)),
+    Case(unequal_blocks, unequal_blocks_density, (5, 5), in_order=False),
+    Case(loadings, loadings_density, (12, 2)),
+    Case(walk, walk_density, (1, 25)),
+    Case(two_children, two_children_density, (5, 1)),
+    Case(not_all_depend, not_all_depend_density, (3, 1)),
+    Case(counts, counts_density, (8, 1)),
+    Case(precisions, t_density, (15, 1)),
+    Case(variances, t_density, (15, 1)),
+    Case(waits, waits_density, (8, 1)),
+    Case(shares, shares_density, (8, 1)),
+    Case(tables, tables_density, (6, 3)),
+]
+
+
+class Both:
+    """The joint and the observed view of one declaration, and some parameters."""
+
+    def __init__(self, declare, latents=("z",)):
+        with double_precision(), pm.Model() as self.joint:
+            declare()
+        self.view = marginalize(self.joint, list(latents))
+        rng = np.random.default_rng(1)
+        start = self.view.initial_point()
+        self.points = [
+            {k: v + 0.5 * rng.normal(size=np.shape(v)) for k, v in start.items()} for _ in range(2)
+        ]
+
+
+def natural_of(point):
+    """All transforms here are logarithms."""
+    return {
+        name.removesuffix("_log__"): np.exp(value) if name.endswith("_log__") else value
+        for name, value in point.items()
+    }
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def case(request):
+    return request.param, Both(request.param.declare)
+
+
+def observed_logp(model):
+    with interpreting():
+        return model.compile_logp(vars=model.observed_RVs)
+
+
+def test_it_is_the_density_of_the_books(case):
+    case, both = case
+    density = observed_logp(both.view)
+    for point in both.points:
+        assert density(point) == pytest.approx(case.density(natural_of(point)), rel=1e-12)
+
+
+def test_blocks_are_as_small_as_they_can_be(case):
+    case, both = case
+    ops = [rv.owner.op for rv in both.view.observed_RVs]
+    (op,) = {op for op in ops if isinstance(op, ConjugateMarginalRV)}
+    assert op.blocks.entries.shape == case.blocks
+
+
+def test_its_gradient_is_that_of_differences(case):
+    _, both = case
+    density = observed_logp(both.view)
+    with interpreting():
+        graph = both.view.logp(vars=both.view.observed_RVs)
+        slope = both.view.compile_fn(pytensor.grad(graph, both.view.value_vars))
+    point = both.points[0]
+    names = [value.name for value in both.view.value_vars]
+    flat = np.concatenate([np.ravel(point[name]) for name in names])
+    ends = np.cumsum([np.size(point[name]) for name in names])[:-1]
+
+    def at(where):
+        parts = np.split(where, ends)
+        return float(
+            density({n: p.reshape(np.shape(point[n])) for n, p in zip(names, parts, strict=True)})
+        )
+
+    steps = 1e-5 * np.eye(len(flat))
+    differences = [(at(flat + step) - at(flat - step)) / 2e-5 for step in steps]
+    found = np.concatenate([np.ravel(part) for part in slope(point)])
+    np.testing.assert_allclose(found, differences, rtol=1e-6, atol=1e-6)
+
+
+def test_the_conditional_is_the_joint_over_the_marginal(case):
+    """log p(x, z) - log p(x) = log p(z | x), for whatever z."""
+    case, both = case
+    if not case.in_order:
+        pytest.skip("drawn in another order")
+    (latent,) = [rv for rv in both.joint.free_RVs if rv.name == "z"]
+    with double_precision():
+        model = conditional(both.view)
+    plain = remove_value_transforms(both.joint, vars=[latent])
+    with interpreting():
+        z = pm.draw(latent, random_seed=4)
+        own = model.compile_logp(vars=[model["z"]])
+        whole = plain.compile_logp(vars=[*plain.observed_RVs, plain["z"]])
+    density = observed_logp(both.view)
+    for point in both.points:
+        given = {**point, "z": z}
+        rest = whole(given) - density(point)
+        assert own(given) == pytest.approx(rest, rel=1e-9, abs=1e-9)
+
+
+def test_points_are_as_good_as_the_books():
+    """Means and covariances of a latent whose blocks are of several sizes."""
+    model = latentfit.LatentModel(
+        model=both_ways, latents=("z",), e_step=lambda p, d: {}, m_step=lambda e, d: {}
+    )
+    complete = model.reference({"y": Y}).complete
+    density = complete.density
+    point = RNG.normal(size=density.space.size)
+    p = density.space.constrain(point)
+    add = np.zeros((15, 15))
+    for g in range(5):
+        own = np.flatnonzero(g == GROUP)
+        add[np.ix_(own, own)] = np.tri(len(own))
+    precision = add.T @ add / p["s"] ** 2 + np.eye(15) / p["t"] ** 2
+    mean = np.linalg.solve(precision, add.T @ Y) / p["s"] ** 2
+    statistics = complete.statistics(point, RNG)
+    np.testing.assert_allclose(statistics["z"], mean, rtol=1e-10)
+
+    def squares(latents, data):
+        return latents["z"] ** 2
+
+    def products(latents, data):
+        return np.outer(latents["z"], latents["z"])
+
+    second = np.linalg.inv(precision) + np.outer(mean, mean)
+    np.testing.assert_allclose(
+        complete.expectation(squares, statistics), np.diag(second), rtol=1e-10
+    )
+    # Blocks are moved together: what mixes them is not known, and is not told.
+    assert complete.expectation(products, statistics) is None
+    assert complete.expectation(lambda z, d: z["z"] ** 4, statistics) is None
+
+
+def both_ways(y):
+    with pm.Model() as model:
+        unequal_blocks()
+    return model
