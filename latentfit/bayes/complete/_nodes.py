@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
+from latentfit.bayes.integrate._truncated import quantile
+
 _STEP = 0.2
 # Φ(-8.4) is 2e-17.
 _REACH = 8.4
@@ -149,6 +151,31 @@ def dirichlet(rule: Rule, parameters: Parameters) -> np.ndarray:
     return np.stack([*pieces, np.broadcast_to(left, pieces[0].shape)], axis=-1)
 
 
+def truncated_normal(rule: Rule, parameters: Parameters) -> np.ndarray:
+    mean, sd, lower, upper = parameters
+    shape = np.broadcast_shapes(*(p.shape[1:] for p in parameters))
+    t = rule.points.reshape(-1, *(1,) * len(shape)) * _signs(rule, shape)
+    log_below, log_above = special.log_ndtr(t), special.log_ndtr(-t)
+    begin, end = (lower - mean) / sd, (upper - mean) / sd
+    under = np.logaddexp(special.log_ndtr(begin) + log_above, special.log_ndtr(end) + log_below)
+    over = np.logaddexp(special.log_ndtr(-end) + log_below, special.log_ndtr(-begin) + log_above)
+    z = np.where(under < over, special.ndtri_exp(under), -special.ndtri_exp(over))
+    return _within(mean + sd * z, lower, upper)
+
+
+def truncated_weibull(rule: Rule, parameters: Parameters) -> np.ndarray:
+    """Of shape and scale."""
+    shape = np.broadcast_shapes(*(p.shape[1:] for p in parameters))
+    t = rule.points.reshape(-1, *(1,) * len(shape)) * _signs(rule, shape)
+    z = quantile(special.ndtr(t), special.ndtr(-t), *parameters)
+    return _within(z, *parameters[2:])
+
+
+def _within(z: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Off the bounds, where rounding may have put a value."""
+    return np.clip(z, np.nextafter(lower, np.inf), np.nextafter(upper, -np.inf))
+
+
 # How values are placed, by the name of PyTensor's variable; parameters have the points' axis first.
 PLACED: Mapping[str, Callable[[Rule, Parameters], np.ndarray]] = {
     "normal": normal,
@@ -158,5 +185,7 @@ PLACED: Mapping[str, Callable[[Rule, Parameters], np.ndarray]] = {
     "exponential": exponential,
     "beta": beta,
     "dirichlet": dirichlet,
+    "truncated_normal": truncated_normal,
+    "truncated_weibull": truncated_weibull,
 }
 NORMAL = {"normal", "multivariate_normal"}

@@ -32,7 +32,7 @@ from pytensor.graph import node_rewriter
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of, heights
-from latentfit.bayes.integrate._probe import log_joint, probes
+from latentfit.bayes.integrate._probe import log_joint, probes, smooth
 from latentfit.declaration import double_precision
 
 # Second derivatives of blocks larger than this are taken in one vectorised call.
@@ -122,7 +122,7 @@ def _fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> Blocks | 
     latent = outputs[0]
     if latent.type.dtype != "float64" or _support(latent) != family.transform:
         return None
-    found = probes(inputs, outputs)
+    found = probes(inputs, outputs) if smooth(latent, outputs[1:]) else None
     if found is None:
         return None
     blocks = blocks_of(found[0], family.together)

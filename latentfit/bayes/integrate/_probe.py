@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor.scalar as ps
 from pymc.logprob.basic import conditional_logp
 from pymc.model.fgraph import ModelVar
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
 
 from latentfit.declaration import double_precision, function, interpreting, stable
@@ -40,6 +43,41 @@ class Probe:
     terms: Callable[[np.ndarray], list[np.ndarray]]
 
 
+# Functions with steps or kinks, which few random points may lie on both sides of.
+_NOT_SMOOTH = (
+    ps.GT,
+    ps.GE,
+    ps.LT,
+    ps.LE,
+    ps.EQ,
+    ps.NEQ,
+    ps.Abs,
+    ps.Sign,
+    ps.Maximum,
+    ps.Minimum,
+    ps.Clip,
+    ps.Floor,
+    ps.Ceil,
+    ps.Trunc,
+    ps.RoundHalfToEven,
+    ps.RoundHalfAwayFromZero,
+    ps.IntDiv,
+    ps.Mod,
+)
+
+
+def smooth(latent: Any, dependents: Sequence[Any]) -> bool:
+    """Whether a latent enters through smooth functions alone."""
+    after = {latent}
+    for node in io_toposort([latent], list(dependents)):
+        if after.isdisjoint(node.inputs):
+            continue
+        after.update(node.outputs)
+        if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, _NOT_SMOOTH):
+            return False
+    return True
+
+
 def log_joint(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:
     """Terms of log p(x, z | θ) as graphs of placeholders.
 
@@ -59,7 +97,9 @@ def log_joint(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], l
     return value, others, [found[placeholder] for placeholder in (value, *others)]
 
 
-def probes(inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2) -> list[Probe] | None:
+def probes(
+    inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2, *, finite: bool = True
+) -> list[Probe] | None:
     """Draw a few; None where nothing can be drawn (an improper prior), or has a finite density.
 
     Parameters
@@ -69,6 +109,8 @@ def probes(inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2) -> lis
     outputs : sequence of Variable
         The latent, and the variables that depend on it.
     count : int
+    finite : bool
+        Whether to leave out values of the latent at which the density is zero.
     """
     needed = [one for one in inputs if not isinstance(one.type, RandomType)]
     inner = FunctionGraph(list(inputs), list(outputs), clone=True)
@@ -95,7 +137,7 @@ def probes(inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2) -> lis
 
         own, *others = (one[len(needed)] for one in (draw, *(d for d in draws if d is not draw)))
         if _possible(at(own)):
-            elsewhere = [other for other in others if _possible(at(other))]
+            elsewhere = [other for other in others if not finite or _possible(at(other))]
             if len(elsewhere) > 1:
                 found.append(Probe((own, *elsewhere), at))
         if len(found) == count:
