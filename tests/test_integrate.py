@@ -1,6 +1,7 @@
 """Latents integrated out, against closed forms, finite differences and the joint density."""
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc_extras.marginal import conditional, marginalize
 from scipy import stats
+from scipy.integrate import quad
 from scipy.special import digamma
 
 import latentfit
-from latentfit.bayes.integrate import ConjugateMarginalRV
+from latentfit.bayes import integrate
+from latentfit.bayes.integrate import ConjugateMarginalRV, QuadratureMarginalRV, nodes
 from latentfit.declaration import double_precision, interpreting
 
 RNG = np.random.default_rng(3)
@@ -238,6 +241,61 @@ def rounded_density(p):
     return np.log(stats.norm.cdf(high) - stats.norm.cdf(low)).sum()
 
 
+ANSWERS = (RNG.random((12, 6)) < np.linspace(0.1, 0.9, 12)[:, None]).astype(int)
+
+
+def abilities():
+    b = pm.Normal("b", 0, 1, shape=6)
+    (s,) = scales("s")
+    z = pm.Normal("z", 0, s, shape=12)
+    pm.Bernoulli("y", logit_p=z[:, None] - b, observed=ANSWERS)
+
+
+def abilities_density(p):
+    def likelihood(z, answers):
+        logits = z - p["b"]
+        return np.exp(answers @ logits - np.logaddexp(0, logits).sum())
+
+    def integrated(answers):
+        density = stats.norm(0, p["s"]).pdf
+        found, _ = quad(
+            lambda z: density(z) * likelihood(z, answers),
+            -12 * p["s"],
+            12 * p["s"],
+            epsabs=0,
+            epsrel=1e-12,
+            limit=400,
+        )
+        return found
+
+    return np.sum([np.log(integrated(row)) for row in ANSWERS])
+
+
+def overdispersed():
+    """Groups of counts with a lognormal factor in common."""
+    mu = pm.Normal("mu", 1, 1)
+    (s,) = scales("s")
+    z = pm.Normal("z", 0, s, shape=3)
+    pm.Poisson("y", pt.exp(mu + z[OTHER[:8]]), observed=COUNTS)
+
+
+def overdispersed_density(p):
+    def integrated(group):
+        def height(z):
+            own = COUNTS[OTHER[:8] == group]
+            return (
+                stats.norm.logpdf(z, 0, p["s"])
+                + stats.poisson.logpmf(own, np.exp(p["mu"] + z)).sum()
+            )
+
+        top = max(height(z) for z in np.linspace(-3, 3, 61))
+        grid = np.linspace(-12 * p["s"] - 3, 12 * p["s"] + 3, 6001)
+        values = [np.exp(height(z) - top) for z in grid]
+        return top + np.log(np.sum(values) * (grid[1] - grid[0]))
+
+    return sum(integrated(group) for group in range(3))
+
+
 @dataclass(frozen=True)
 class Case:
     """A declaration, and log p(x | θ) as statistics books have it."""
@@ -270,6 +328,8 @@ CASES = [
     Case(grouped, grouped_density),
     Case(censored, censored_density),
     Case(rounded, rounded_density),
+    Case(abilities, abilities_density),
+    Case(overdispersed, overdispersed_density),
 ]
 
 
@@ -434,6 +494,81 @@ def test_two_latents_that_depend_on_one_another():
     assert complete.density.log_likelihood(point)[0] == pytest.approx(expected, rel=1e-12)
 
 
+def by_dims():
+    s, t = scales("s", "t")
+    mu = pm.Normal("mu", 0, 10)
+    z = pm.Normal("z", 0, t, dims="name")
+    pm.Normal("y", mu + z[GROUP], s, observed=Y)
+
+
+def test_dims_may_give_the_shape_of_a_latent():
+    with pm.Model(coords={"name": range(5)}) as model:
+        by_dims()
+    with double_precision():
+        view = marginalize(model, ["z"])
+    point = view.initial_point()
+    expected = intercepts_density(natural_of(point))
+    assert observed_logp(view)(point) == pytest.approx(expected, rel=1e-12)
+
+
+def test_expectations_where_dims_give_the_shape():
+    complete, point, p = completed(by_dims, Y, coords={"name": range(5)})
+    counts = np.bincount(GROUP)
+    precision = counts / p["s"] ** 2 + p["t"] ** -2
+    mean = np.bincount(GROUP, Y - p["mu"]) / p["s"] ** 2 / precision
+    np.testing.assert_allclose(complete.statistics(point, RNG)["z"], mean, rtol=1e-9)
+    assert complete.declaration.model.coords["name"] == tuple(range(5))
+
+
+def test_quadrature_is_as_precise_as_its_nodes():
+    """With nodes doubled nothing changes; with a few, something does."""
+    fine, few = Both(abilities), None
+    with nodes(62):
+        finer = Both(abilities)
+    with nodes(5):
+        few = Both(abilities)
+    point = fine.points[0]
+    density, doubled, coarse = (observed_logp(both.view)(point) for both in (fine, finer, few))
+    assert density == pytest.approx(doubled, rel=1e-12)
+    assert density != pytest.approx(coarse, rel=1e-6)
+
+
+def test_quadrature_and_a_closed_form_agree():
+    """A normal mean, integrated out both ways."""
+    exact = Both(intercepts)
+    with without_closed_forms():
+        numerical = Both(intercepts)
+    ops = [both.view.observed_RVs[0].owner.op for both in (exact, numerical)]
+    assert [type(op) for op in ops] == [ConjugateMarginalRV, QuadratureMarginalRV]
+    for point in exact.points:
+        found = [observed_logp(both.view)(point) for both in (exact, numerical)]
+        assert found[0] == pytest.approx(found[1], rel=1e-11)
+
+
+@contextmanager
+def without_closed_forms():
+    kept, integrate.STRATEGIES = integrate.STRATEGIES, integrate.STRATEGIES[-1:]
+    try:
+        yield
+    finally:
+        integrate.STRATEGIES = kept
+
+
+def test_an_ability_by_fisher_s_identity():
+    """Where θ = θ', the slope of Q is that of log p(x | θ); and means are those of an integral."""
+    complete, point, p = completed(abilities, ANSWERS)
+    statistics = complete.statistics(point, RNG)
+    _, slope = complete.q(statistics, point)
+    np.testing.assert_allclose(slope, complete.density.log_likelihood(point)[1], atol=1e-9)
+    grid = np.linspace(-12, 12, 4001) * p["s"]
+    logits = grid[:, None] - p["b"]
+    heights = stats.norm.logpdf(grid, 0, p["s"])[:, None] + logits @ ANSWERS.T
+    heights = heights - np.logaddexp(0, logits).sum(axis=1, keepdims=True)
+    weights = np.exp(heights - heights.max(axis=0))
+    expected = grid @ weights / weights.sum(axis=0)
+    np.testing.assert_allclose(statistics["z"], expected, rtol=1e-10)
+
+
 def crossed():
     s, t, u = scales("s", "t", "u")
     mu = pm.Normal("mu", 0, 10)
@@ -451,11 +586,11 @@ def test_what_is_straight_in_pieces_is_not_taken_for_straight(step):
         marginalize(model, ["z"])
 
 
-def completed(declare, y, latents=("z",)):
+def completed(declare, y, latents=("z",), coords=None):
     """The complete-data view of one of the declarations, and some parameters."""
 
     def model(y):
-        with pm.Model() as model:
+        with pm.Model(coords=coords) as model:
             declare()
         return model
 

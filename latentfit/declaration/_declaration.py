@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 from pymc.exceptions import ImputationWarning
+from pymc.model.transform.optimization import freeze_dims_and_data
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
@@ -78,6 +79,7 @@ def declare(
                 f"the model has no free variable {latent!r} to be a latent: "
                 f"its free variables are {', '.join(free) or 'none'}"
             )
+    model = _sized(model, latents)
     if not model.observed_RVs:
         raise DeclarationError("the model observes nothing: give a variable observed=...")
     if model.potentials:
@@ -116,6 +118,14 @@ def _built(
     if not isinstance(model, pm.Model):
         raise DeclarationError(f"model() must return a pm.Model, and returned {model!r}")
     return model
+
+
+def _sized(model: pm.Model, latents: Sequence[str]) -> pm.Model:
+    """The model with the shapes of its continuous latents in its graph, also if dims give them."""
+    continuous = [model[name] for name in latents if model[name].dtype.startswith("float")]
+    if all(None not in variable.type.shape for variable in continuous):
+        return model
+    return freeze_dims_and_data(model, data=())
 
 
 def _depends(variable: Any, on: Iterable[Any]) -> bool:

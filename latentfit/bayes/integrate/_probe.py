@@ -16,6 +16,7 @@ import pytensor.scalar as ps
 from pymc.logprob.basic import conditional_logp
 from pymc.model.fgraph import ModelVar
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.type import RandomType
@@ -115,8 +116,10 @@ def probes(
     needed = [one for one in inputs if not isinstance(one.type, RandomType)]
     inner = FunctionGraph(list(inputs), list(outputs), clone=True)
     value, dependents, terms = log_joint(inner.outputs[0], inner.outputs[1:])
-    places = [a for a, b in zip(inner.inputs, inputs, strict=True) if b in needed]
-    evaluate = function([value, *dependents, *places], stable(terms), rewritten=True)
+    # A shared variable (the length of a dimension) cannot be an argument; its like can.
+    places = {a: a.type() for a, b in zip(inner.inputs, inputs, strict=True) if b in needed}
+    terms = graph_replace(terms, places, strict=False)
+    evaluate = function([value, *dependents, *places.values()], stable(terms), rewritten=True)
     whole = FunctionGraph(outputs=[*needed, *outputs], clone=True)
     for node in whole.toposort():
         if isinstance(node.op, ModelVar):
