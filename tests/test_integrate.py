@@ -523,7 +523,7 @@ def test_expectations_where_dims_give_the_shape():
 def test_quadrature_is_as_precise_as_its_nodes():
     """With nodes doubled nothing changes; with a few, something does."""
     fine, few = Both(abilities), None
-    with nodes(62):
+    with nodes(122):
         finer = Both(abilities)
     with nodes(5):
         few = Both(abilities)

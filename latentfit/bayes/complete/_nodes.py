@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
+from latentfit.bayes.integrate import _tabulated as tables
 from latentfit.bayes.integrate._truncated import quantile
 
 _STEP = 0.2
@@ -171,6 +172,13 @@ def truncated_weibull(rule: Rule, parameters: Parameters) -> np.ndarray:
     return _within(z, *parameters[2:])
 
 
+def tabulated(rule: Rule, parameters: Parameters) -> np.ndarray:
+    mode, width, heights = parameters
+    shape = heights.shape[1:-1]
+    t = rule.points.reshape(-1, *(1,) * len(shape)) * _signs(rule, shape)
+    return tables.quantile(special.ndtr(t), mode[0], width[0], heights[0])
+
+
 def _within(z: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Off the bounds, where rounding may have put a value."""
     return np.clip(z, np.nextafter(lower, np.inf), np.nextafter(upper, -np.inf))
@@ -187,5 +195,6 @@ PLACED: Mapping[str, Callable[[Rule, Parameters], np.ndarray]] = {
     "dirichlet": dirichlet,
     "truncated_normal": truncated_normal,
     "truncated_weibull": truncated_weibull,
+    "tabulated": tabulated,
 }
 NORMAL = {"normal", "multivariate_normal"}

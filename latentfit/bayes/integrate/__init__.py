@@ -1,19 +1,60 @@
 """Ways to integrate a latent out, one a module.
 
-Each is registered with pymc-extras when this package is imported, and from then on
-`pymc_extras.marginal.marginalize` and `conditional` know it, for any PyMC model.
+When this package is imported, `pymc_extras.marginal.marginalize` and `conditional` learn them, for
+any PyMC model. A strategy is a function of the graph between a latent and the variables that
+depend on it: it returns the variables' joint distribution without the latent, or None. The first
+that does is taken.
 """
 
-from latentfit.bayes.integrate import (
-    _beta,
-    _dirichlet,
-    _gamma,
-    _inverse_gamma,
-    _normal,
-    _thresholds,
+from typing import Any
+
+from pymc_extras.model.marginal.rewrites import (
+    MarginalSubgraph,
+    extract_marginal_subgraph,
+    marginal_ir_rewrites_db,
 )
-from latentfit.bayes.integrate._conjugate import ConjugateMarginalRV
+from pytensor.graph import node_rewriter
 
-STRATEGIES = (_normal, _gamma, _inverse_gamma, _beta, _dirichlet, _thresholds)
+from latentfit.bayes.integrate import _quadrature, _thresholds
+from latentfit.bayes.integrate._beta import BETA
+from latentfit.bayes.integrate._conjugate import ConjugateMarginalRV, Strategy, strategy
+from latentfit.bayes.integrate._dirichlet import DIRICHLET
+from latentfit.bayes.integrate._gamma import GAMMA
+from latentfit.bayes.integrate._inverse_gamma import INVERSE_GAMMA
+from latentfit.bayes.integrate._normal import NORMAL
+from latentfit.bayes.integrate._quadrature import QuadratureMarginalRV, nodes
+from latentfit.bayes.integrate._thresholds import ThresholdMarginalRV
 
-__all__ = ["STRATEGIES", "ConjugateMarginalRV"]
+__all__ = [
+    "STRATEGIES",
+    "ConjugateMarginalRV",
+    "QuadratureMarginalRV",
+    "ThresholdMarginalRV",
+    "nodes",
+]
+
+# Exact ones first.
+STRATEGIES: tuple[Strategy, ...] = (
+    *map(strategy, (NORMAL, GAMMA, INVERSE_GAMMA, BETA, DIRICHLET)),
+    _thresholds.build,
+    _quadrature.build,
+)
+
+
+@node_rewriter(tracks=[MarginalSubgraph])
+def _integrate(fgraph: Any, node: Any) -> list[Any] | None:
+    inputs, outputs = extract_marginal_subgraph(node)
+    for build in STRATEGIES:
+        op = build(
+            inputs,
+            outputs,
+            marginalized_name=node.op.marginalized_name,
+            marginalized_dims=node.op.marginalized_dims,
+            n_dependent_rvs=node.op.n_dependent_rvs,
+        )
+        if op is not None:
+            return list(op(*inputs, return_list=True))[: len(node.outputs)]
+    return None
+
+
+marginal_ir_rewrites_db.register("latentfit_integrate", _integrate, "basic")

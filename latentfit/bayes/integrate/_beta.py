@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from latentfit.bayes.integrate._blocks import Blocks
-from latentfit.bayes.integrate._conjugate import Family, Parameters, register
+from latentfit.bayes.integrate._conjugate import Family, Parameters
 from latentfit.bayes.integrate._spans import spanned
 
 
@@ -56,5 +56,3 @@ BETA = Family(
     log_density=_log_density,
     distribution=_distribution,
 )
-
-register(BETA)

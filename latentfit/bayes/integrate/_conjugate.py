@@ -23,12 +23,6 @@ import pytensor.tensor as pt
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
 from pymc_extras.model.marginal.distributions.core import MarginalRV, marginalized_conditional
-from pymc_extras.model.marginal.rewrites import (
-    MarginalSubgraph,
-    extract_marginal_subgraph,
-    marginal_ir_rewrites_db,
-)
-from pytensor.graph import node_rewriter
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of, heights
@@ -39,6 +33,7 @@ from latentfit.declaration import double_precision
 _ONE_BY_ONE = 3
 
 Parameters = tuple[Any, ...]
+Strategy = Callable[..., MarginalRV | None]
 
 
 @dataclass(frozen=True)
@@ -94,33 +89,23 @@ class ConjugateMarginalRV(MarginalRV):
         super().__init__(*args, **kwargs)
 
 
-def register(family: Family) -> None:
-    """Let `pymc_extras.marginal.marginalize` integrate out what belongs to the family."""
+def strategy(family: Family) -> Strategy:
+    """Integrate out what belongs to the family."""
 
-    @node_rewriter(tracks=[MarginalSubgraph])
-    def rewrite(fgraph: Any, node: Any) -> list[Any] | None:
-        inputs, outputs = extract_marginal_subgraph(node)
-        count = 1 + node.op.n_dependent_rvs
-        blocks = _fitting(family, inputs, outputs[:count])
+    def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
+        blocks = _fitting(family, inputs, outputs[: 1 + marginalized["n_dependent_rvs"]])
         if blocks is None:
             return None
-        op = ConjugateMarginalRV(
-            inputs=inputs,
-            outputs=outputs,
-            family=family,
-            blocks=blocks,
-            marginalized_name=node.op.marginalized_name,
-            marginalized_dims=node.op.marginalized_dims,
-            n_dependent_rvs=node.op.n_dependent_rvs,
+        return ConjugateMarginalRV(
+            inputs=inputs, outputs=outputs, family=family, blocks=blocks, **marginalized
         )
-        return list(op(*inputs, return_list=True))[:count]
 
-    marginal_ir_rewrites_db.register(f"latentfit_{family.name}", rewrite, "basic")
+    return build
 
 
 def _fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> Blocks | None:
     latent = outputs[0]
-    if latent.type.dtype != "float64" or _support(latent) != family.transform:
+    if latent.type.dtype != "float64" or support(latent) != family.transform:
         return None
     found = probes(inputs, outputs) if smooth(latent, outputs[1:]) else None
     if found is None:
@@ -132,7 +117,8 @@ def _fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> Blocks | 
     return blocks if fits else None
 
 
-def _support(latent: Any) -> str | None:
+def support(latent: Any) -> str | None:
+    """The transform of a latent's support, None on the whole real line."""
     transform = _default_transform(latent.owner.op, latent)
     return None if transform is None else transform.name
 
@@ -157,7 +143,7 @@ def _pieces(op: ConjugateMarginalRV) -> tuple[list[Any], _Pieces]:
         sums, rest = blocks.sums(terms)
         anchor = family.anchor(latent, blocks)
         gradient: Any = pytensor.grad(sums.sum(), value, disconnected_inputs="ignore")
-        curvature = _curvature(gradient, value, blocks)
+        curvature = curvature_of_blocks(gradient, value, blocks)
         at: dict[Any, Any] = {value: blocks.scatter(anchor).astype(value.dtype)}
         slope, bend = graph_replace(
             [blocks.gather(gradient.reshape((-1,))), curvature], at, strict=False
@@ -166,7 +152,7 @@ def _pieces(op: ConjugateMarginalRV) -> tuple[list[Any], _Pieces]:
     return inner.inputs, _Pieces(value, others, sums, rest, parameters)
 
 
-def _curvature(gradient: Any, value: Any, blocks: Blocks) -> Any:
+def curvature_of_blocks(gradient: Any, value: Any, blocks: Blocks) -> Any:
     """Second derivatives within blocks, shape (blocks, size, size).
 
     Blocks do not interact, so that one product of the Hessian with a vector gives a column of all

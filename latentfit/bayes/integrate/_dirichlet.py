@@ -13,7 +13,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from latentfit.bayes.integrate._blocks import Blocks
-from latentfit.bayes.integrate._conjugate import Family, Parameters, register
+from latentfit.bayes.integrate._conjugate import Family, Parameters
 
 _CLOSE = 1e-8
 
@@ -88,5 +88,3 @@ DIRICHLET = Family(
     scalar=False,
     together=1,
 )
-
-register(DIRICHLET)

@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pymc.distributions.distribution import support_point
 
 from latentfit.bayes.integrate._blocks import Blocks
-from latentfit.bayes.integrate._conjugate import Family, Parameters, register
+from latentfit.bayes.integrate._conjugate import Family, Parameters
 from latentfit.bayes.integrate._spans import spanned
 
 
@@ -58,5 +58,3 @@ GAMMA = Family(
     log_density=_log_density,
     distribution=_distribution,
 )
-
-register(GAMMA)

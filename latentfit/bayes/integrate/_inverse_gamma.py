@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from latentfit.bayes.integrate._blocks import Blocks
-from latentfit.bayes.integrate._conjugate import Family, Parameters, register
+from latentfit.bayes.integrate._conjugate import Family, Parameters
 from latentfit.bayes.integrate._gamma import _anchor
 from latentfit.bayes.integrate._spans import spanned
 
@@ -54,5 +54,3 @@ INVERSE_GAMMA = Family(
     log_density=_log_density,
     distribution=_distribution,
 )
-
-register(INVERSE_GAMMA)

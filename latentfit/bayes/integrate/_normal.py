@@ -19,7 +19,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from latentfit.bayes.integrate._blocks import Blocks
-from latentfit.bayes.integrate._conjugate import Family, Parameters, register
+from latentfit.bayes.integrate._conjugate import Family, Parameters
 from latentfit.bayes.integrate._matrices import solve
 
 _STRAIGHT = 1e-8
@@ -87,5 +87,3 @@ NORMAL = Family(
     distribution=_distribution,
     scalar=False,
 )
-
-register(NORMAL)

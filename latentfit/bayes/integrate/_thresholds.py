@@ -26,12 +26,6 @@ from pymc_extras.model.marginal.distributions.enumerable import (
     reduce_batch_dependent_logps,
 )
 from pymc_extras.model.marginal.graph_analysis import subgraph_batch_dim_connection
-from pymc_extras.model.marginal.rewrites import (
-    MarginalSubgraph,
-    extract_marginal_subgraph,
-    marginal_ir_rewrites_db,
-)
-from pytensor.graph import node_rewriter
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.scalar.basic import GE, GT, LE, LT
@@ -54,33 +48,21 @@ class ThresholdMarginalRV(MarginalRV):
         super().__init__(*args, **kwargs)
 
 
-@node_rewriter(tracks=[MarginalSubgraph])
-def _rewrite(fgraph: Any, node: Any) -> list[Any] | None:
-    inputs, outputs = extract_marginal_subgraph(node)
-    count = 1 + node.op.n_dependent_rvs
-    latent, *dependents = outputs[:count]
-    if _thresholds(latent, dependents) is None:
-        return None
+def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
+    """Integrate out a latent that is compared with thresholds and enters in no other way."""
+    among = outputs[: 1 + marginalized["n_dependent_rvs"]]
+    latent, *dependents = among
     if not isinstance(latent.owner.op, NormalRV | ExponentialRV | WeibullBetaRV):
         return None
-    if not _certain(inputs, outputs[:count]):
+    if _thresholds(latent, dependents) is None or not _certain(inputs, among):
         return None
     try:
         connections = subgraph_batch_dim_connection(latent, dependents)
     except (ValueError, NotImplementedError):
         return None
-    op = ThresholdMarginalRV(
-        inputs=inputs,
-        outputs=outputs,
-        dims_connections=connections,
-        marginalized_name=node.op.marginalized_name,
-        marginalized_dims=node.op.marginalized_dims,
-        n_dependent_rvs=node.op.n_dependent_rvs,
+    return ThresholdMarginalRV(
+        inputs=inputs, outputs=outputs, dims_connections=connections, **marginalized
     )
-    return list(op(*inputs, return_list=True))[:count]
-
-
-marginal_ir_rewrites_db.register("latentfit_thresholds", _rewrite, "basic")
 
 
 def _certain(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:

@@ -1,0 +1,106 @@
+r"""A distribution on the real line that is known by its log density at Chebyshev's points.
+
+Between the points the log density is the polynomial through them, which for a smooth density is it
+to rounding (Trefethen 2019, Approximation Theory and Approximation Practice, chapter 8).
+"""
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.polynomial import chebyshev
+from pymc.logprob.abstract import _logprob
+from pytensor.tensor.random.op import RandomVariable
+
+# In units of the width, away from the mode: as far as double precision has anything to say.
+REACH = 10.0
+_DEGREE = 128
+_CHEBYSHEV = -np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
+POINTS = REACH * _CHEBYSHEV
+# From values at the points to coefficients of Chebyshev's polynomials.
+_COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_CHEBYSHEV, _DEGREE))
+_INTEGRAL = REACH * np.array(
+    [chebyshev.chebval(1.0, chebyshev.chebint(row, lbnd=-1)) for row in np.eye(_DEGREE + 1)]
+)
+# Weights of values at the points in the integral over all of them.
+WEIGHTS = _INTEGRAL @ _COEFFICIENTS
+_GRID = np.linspace(-1.0, 1.0, 801)
+_ON_GRID = chebyshev.chebvander(_GRID, _DEGREE + 1)
+_NEWTON = 4
+
+
+class TabulatedRV(RandomVariable):
+    """Variable of a mode, a width, and log densities at `POINTS` widths from the mode."""
+
+    name = "tabulated"
+    signature = "(),(),(p)->()"
+    dtype = "floatX"
+    _print_name = ("Tabulated", "\\operatorname{Tabulated}")
+
+    @classmethod
+    def rng_fn(
+        cls,
+        rng: np.random.Generator,
+        mode: np.ndarray,
+        width: np.ndarray,
+        heights: np.ndarray,
+        size: Any = None,
+    ) -> np.ndarray:
+        if size is None:
+            size = np.broadcast_shapes(np.shape(mode), np.shape(width), heights.shape[:-1])
+        share = rng.random(size=size)
+        return quantile(share[None], mode, width, heights)[0]
+
+
+tabulated = TabulatedRV()
+
+
+def quantile(
+    below: np.ndarray, mode: np.ndarray, width: np.ndarray, heights: np.ndarray
+) -> np.ndarray:
+    """Values below which lie these shares of the probability.
+
+    Parameters
+    ----------
+    below : ndarray, shape (k, *batch)
+    mode, width : ndarray, shape (*batch)
+    heights : ndarray, shape (*batch, p)
+    """
+    batch = np.broadcast_shapes(below.shape[1:], heights.shape[:-1])
+    shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
+    rows = np.broadcast_to(heights, (*batch, heights.shape[-1])).reshape(-1, heights.shape[-1])
+    density = np.exp(rows - rows.max(axis=1, keepdims=True)) @ _COEFFICIENTS.T
+    mass = chebyshev.chebint(density, lbnd=-1, axis=1)
+    total = mass.sum(axis=1, keepdims=True)
+    density, mass = density / total, mass / total
+    grid = np.maximum.accumulate(mass @ _ON_GRID.T, axis=1)
+    t = np.stack([np.interp(u, p, _GRID) for u, p in zip(shares.T, grid, strict=True)], axis=1)
+    for _ in range(_NEWTON):
+        slope = chebyshev.chebval(t, density.T, tensor=False)
+        error = chebyshev.chebval(t, mass.T, tensor=False) - shares
+        # Where the density is next to nothing, the table has no digits left to improve on.
+        step = np.where(slope > 1e-10, error / np.maximum(slope, 1e-10), 0.0)
+        t = np.clip(t - step, -1.0, 1.0)
+    return np.asarray(mode + width * REACH * t.reshape(len(below), *batch))
+
+
+@_logprob.register(TabulatedRV)
+def _logp(
+    op: TabulatedRV,
+    values: Any,
+    rng: Any,
+    size: Any,
+    mode: Any,
+    width: Any,
+    heights: Any,
+    **kwargs: Any,
+) -> Any:
+    (value,) = values
+    t = (value - mode) / (width * REACH)
+    inside = pt.le(pt.abs(t), 1.0)
+    angle = pt.arccos(pt.clip(t, -1.0, 1.0))
+    waves = pt.cos(angle[..., None] * np.arange(_DEGREE + 1))
+    top = pt.max(heights, axis=-1)
+    height = pt.sum(pt.dot(heights - top[..., None], _COEFFICIENTS.T) * waves, axis=-1)
+    mass = pt.sum(pt.exp(heights - top[..., None]) * WEIGHTS, axis=-1)
+    return pt.switch(inside, height - pt.log(width * mass), -np.inf)
