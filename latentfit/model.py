@@ -66,6 +66,10 @@ class LatentModel:
     initial : callable, optional
         ``initial(data, rng, **options)`` returns starting params; else PyMC's initial point,
         jittered.
+    simulate : callable, optional
+        ``simulate(params, data, rng, **options)`` returns new data drawn from the model: those
+        arguments of ``model`` that are random, of as many units as `data`. Without it the
+        observed variables are drawn from the declaration.
     example_data : callable, optional
         Returns ``{argument of model: array}``.
     published : sequence of mapping
@@ -94,6 +98,7 @@ class LatentModel:
     e_step: Step
     m_step: Step
     initial: Callable[..., Mapping[str, Any]] | None = None
+    simulate: Callable[..., Mapping[str, Any]] | None = None
     example_data: Callable[[], Mapping[str, Any]] | None = None
     published: Sequence[Mapping[str, Any]] = ()
     log_likelihood: Callable[..., float] | None = None
@@ -188,6 +193,69 @@ class LatentModel:
         # What EM for the posterior climbs is known only to the declaration.
         climbed = self.log_likelihood if self.objective == "likelihood" else None
         return self._run(shown, begins, climbed, stopping, progress)
+
+    def draw(
+        self,
+        params: Mapping[str, Any],
+        data: Any = None,
+        *,
+        samples: int = 1,
+        seed: int | np.random.Generator | None = None,
+        **options: Any,
+    ) -> "list[Data]":
+        """Draw new data from the model, for a parametric bootstrap or a study of coverage.
+
+        They come from ``simulate`` where there is one, without PyMC; else from the declaration,
+        if its observed variables are arguments of ``model``.
+
+        Parameters
+        ----------
+        params : mapping
+            At which to draw, under EM's names and on the natural scale, such as ``fit().params``.
+        data : mapping or array_like, optional
+            As in `fit`. The new data are as many; what the model says nothing of, such as
+            covariates and which values are missing, is the same in them.
+        samples : int
+            How many data sets.
+        seed : int or Generator, optional
+        **options
+            Those of ``model``.
+
+        Returns
+        -------
+        list of dict
+            Each one ``{argument: array}``.
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+
+        Examples
+        --------
+        >>> import latentfit
+        >>> model = latentfit.load("genetic-linkage")
+        >>> (data,) = model.draw({"theta": 0.5}, seed=1)
+        >>> int(data["counts"].sum())
+        197
+        """
+        if samples < 1:
+            raise InputError(f"samples must be at least 1, not {samples}")
+        if not self.arguments:
+            raise InputError(
+                "the model is built already and holds its data: to draw others, "
+                "give model as a function of them"
+            )
+        arguments = self._arguments(data, options)
+        params = {name: np.asarray(value) for name, value in params.items()}
+        rng = np.random.default_rng(seed)
+        if self.simulate is None:
+            declaration = self._declared(arguments, options)
+            return declared.draw(declaration, arguments, self._to_model(params), samples, rng)
+        shown = self._shown(arguments, options)
+        return [
+            self._new(em.call(self.simulate, "simulate", params, shown, rng, **options), arguments)
+            for _ in range(samples)
+        ]
 
     def check(
         self,
@@ -405,6 +473,22 @@ class LatentModel:
                 )
         return [dict(start) for start in found]
 
+    def _new(self, simulated: Mapping[str, Any], arguments: "Data") -> "Data":
+        """The arguments with what ``simulate`` returned put in, as data that can be used."""
+        if not isinstance(simulated, Mapping):
+            raise StepError(
+                f"simulate returned {type(simulated).__name__}, "
+                f"expected a mapping {{argument of model: array}}",
+                step="simulate",
+            )
+        try:
+            new = declared.arrays({**arguments, **simulated}, self.arguments)
+            declared.check_missing(self.name, new, self.latents)
+        except InputError as error:
+            message = f"what simulate returned cannot be used: {error}"
+            raise StepError(message, step="simulate") from error
+        return {name: declared.typed(values, arguments[name]) for name, values in new.items()}
+
     def _run(
         self,
         data: Mapping[str, Any],
@@ -528,8 +612,8 @@ def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
     source = declared.read_derivation(path)
     contents: dict[str, Any] = {"log_likelihood": None, **source.contents}
     if "to_model" in contents:
-        # Its parameters are its own: the starts of the model file may not be meant for them.
-        contents.setdefault("initial", None)
+        # Its parameters are its own: what the model file starts from, or draws at, may not be.
+        contents = {"initial": None, "simulate": None, **contents}
     return replace(
         load(against),
         **contents,

@@ -121,8 +121,7 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    theta, y = params["theta"], data["counts"]
-    p = np.array([2 + theta, 1 - theta, 1 - theta, theta]) / 4
+    y, p = data["counts"], _classes(params["theta"])
     # An empty class says nothing, also where its probability is zero.
     return np.sum(y[y > 0] * np.log(p[y > 0]))
 
@@ -150,8 +149,18 @@ def initial(data, rng):
     return {"theta": 1 / (1 + (1 - theta) / theta * np.exp(-rng.normal()))}
 
 
+def simulate(params, data, rng):
+    """As many animals, by the probabilities of the four classes."""
+    return {"counts": rng.multinomial(int(np.sum(data["counts"])), _classes(params["theta"]))}
+
+
 def example_data():
     return {"counts": np.array([125, 18, 20, 34])}
+
+
+def _classes(theta):
+    """Probabilities of the four classes."""
+    return np.array([2 + theta, 1 - theta, 1 - theta, theta]) / 4
 
 
 published = (

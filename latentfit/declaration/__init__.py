@@ -15,6 +15,7 @@ from latentfit.declaration._arguments import (
     check_missing,
     masked,
     signature,
+    typed,
 )
 from latentfit.declaration._source import Entry, Source, catalogue, read, read_derivation
 from latentfit.declaration._table import Table, bind, read_columns, read_table
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         stable,
     )
     from latentfit.declaration._declaration import Declaration, declare
+    from latentfit.declaration._draw import draw
     from latentfit.declaration._space import Params, Space, labels, space
 
 __getattr__, _, _ = lazy_loader.attach(
@@ -35,6 +37,7 @@ __getattr__, _, _ = lazy_loader.attach(
     submod_attrs={
         "_compile": ["double_precision", "function", "interpreted", "interpreting", "stable"],
         "_declaration": ["Declaration", "declare"],
+        "_draw": ["draw"],
         "_space": ["Params", "Space", "labels", "space"],
     },
 )
@@ -54,6 +57,7 @@ __all__ = [
     "check_missing",
     "declare",
     "double_precision",
+    "draw",
     "function",
     "interpreted",
     "interpreting",
@@ -66,4 +70,5 @@ __all__ = [
     "signature",
     "space",
     "stable",
+    "typed",
 ]

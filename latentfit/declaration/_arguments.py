@@ -60,6 +60,12 @@ def masked(data: Mapping[str, np.ndarray]) -> Data:
     return {name: _masked_if_missing(array) for name, array in data.items()}
 
 
+def typed(values: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """A copy of new values in the type of the data; fractions are not cut off for that."""
+    fractions = values.dtype.kind == "f" and data.dtype.kind != "f"
+    return values.astype(values.dtype if fractions else data.dtype)
+
+
 def check_missing(name: str, data: Mapping[str, np.ndarray], latents: Sequence[str]) -> None:
     """Missing values need a latent, ``<name>_unobserved``, and that latent missing values.
 

@@ -17,6 +17,7 @@ from latentfit.errors import DeclarationError, InputError
 REQUIRED = ("model", "latents", "e_step", "m_step")
 OPTIONAL = (
     "initial",
+    "simulate",
     "example_data",
     "published",
     "log_likelihood",
