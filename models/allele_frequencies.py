@@ -145,6 +145,12 @@ def initial(data, rng):
     return {"p": p / np.sum(p)}
 
 
+def simulate(params, data, rng):
+    """As many individuals, each of a phenotype by the probabilities of its genotypes."""
+    probability = data["table"] @ _hardy_weinberg(params["p"])
+    return {"count": rng.multinomial(int(np.sum(data["count"])), probability)}
+
+
 def example_data():
     path = Path(__file__).parent / "data" / "blood-groups.csv"
     columns = np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(1, 8))

@@ -148,6 +148,14 @@ def initial(data, rng):
     return {"p": T.mean(axis=0), "pi": _rates(_counts(T, data) + 0.5)}
 
 
+def simulate(params, data, rng):
+    """A true class for every patient, and ratings by the same observers as often as before."""
+    i, k = _numbered(data["patient"]), _numbered(data["observer"])
+    z = rng.choice(len(params["p"]), size=i.max() + 1, p=params["p"])
+    y = rng.multinomial(1, params["pi"][k, z[i]]).argmax(axis=1)
+    return {"rating": np.unique(data["rating"])[y]}
+
+
 def example_data():
     table = Path(__file__).parent / "data" / "anaesthetists.csv"
     columns = np.loadtxt(table, delimiter=",", skiprows=1, dtype=int, unpack=True)

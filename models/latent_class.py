@@ -149,6 +149,17 @@ def initial(data, rng, classes=2):
     return params
 
 
+def simulate(params, data, rng, **options):
+    """A class for every respondent, and answers to the items by the class."""
+    w, x = params["w"], data["x"]
+    z = rng.choice(len(w), size=len(x), p=w)
+    codes = [np.unique(column) for column in x.T]
+    # The items of each size in turn, as `_by_size` has them.
+    items = {len(c): iter(np.moveaxis(params[f"p{len(c)}"], 1, 0)) for c in codes}
+    answers = [c[rng.multinomial(1, next(items[len(c)])[z]).argmax(axis=1)] for c in codes]
+    return {"x": np.column_stack(answers)}
+
+
 def example_data():
     table = Path(__file__).parent / "data" / "role-conflict.csv"
     return {"x": np.loadtxt(table, delimiter=",", skiprows=1)}

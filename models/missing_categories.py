@@ -155,6 +155,27 @@ def initial(data, rng):
     return {"p": p / np.sum(p)}
 
 
+def simulate(params, data, rng):
+    """A cell for every individual, of which the same is recorded as before.
+
+    Where one has a record that no line of the data has, there is a further line.
+    """
+    p, count = params["p"], np.asarray(data["count"], int)
+    given = [_with_nan(data[name]) for name in ("row", "column")]
+    lines = np.repeat(np.arange(len(count)), count)
+    cells = np.unravel_index(rng.choice(p.size, size=len(lines), p=np.ravel(p)), p.shape)
+    drawn = [
+        np.where(np.isnan(values[lines]), np.nan, _categories(values)[cell])
+        for values, cell in zip(given, cells, strict=True)
+    ]
+    # Infinite instead of NaN: blanks are equal then.
+    records = np.nan_to_num(np.concatenate([given, drawn], axis=1), nan=np.inf)
+    records, place = np.unique(records, axis=1, return_inverse=True)
+    row, column = np.where(np.isinf(records), np.nan, records)
+    n = np.bincount(place[len(count) :], minlength=len(row))
+    return {"row": row, "column": column, "count": n}
+
+
 def example_data():
     path = Path(__file__).parent / "data" / "victimisation.csv"
     columns = np.genfromtxt(path, delimiter=",", skip_header=1)

@@ -190,6 +190,41 @@ def test_log_likelihood_is_that_of_the_declaration(name):
         np.testing.assert_allclose(gaps, 0, atol=1e-10 * scale)
 
 
+@every_model
+def test_new_data_are_like_the_example(name):
+    model = load(name)
+    example = declared.arrays(model.example_data(), model.arguments)
+    one, again, other = (
+        new
+        for seed in (SEED, SEED, SEED + 1)
+        for new in model.draw(fitted(name, ()).params, seed=seed)
+    )
+    assert list(one) == list(example)
+    for argument, values in example.items():
+        assert one[argument].shape == values.shape
+        assert one[argument].dtype == values.dtype
+        np.testing.assert_array_equal(*(np.isnan(data[argument]) for data in (one, example)))
+        np.testing.assert_array_equal(one[argument], again[argument])
+    assert any(not np.array_equal(one[n], other[n], equal_nan=True) for n in one)
+
+
+@every_model
+def test_score_has_mean_zero_where_data_are_drawn(name):
+    model, width = load(name), 1e-4
+    example = declared.masked(declared.arrays(model.example_data(), model.arguments))
+    # At a start, since the estimate may be on the boundary, where it has not; towards the estimate.
+    at = model.initial(example, np.random.default_rng(SEED))
+    towards = fitted(name, ()).params
+    ahead, behind = (
+        {n: at[n] + step * (towards[n] - at[n]) for n in towards} for step in (width, -width)
+    )
+    scores = [
+        (model.log_likelihood(ahead, data) - model.log_likelihood(behind, data)) / (2 * width)
+        for data in map(declared.masked, model.draw(at, samples=100, seed=SEED))
+    ]
+    assert abs(np.mean(scores)) < 4 * np.std(scores) / np.sqrt(len(scores))
+
+
 FIGURES = [
     pytest.param(name, key, id="-".join([name, *(str(part) for part in key if part)]))
     for name in ENTRIES

@@ -46,6 +46,19 @@ def refusal(x, said, **options):
         start(np.array(x, float), **options)
 
 
+def test_new_answers_follow_their_own_items():
+    x = sample(2, n=4000) + np.array([0, 10, 20, 30])
+    params = start(x)
+    w = np.array([0.3, 0.7])
+    (new,) = MODEL.draw(params | {"w": w}, x, seed=1)
+    place = {0: ("p2", 0), 1: ("p3", 0), 2: ("p2", 1), 3: ("p4", 0)}
+    for j, (name, item) in place.items():
+        codes = np.unique(x[:, j])
+        shares = np.mean(new["x"][:, j][:, None] == codes, axis=0)
+        np.testing.assert_allclose(shares, w @ params[name][:, item], atol=0.04)
+        assert shares.sum() == 1
+
+
 def test_one_step_by_hand():
     x, params = sample(1), start(sample(1))
     place = {0: ("p2", 0), 1: ("p3", 0), 2: ("p2", 1), 3: ("p4", 0)}

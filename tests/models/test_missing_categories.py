@@ -43,6 +43,27 @@ def tables(rows, columns):
     )
 
 
+def test_new_tables_leave_blank_as_many_as_before():
+    data = lines([[100, 50], [75, 0]], rows=[30, 60], columns=[28, 60], neither=11)
+    # A line that says the same as another, and none for a cell that may well be drawn.
+    data = {name: np.append(values[data["count"] > 0], values[0]) for name, values in data.items()}
+    (new,) = MODEL.draw({"p": np.array([[0.1, 0.2], [0.3, 0.4]])}, data, seed=1)
+    for blanks in ((False, False), (False, True), (True, False), (True, True)):
+        before, after = (
+            sum(
+                d["count"][(np.isnan(d["row"]) == blanks[0]) & (np.isnan(d["column"]) == blanks[1])]
+            )
+            for d in (data, new)
+        )
+        assert before == after
+    complete = {(i, j): n for i, j, n in zip(*new.values(), strict=True) if not np.isnan(i + j)}
+    assert len(complete) == 4
+    np.testing.assert_allclose(
+        [complete[cell] / 325 for cell in np.ndindex(2, 2)], [0.1, 0.2, 0.3, 0.4], atol=0.1
+    )
+    assert MODEL.fit(new, seed=1).converged
+
+
 def test_one_iteration_by_hand():
     data = seen(lines([[100, 50], [75, 75]], rows=[30, 60], columns=[28, 60]))
     p = np.full((2, 2), 0.25)
