@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import load
+from latentfit import LatentModel, load
+from latentfit import declaration as declared
 
 Data = Mapping[str, Any]
 Draw = Callable[[np.random.Generator], Data]
@@ -27,43 +28,33 @@ def kinds_of(model: str) -> dict[str, Kind]:
     return KINDS.get(model) or {_PERTURBED: Kind(_redrawn(model))}
 
 
-# Where the observed variables are arguments of the model, it can simulate its own data.
+# What every model can simulate.
 
 _PERTURBED = "estimate, perturbed"
 
 
 def _redrawn(model: str) -> Draw:
-    """The example, drawn anew from its declaration with parameters near the estimate."""
+    """The example, drawn anew with parameters near the estimate."""
 
     def draw(rng: np.random.Generator) -> Data:
-        import pymc as pm
-
-        from latentfit.declaration import interpreting
-
-        declared, space, point, example = _estimated(model)
+        loaded, space, params, point = _estimated(model)
         # Logarithms and log-odds by 0.3; of what has units, a tenth.
         noise = np.where(space.edged, 0.3, 0.1 * np.abs(point)) * rng.standard_normal(len(point))
         natural = space.constrain(point + noise)
-        observed = [variable.name for variable in declared.observed_RVs]
-        if not set(observed) <= example.keys():
-            raise NotImplementedError(f"say in KINDS how data are simulated for {model}")
-        with interpreting():
-            fixed = pm.do(declared, {name: natural[name] for name in space.parameters})
-            drawn = pm.draw([fixed[name] for name in observed], random_seed=rng)
-        return {**example, **dict(zip(observed, drawn, strict=True))}
+        # What EM alone has a name for stays at the estimate.
+        near = {name: natural.get(name, value) for name, value in params.items()}
+        (drawn,) = loaded.draw(near, seed=rng)
+        return drawn
 
     return draw
 
 
 @cache
-def _estimated(name: str) -> tuple[Any, Any, np.ndarray, Data]:
-    from latentfit.declaration import space
-
+def _estimated(name: str) -> tuple[LatentModel, Any, Mapping[str, np.ndarray], np.ndarray]:
+    """The model, its parameter space, EM's estimate on the example, and where it lies there."""
     model = load(name)
-    declaration = model.declare()
-    found, params = space(declaration), model.fit(seed=1).best.params
-    point = found.locate(model.to_model(params) if model.to_model else params)
-    return declaration.model, found, point, dict(model.example_data())
+    space, params = declared.space(model.declare()), model.fit(seed=1).params
+    return model, space, params, space.locate(model.to_model(params) if model.to_model else params)
 
 
 # The others, and what the estimates on an example are not like.
