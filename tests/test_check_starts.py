@@ -108,3 +108,12 @@ def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, again
     ).check(X, against=against)
     (finding,) = (f for f in halved.findings if f.severity == "error")
     assert (finding.step, finding.name) == ("E", "square")
+
+
+def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
+    """Counts with no more variance than one Poisson has: components approach for ever."""
+    model = latentfit.load("poisson-mixture")
+    counts = np.repeat(np.arange(11), [2, 8, 19, 27, 30, 27, 19, 11, 6, 3, 1])
+    result = model.check({"x": counts}, seed=1, paths=False)
+    assert result.passed
+    assert "saddle" not in {finding.name for finding in result.findings}

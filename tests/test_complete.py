@@ -218,6 +218,16 @@ def test_em_that_stops_just_short_of_the_boundary_has_reached_it():
     assert [finding.name for finding in result.findings] == ["boundary"]
 
 
+def test_a_weight_too_small_to_matter_by_itself_still_matters():
+    """One of 1e-30 decides where the other component is ruled out: the objective has to see it."""
+    counts = np.array([9000.0, 9000, 11000])
+    model = latentfit.load("poisson-mixture")
+    density = model.reference({"x": counts}).density
+    params = {"w": np.array([1e-30, 1.0]), "lam": np.array([11000.0, 9000.0])}
+    height, _ = density.log_likelihood(density.space.locate(params))
+    assert height == pytest.approx(model.log_likelihood(params, {"x": counts}), rel=1e-12)
+
+
 def test_no_animals_of_a_class_put_the_estimate_on_the_boundary():
     model = latentfit.load("genetic-linkage")
     counts = np.array([10, 18, 20, 0])

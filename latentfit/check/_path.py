@@ -121,18 +121,19 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
     steepest = float(np.max(np.abs(along), initial=0.0))
     # The highest of the curvatures; with every direction flat there is none.
     highest = float(curvatures[-1]) if curvatures.size else -1.0
+    # EM that is still on its way may pass a saddle slowly, or be led along a flat valley.
+    if not best.converged:
+        return _found(
+            "not converged",
+            f"EM had not converged: {best.message}",
+            "warning",
+        )
     if highest > 1e-6 and steepest <= 1e-3:
         return _found(
             "saddle",
             f"EM ended at a saddle: the slope is zero, and the objective curves upwards in one "
             f"direction (relative curvature {highest:.2g}). Components that start equal "
             f"stay equal; start them apart",
-        )
-    if not best.converged:
-        return _found(
-            "not converged",
-            f"EM had not converged: {best.message}",
-            "warning",
         )
     if abs(highest) <= 1e-9 and steepest <= 1e-3:
         return _found(

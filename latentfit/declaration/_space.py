@@ -33,9 +33,9 @@ _EDGED = {"log", "log_exp_m1", "logodds", "interval", "simplex"}
 _INTERVALS = {"logodds", "interval"}
 _INFINITE = 750.0
 
-# A probability of zero has no unconstrained value. This one stands for it: no sum of as many
-# terms as there are data can tell the two apart.
-_ZERO = 1e-12
+# A probability of zero has no unconstrained value. This one stands for it; a larger one might be
+# told from zero by data that are all but impossible without it.
+_LEAST = 1e-300
 # What an optimiser that goes towards zero gets to.
 _NEARLY_ZERO = 1e-6
 
@@ -85,7 +85,7 @@ class Space:
     def unconstrain(self, params: Mapping[str, Any]) -> np.ndarray:
         """The unconstrained point of natural parameter values.
 
-        What lies at an end of its range is moved 1e-12 of that range into the interior.
+        What lies at an end of its range is moved into the interior, as little as can be told.
 
         Raises
         ------
@@ -181,13 +181,13 @@ class Space:
         array = np.asarray(value, dtype=float)
         transform = self._transforms.get(name)
         if transform == "simplex" and np.all(array >= 0):
-            raised = np.maximum(array, _ZERO)
+            raised = np.maximum(array, _LEAST)
             return raised * (array.sum(axis=-1) / raised.sum(axis=-1))[..., None]
         if name in self._bounds:
             low, high = self._bounds[name]
-            margin = _ZERO * (high - low)
             if np.all((array >= low) & (array <= high)):
-                return np.clip(array, low + margin, high - margin)
+                least = np.maximum(np.nextafter(low, high), low + _LEAST)
+                return np.clip(array, least, np.nextafter(high, low))
         return array
 
     def _support(self, name: str) -> str:
