@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pymc as pm
 import pytest
 
 import latentfit
@@ -117,3 +118,34 @@ def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
     result = model.check({"x": counts}, seed=1, paths=False)
     assert result.passed
     assert "saddle" not in {finding.name for finding in result.findings}
+
+
+def test_how_latents_are_integrated_out_is_said(mixture, against):
+    (line,) = [
+        check.detail
+        for check in mixture.check(X, against=against).checks
+        if check.id == "declaration.latents"
+    ]
+    assert line == "z: summed over its categories (exact)"
+
+
+def test_how_precise_a_numerical_integral_is_is_said():
+    def model(y):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 2)
+            z = pm.Normal("z", mu, 1, shape=len(y))
+            pm.Poisson("y", pm.math.exp(z), observed=y)
+        return model
+
+    poisson = latentfit.LatentModel(
+        model=model,
+        latents=("z",),
+        e_step=lambda params, data: {"z": np.full(len(data["y"]), params["mu"])},
+        m_step=lambda expectations, data: {"mu": np.mean(expectations["z"])},
+    )
+    result = poisson.check({"y": np.array([0, 1, 3, 2])}, seed=1, paths=False)
+    (line,) = [check.detail for check in result.checks if check.id == "declaration.latents"]
+    assert line.startswith("z: adaptive Gauss-Hermite quadrature, 61 nodes (to ")
+    assert float(line.split("(to ")[1].split(" ")[0]) < 1e-9
+    # The mean of a posterior is not that of the prior.
+    assert ("E", "z") in [(finding.step, finding.name) for finding in result.findings]

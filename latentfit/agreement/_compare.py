@@ -175,6 +175,7 @@ def compare(
         _verdicts.in_the_bulk(rows),
         _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
+        _verdicts.integration(bayes.integrations(declaration, density, mle.unconstrained)),
     )
     if trust.status == "fail":
         verdicts = tuple(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentfit.agreement._comparison import Optimum, Parameter, Verdict
-from latentfit.bayes import Maximum
+from latentfit.bayes import Integration, Maximum
 from latentfit.em import Fit
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ DIVERGENT = 1e-3
 # separate them. An n - 1 in place of an n is further off than this for n up to fifty million.
 SAME = 1e-4
 SAME_HEIGHT = 1e-6
+# Of log p(x | θ), where it is an integral that was done numerically.
+INTEGRATED = 1e-6
 
 
 def derivation(result: "CheckResult | str") -> Verdict:
@@ -270,6 +272,21 @@ def heights(optima: Sequence[Optimum]) -> Verdict:
         "pass",
         "Every start that reached a maximum reached the same",
         f"height {best:.6f}, {sum(o.count for o in ends)} starts{extra}",
+    )
+
+
+def integration(found: Sequence[Integration]) -> Verdict:
+    """How the latents were integrated out, and whether precisely enough for what is compared."""
+    errors = [one.error for one in found if one.error is not None]
+    detail = "; ".join(map(str, found))
+    if all(error <= INTEGRATED for error in errors):
+        exactly = "numerically" if errors else "exactly"
+        return Verdict("integration", "pass", f"The latents are integrated out {exactly}", detail)
+    return Verdict(
+        "integration",
+        "warn",
+        "The latents are integrated out less precisely than is compared",
+        detail,
     )
 
 

@@ -12,6 +12,7 @@ from latentfit.bayes._estimates import (
     maximum_likelihood,
 )
 from latentfit.bayes._information import natural_errors, standard_errors
+from latentfit.bayes._integration import Integration, integrations
 from latentfit.bayes._maximise import Maximum, maximise, polish
 from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
@@ -33,6 +34,7 @@ __all__ = [
     "CompleteData",
     "Curvature",
     "Density",
+    "Integration",
     "JointMode",
     "Maximum",
     "Recovered",
@@ -41,6 +43,7 @@ __all__ = [
     "categories",
     "complete_data",
     "curvature_of",
+    "integrations",
     "joint_mode",
     "maximise",
     "maximum_a_posteriori",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import em
+from latentfit import bayes, em
 from latentfit.check import _contract, _e_step, _log_likelihood, _m_step, _path, _paths
 from latentfit.check._calls import Failure, Timeout, attempt, limited, on_copies
 from latentfit.check._prepare import Derivation, Reference, starts_of, subject_of
@@ -23,6 +23,8 @@ _ITERATIONS = 1000
 _ITERATIONS_WRONG = 50
 # EM's runs together may take as long as so many calls of one step.
 _CALLS = 10.0
+# Error of log p(x | θ) that nothing below would notice.
+_PRECISE = 1e-6
 
 
 def check(
@@ -50,12 +52,14 @@ def check(
     derivation, initial = starts_of(derivation, against.density, seed)
     with progress.stage("The maximum of the objective"):
         subject = subject_of(derivation, against, seed)
+    with progress.stage("Integrating the latents out"):
+        integrated = _integrated(subject)
     with progress.stage("Contract"):
         contract = _contract.examine(subject, timeout)
     safe = partial(_safely, timeout=timeout)
     with progress.stage("E step and M step"):
         expectation, maximisation = _both(subject, contract, safe(subject.m_step, "m_step"))
-    outcomes = [initial, contract.outcome, expectation, maximisation]
+    outcomes = [initial, contract.outcome, integrated, expectation, maximisation]
     with progress.stage("Log-likelihood"):
         outcomes.append(_reported(subject, safe))
     if contract.given and contract.returned:
@@ -78,6 +82,15 @@ def check(
         tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
         ways,
     )
+
+
+def _integrated(subject: Subject) -> Outcome:
+    """How the latents were integrated out; numbers below rest on its precision."""
+    point = subject.maximum if subject.maximum is not None else subject.trials[0].point
+    found = bayes.integrations(subject.declaration, subject.density, point)
+    rough = [one for one in found if one.error is not None and not one.error <= _PRECISE]
+    detail = "; ".join(map(str, found))
+    return Outcome((Check("declaration.latents", "warn" if rough else "pass", detail),))
 
 
 def _safely(function: Callable[..., Any], name: str, *, timeout: float) -> Callable[..., Any]:

@@ -47,7 +47,7 @@ def _distribution(parameters: Parameters, blocks: Blocks) -> Any:
 
 
 BETA = Family(
-    name="beta",
+    words="beta",
     transform="logodds",
     fits=_fits,
     anchor=_anchor,

@@ -42,7 +42,7 @@ class Family:
 
     Attributes
     ----------
-    name : str
+    words : str
     transform : str or None
         Of the support of its latents, as PyMC calls it; None for the whole real line.
     fits : callable
@@ -65,7 +65,7 @@ class Family:
         How many of the last axes are one value.
     """
 
-    name: str
+    words: str
     transform: str | None
     fits: Callable[[Callable[[np.ndarray], np.ndarray], tuple[np.ndarray, ...]], bool]
     anchor: Callable[[Any, Blocks], Any]
@@ -86,6 +86,7 @@ class ConjugateMarginalRV(MarginalRV):
     def __init__(self, *args: Any, family: Family, blocks: Blocks, **kwargs: Any) -> None:
         self.family = family
         self.blocks = blocks
+        self.strategy = f"its conditional is {family.words}"
         super().__init__(*args, **kwargs)
 
 

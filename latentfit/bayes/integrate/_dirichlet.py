@@ -77,7 +77,7 @@ def _distribution(parameters: Parameters, blocks: Blocks) -> Any:
 
 
 DIRICHLET = Family(
-    name="dirichlet",
+    words="Dirichlet",
     transform="simplex",
     fits=_fits,
     anchor=_anchor,

@@ -49,7 +49,7 @@ def _distribution(parameters: Parameters, blocks: Blocks) -> Any:
 
 
 GAMMA = Family(
-    name="gamma",
+    words="gamma",
     transform="log",
     fits=_fits,
     anchor=_anchor,

@@ -45,7 +45,7 @@ def _distribution(parameters: Parameters, blocks: Blocks) -> Any:
 
 
 INVERSE_GAMMA = Family(
-    name="inverse_gamma",
+    words="inverse gamma",
     transform="log",
     fits=_fits,
     anchor=_anchor,

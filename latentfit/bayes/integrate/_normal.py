@@ -77,7 +77,7 @@ def _distribution(parameters: Parameters, blocks: Blocks) -> Any:
 
 
 NORMAL = Family(
-    name="normal",
+    words="normal",
     transform=None,
     fits=_fits,
     anchor=_anchor,

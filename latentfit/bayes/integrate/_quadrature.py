@@ -57,6 +57,7 @@ class QuadratureMarginalRV(MarginalRV):
     def __init__(self, *args: Any, blocks: Blocks, nodes: int, **kwargs: Any) -> None:
         self.blocks = blocks
         self.nodes = nodes
+        self.strategy = f"adaptive Gauss-Hermite quadrature, {nodes} nodes"
         super().__init__(*args, **kwargs)
 
 

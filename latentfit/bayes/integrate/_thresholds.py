@@ -45,6 +45,7 @@ class ThresholdMarginalRV(MarginalRV):
 
     def __init__(self, *args: Any, dims_connections: Any, **kwargs: Any) -> None:
         self.dims_connections = dims_connections
+        self.strategy = "between thresholds its distribution function is known"
         super().__init__(*args, **kwargs)
 
 
