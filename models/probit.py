@@ -19,8 +19,8 @@ In a course on economics some of the students were taught by a new method (`psi`
 system of instruction). The response is 1 if their grade improved; `gpa` is their grade point
 average, `tuce` the score of a test of what they knew of economics at the beginning. There are 32
 students; 14 of them were taught by the new method, and the grades of 11 improved (Spector and
-Mazzeo 1980; `ProgramEffectiveness` of the R package AER). A table of one's own has a column `response` of zeros and ones; the other columns are
-the covariates.
+Mazzeo 1980; `ProgramEffectiveness` of the R package AER). A table of one's own
+has a column `response` of zeros and ones; the other columns are the covariates.
 
 ## Complete-data log-likelihood
 
@@ -213,7 +213,9 @@ def _separated(y, design):
     from scipy.optimize import linprog
 
     signed = (2 * y - 1)[:, None] * design
-    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1))
+    none = np.zeros(len(y))
+    # The simplex method: its solutions are corners, and do not use up any tolerance.
+    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=none, bounds=(-1, 1), method="highs-ds")
     return -found.fun > 1e-6
 
 

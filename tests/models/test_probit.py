@@ -157,6 +157,20 @@ def test_covariates_that_say_the_same_are_refused(tmp_path, capsys):
     assert "linearly dependent" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("overlap", [1.0, 1e-3, 1e-6])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_slightest_overlap_is_no_separation(overlap, seed):
+    x = np.random.default_rng(seed).normal(size=40)
+    response = (x > np.median(x)).astype(float)
+    x[0], response[0] = x[response == 0].max() + overlap, 0
+    x[1], response[1] = x[0] - 0.5 * overlap, 1
+    data = {"response": response, "covariates": x[:, None]}
+    assert np.isfinite(MODEL.initial(data, np.random.default_rng(0))["beta"]).all()
+    apart = {"response": (x > np.median(x)).astype(float), "covariates": x[:, None]}
+    with pytest.raises(ValueError, match="perfect separation"):
+        MODEL.initial(apart, np.random.default_rng(0))
+
+
 def test_almost_separated_is_not_separated():
     """One pair in the wrong order is enough for a maximum."""
     x = np.array([0.0, 1, 2, 3, 4, 7])
