@@ -14,6 +14,7 @@ from latentfit.bayes._estimates import (
 from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._integration import Integration, integrations
 from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.bayes._monte_carlo import Intractable, intractable
 from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
@@ -35,6 +36,7 @@ __all__ = [
     "Curvature",
     "Density",
     "Integration",
+    "Intractable",
     "JointMode",
     "Maximum",
     "Recovered",
@@ -44,6 +46,7 @@ __all__ = [
     "complete_data",
     "curvature_of",
     "integrations",
+    "intractable",
     "joint_mode",
     "maximise",
     "maximum_a_posteriori",

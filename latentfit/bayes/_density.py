@@ -37,6 +37,11 @@ class Density:
     view: pm.Model
     space: Space
 
+    @property
+    def tractable(self) -> bool:
+        """Whether log p(x | θ) is known."""
+        return True
+
     def log_likelihood(self, point: np.ndarray) -> Objective:
         """Value and gradient of log p(x | θ), shapes () and (size,)."""
         likelihood, _, score, _ = self._evaluate(point)
@@ -66,6 +71,10 @@ class Density:
         """
         likelihood, other = self._curvature(point)
         return likelihood + other if prior else likelihood
+
+    def prior_hessian(self, point: np.ndarray) -> np.ndarray:
+        """Second derivatives of log p(θ), shape (size, size)."""
+        return self._curvature(point)[1]
 
     @cached_property
     def point(self) -> Any:

@@ -37,7 +37,7 @@ class Integration:
         In words.
     error : float or None
         Where it was integrated numerically: by how much log p(x | θ) changes when the nodes are
-        doubled. None where the integral has a closed form.
+        doubled. None where the integral has a closed form, infinite where it is not known at all.
     """
 
     latent: str
@@ -45,6 +45,8 @@ class Integration:
     error: float | None = None
 
     def __str__(self) -> str:
+        if self.error == np.inf:
+            return f"{self.latent}: {self.strategy} (log p(x | θ) is not known)"
         precision = "exact" if self.error is None else f"to {self.error:.1g} in log p(x | θ)"
         return f"{self.latent}: {self.strategy} ({precision})"
 
@@ -62,6 +64,9 @@ def integrations(
     point : ndarray, shape (size,)
         Unconstrained θ at which the precision is looked at.
     """
+    if not density.tractable:
+        words = "in no way that is known; draws by NUTS stand for it"
+        return tuple(Integration(name, words, np.inf) for name in declaration.latents)
     childless = childless_latents(declaration)
     ops = {op.marginalized_name: op for op in _ops(density.view)}
     numerical = [op for op in ops.values() if isinstance(op, QuadratureMarginalRV)]

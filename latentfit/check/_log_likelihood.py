@@ -29,6 +29,9 @@ def examine(subject: Subject, given: Mapping[str, float], path: Sequence[float])
     """
     if subject.log_likelihood is None:
         return Outcome((Check("log_likelihood", "skip", "the file reports none"),))
+    if not subject.density.tractable:
+        unknown = "log p(x | θ) is not known: the latents cannot be integrated out"
+        return Outcome((Check("log_likelihood", "skip", unknown),))
     trials = [trial for trial in subject.trials if trial.where in given]
     values = np.array([given[trial.where] for trial in trials])
     exact = np.array([subject.density.log_likelihood(trial.point)[0] for trial in trials])

@@ -10,6 +10,7 @@ import numpy as np
 
 from latentfit import bayes
 from latentfit.bayes import Curvature
+from latentfit.check._e_step import FALSE_ALARM
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject
 from latentfit.em import Fit, Solution
@@ -33,13 +34,16 @@ def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
         Whether E step and M step were found right. If not, what is wrong here follows from
         them and is no finding of its own.
     """
-    outcomes = (_monotone(fit), _alternating(fit) or _end(subject, fit))
+    outcomes = (_monotone(subject, fit), _alternating(fit) or _end(subject, fit))
     checks = tuple(check for outcome in outcomes for check in outcome.checks)
     findings = tuple(finding for outcome in outcomes for finding in outcome.findings)
     return Outcome(checks, findings if blameless else ())
 
 
-def _monotone(fit: Fit) -> Outcome:
+def _monotone(subject: Subject, fit: Fit) -> Outcome:
+    if not subject.density.tractable:
+        unknown = "log p(x | θ), which should not decrease, is not known"
+        return Outcome((Check("path.monotone", "skip", unknown),))
     falls = [
         (solution.decrease, number)
         for number, solution in enumerate(fit.solutions)
@@ -98,6 +102,8 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     except LatentfitError as error:
         return _found("boundary", f"EM ended at a boundary of the parameter space: {error}")
     posterior = subject.objective == "posterior"
+    if not subject.density.tractable:
+        return _by_fisher_s_identity(subject, best, point, prior=posterior)
     objective = subject.density.log_posterior if posterior else subject.density.log_likelihood
     _, gradient = objective(point)
     hessian = subject.density.hessian(point, prior=posterior)
@@ -162,6 +168,35 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
         f"EM ended where the objective still has a slope: {distance:.2g} standard errors from "
         f"where that would be zero",
     )
+
+
+def _by_fisher_s_identity(
+    subject: Subject, best: Solution, point: np.ndarray, *, prior: bool
+) -> Outcome:
+    """Whether the slope, a mean over draws of the latents, is zero within its standard error."""
+    from scipy.stats import norm
+
+    complete = subject.complete
+    draws = complete.statistics(point, np.random.default_rng(subject.seed))
+    count = len(next(iter(draws.values())))
+    slopes = np.stack(
+        [
+            complete.q({n: one[i : i + 1] for n, one in draws.items()}, point, prior=prior)[1]
+            for i in range(count)
+        ]
+    )
+    z = np.abs(slopes.mean(axis=0)) / (slopes.std(axis=0, ddof=1) / np.sqrt(count))
+    allowed = float(norm.isf(FALSE_ALARM / (2 * z.size)))
+    said = (
+        f"the slope of log p(x | θ) at EM's end, from {count} draws of the latents (Fisher's "
+        f"identity): the largest of {z.size} components is {z.max():.1f} standard errors from "
+        f"zero, {allowed:.1f} allowed"
+    )
+    if not best.converged:
+        return _found("not converged", f"EM had not converged: {best.message}; {said}", "warning")
+    if z.max() > allowed:
+        return _found("not stationary", said)
+    return Outcome((Check("fixed_point.maximum", "pass", said),))
 
 
 def _listed(labels: list[str]) -> str:

@@ -80,10 +80,22 @@ def reference(declaration: Declaration, density: Density | None = None) -> Refer
     Raises
     ------
     DeclarationError
-        A latent cannot be integrated out, or a parameter is discrete.
+        A discrete latent cannot be summed out, or a parameter is discrete.
     """
-    density = density or Density(bayes.observed_view(declaration), space(declaration))
+    density = density or _density(declaration)
     return Reference(declaration, density, bayes.complete_data(declaration, density))
+
+
+def _density(declaration: Declaration) -> Density:
+    """Of the observed view; where there is none, what stands in for it."""
+    found = space(declaration)
+    try:
+        return Density(bayes.observed_view(declaration), found)
+    except DeclarationError as error:
+        stand_in = bayes.intractable(declaration, found, str(error))
+        if stand_in is None:
+            raise
+        return stand_in
 
 
 def starts_of(derivation: Derivation, density: Density, seed: int) -> tuple[Derivation, Outcome]:
@@ -130,7 +142,8 @@ def subject_of(derivation: Derivation, against: Reference, seed: int) -> Subject
     density = against.density
     space, rng = density.space, np.random.default_rng(seed)
     begins = [space.locate(derivation.to_model(params)) for params in derivation.begins]
-    climbs = [c for c in bayes.maximum_likelihood(density, begins) if c.reached]
+    found = bayes.maximum_likelihood(density, begins) if density.tractable else []
+    climbs = [c for c in found if c.reached]
     maximum = max(climbs, key=lambda climb: climb.value).point if climbs else None
     if derivation.objective == "posterior" and maximum is not None:
         curvature = partial(density.hessian, prior=True)

@@ -222,7 +222,7 @@ def _together(
             on_copies(subject.m_step),
             subject.data,
             begins,
-            log_likelihood=climbed,
+            log_likelihood=climbed if density.tractable else None,
             stopping=em.Stopping(max_iterations=_ITERATIONS if blameless else _ITERATIONS_WRONG),
         )
     except Timeout as error:

@@ -26,6 +26,8 @@ __all__ = [
 
 def complete_data(declaration: Declaration, density: Density) -> CompleteData:
     """Build the complete-data view, exactly where the latents allow it."""
+    if not density.tractable:
+        return by_draws(declaration, density)
     for kind in (_categorical, _chain, _points):
         found = kind.build(declaration, density)
         if found is not None:

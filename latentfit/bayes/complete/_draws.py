@@ -9,6 +9,7 @@ import xarray as xr
 from pytensor.graph.replace import vectorize_graph
 
 from latentfit.bayes._density import Density
+from latentfit.bayes._monte_carlo import Intractable
 from latentfit.bayes._recover import recover
 from latentfit.bayes.complete._terms import joint
 from latentfit.bayes.complete._view import CompleteData
@@ -46,6 +47,8 @@ def draws(
     declaration: Declaration, density: Density, where: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Draws of the latents from p(z | x, θ) at one θ, ``{latent: (sample, *shape)}``."""
+    if isinstance(density, Intractable):
+        return density.draws(where, rng)
     space = density.space
     natural = space.constrain(where)
     repeated = xr.Dataset(

@@ -158,7 +158,7 @@ class CompleteData:
         """Second derivatives of `q` in θ, shape (size, size)."""
         (matrix,) = self._curvature(point, *(statistics[name] for name in self._names))
         if prior:
-            return matrix + self.density.hessian(point, prior=True) - self.density.hessian(point)
+            return matrix + self.density.prior_hessian(point)
         return matrix
 
     def maximise(

@@ -45,18 +45,16 @@ class Probe:
 
 
 # Functions with steps or kinks, which few random points may lie on both sides of.
+_KINKED = (ps.Abs, ps.Maximum, ps.Minimum, ps.Clip)
 _NOT_SMOOTH = (
+    *_KINKED,
     ps.GT,
     ps.GE,
     ps.LT,
     ps.LE,
     ps.EQ,
     ps.NEQ,
-    ps.Abs,
     ps.Sign,
-    ps.Maximum,
-    ps.Minimum,
-    ps.Clip,
     ps.Floor,
     ps.Ceil,
     ps.Trunc,
@@ -68,15 +66,26 @@ _NOT_SMOOTH = (
 
 
 def smooth(latent: Any, dependents: Sequence[Any]) -> bool:
-    """Whether a latent enters through smooth functions alone."""
-    after = {latent}
-    for node in io_toposort([latent], list(dependents)):
+    """Whether a latent enters what depends on it through smooth functions alone."""
+    return not _any(_NOT_SMOOTH, latent, dependents)
+
+
+def kinked(latent: Any) -> bool:
+    """Whether the log density of a latent has a kink, as that of Laplace's distribution."""
+    value = latent.type()
+    # Switches and comparisons are how PyMC says where a density is zero.
+    return _any(_KINKED, value, [pm.logp(latent, value)])
+
+
+def _any(functions: tuple[type, ...], source: Any, ends: Sequence[Any]) -> bool:
+    after = {source}
+    for node in io_toposort([source], list(ends)):
         if after.isdisjoint(node.inputs):
             continue
         after.update(node.outputs)
-        if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, _NOT_SMOOTH):
-            return False
-    return True
+        if isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, functions):
+            return True
+    return False
 
 
 def log_joint(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:

@@ -30,7 +30,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of
 from latentfit.bayes.integrate._conjugate import curvature_of_blocks, support
-from latentfit.bayes.integrate._probe import log_joint, probes, smooth
+from latentfit.bayes.integrate._probe import kinked, log_joint, probes, smooth
 from latentfit.bayes.integrate._tabulated import POINTS, tabulated
 from latentfit.declaration import double_precision
 
@@ -65,7 +65,9 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     """Integrate out a latent on the real line whose entries are independent, given x and θ."""
     latent, *dependents = outputs[: 1 + marginalized["n_dependent_rvs"]]
     real = latent.type.dtype == "float64" and latent.owner.op.ndim_supp == 0
-    if not real or not smooth(latent, dependents) or support(latent) is not None:
+    if not real or support(latent) is not None:
+        return None
+    if not smooth(latent, dependents) or kinked(latent):
         return None
     found = probes(inputs, [latent, *dependents], finite=False)
     if found is None or (blocks := blocks_of(found[0])).size > 1:
