@@ -45,9 +45,9 @@ $$F_t = P_{t|t-1} + \sigma_\varepsilon^2, \quad K_t = P_{t|t-1} / F_t, \quad
 m_{t|t} = m_{t|t-1} + K_t\, (y_t - m_{t|t-1}), \quad P_{t|t} = (1 - K_t)\, P_{t|t-1},$$
 
 and one step on $m_{t+1|t} = m_{t|t}$, $P_{t+1|t} = P_{t|t} + \sigma_\eta^2$. Backwards, the
-smoother of Rauch, Tung and Striebel. Given $\mu_{t+1}$, later observations say no more of $\mu_t$, and its
-regression on $\mu_{t+1}$ has the coefficient $J_t = P_{t|t} / P_{t+1|t}$ and the residual variance
-$(1 - J_t) P_{t|t}$. All of the data tell of $\mu_{t+1}$ its mean and its variance, so that
+smoother of Rauch, Tung and Striebel. Given $\mu_{t+1}$, later observations say no more of $\mu_t$,
+and its regression on $\mu_{t+1}$ has the coefficient $J_t = P_{t|t} / P_{t+1|t}$ and the residual
+variance $(1 - J_t) P_{t|t}$. All of the data tell of $\mu_{t+1}$ its mean and its variance, so that
 
 $$m_{t|n} = m_{t|t} + J_t\, (m_{t+1|n} - m_{t+1|t}), \qquad
 P_{t|n} = P_{t|t} + J_t^2\, (P_{t+1|n} - P_{t+1|t}), \qquad
@@ -97,12 +97,12 @@ $$\log p(y \mid \theta) + \tfrac{1}{2} \log 2\pi b^2 .$$
 In the example $b = 16\,838$. The maximum is $-643.1960$, and with that constant $-632.5457$, where
 the diffuse one is $-632.5456$. It lies at $\sigma_\varepsilon^2 = 15\,098.53$,
 $\sigma_\eta^2 = 1469.170$, the diffuse one at $15\,098.52$ and $1469.176$. With $b$ ten times
-smaller it would be at $15\,099.43$ and $1468.54$. (The diffuse maximum was computed to forty digits; the
-book prints 1469.1 for the second variance, which is 0.08 less.)
+smaller it would be at $15\,099.43$ and $1468.54$. (The diffuse maximum was computed to
+forty digits; the book prints 1469.1 for the second variance, which is 0.08 less.)
 
 - **Boundary.** Where the data are as good as independent, $\sigma_\eta = 0$ may be the maximum;
-  where they are a random walk, $\sigma_\varepsilon = 0$. EM comes close to either ever more slowly: the
-  variance goes as $1/k$ after $k$ iterations. No estimate on the boundary has a standard error.
+  where they are a random walk, $\sigma_\varepsilon = 0$. EM comes close to either ever more slowly:
+  the variance goes as $1/k$ after $k$ iterations. No estimate on the boundary has a standard error.
 - **Slow.** Most of what would be known of the steps if the level were seen is missing: in the
   example the error shrinks by a factor of 0.974 in each iteration.
 
