@@ -165,11 +165,12 @@ def _finite(end: Any) -> Any:
 def _log_probability(latent: Any, low: Any, high: Any, lowest: float) -> Any:
     """Of the interval, from the tail in which it lies."""
     below, above = pt.le(low, lowest), pt.isinf(high)
-    begin, end = _finite(low), _finite(high)
-    over, under = _log_survival(latent, begin), pm.logcdf(latent, end)
+    # Derivatives pass through terms that are not chosen, and have to be finite there too.
+    begin, end = (pt.switch(pt.or_(pt.le(x, lowest), pt.isinf(x)), 1.0, x) for x in (low, high))
+    over, under = _log_survival(latent, begin), _log_cumulative(latent, end)
     upper = pt.lt(over, np.log(0.5))
     large = pt.switch(upper, over, under)
-    small = pt.switch(upper, _log_survival(latent, end), pm.logcdf(latent, begin))
+    small = pt.switch(upper, _log_survival(latent, end), _log_cumulative(latent, begin))
     empty = pt.or_(pt.ge(low, high), pt.or_(below, above))
     gap = pt.switch(empty, -1.0, small - large)
     inside = large + pt.log(-pt.expm1(gap))
@@ -188,7 +189,25 @@ def _log_survival(latent: Any, value: Any) -> Any:
         # Of zero a logarithm is taken in the derivative.
         positive = pt.gt(value, 0)
         return pt.switch(positive, -((pt.switch(positive, value, 1.0) / scale) ** shape), 0.0)
-    return pm.logccdf(latent, value)
+    mean, sd = op.dist_params(latent.owner)
+    return _log_normal((mean - value) / sd)
+
+
+def _log_cumulative(latent: Any, value: Any) -> Any:
+    """log p(z <= value)."""
+    op = latent.owner.op
+    if isinstance(op, NormalRV):
+        mean, sd = op.dist_params(latent.owner)
+        return _log_normal((value - mean) / sd)
+    return pm.logcdf(latent, value)
+
+
+def _log_normal(t: Any) -> Any:
+    """log Φ(t). PyMC's has no derivatives beyond t = 8, where the other tail's is taken of 0."""
+    far = pt.lt(t, -1.0)
+    out, near = pt.switch(far, t, -1.0), pt.switch(far, -1.0, t)
+    tail = pt.log(0.5 * pt.erfcx(-out / np.sqrt(2))) - 0.5 * out**2
+    return pt.switch(far, tail, pt.log1p(-0.5 * pt.erfc(near / np.sqrt(2))))
 
 
 @_logprob.register(ThresholdMarginalRV)
