@@ -17,8 +17,16 @@ from scipy.special import digamma
 
 import latentfit
 from latentfit.bayes import integrate
-from latentfit.bayes.integrate import ConjugateMarginalRV, QuadratureMarginalRV, nodes
-from latentfit.declaration import double_precision, interpreting
+from latentfit.bayes.integrate import (
+    ConjugateMarginalRV,
+    QuadratureMarginalRV,
+    StateSpaceMarginalRV,
+    nodes,
+)
+from latentfit.bayes.integrate._chain_solve import solve_chain
+from latentfit.bayes.integrate._conjugate import strategy
+from latentfit.bayes.integrate._normal import NORMAL
+from latentfit.declaration import double_precision, function, interpreting, stable
 
 RNG = np.random.default_rng(3)
 GROUP = np.repeat(np.arange(5), [1, 2, 3, 4, 5])
@@ -361,8 +369,9 @@ def case(request):
 
 
 def observed_logp(model):
-    with interpreting():
-        return model.compile_logp(vars=model.observed_RVs)
+    (graph,) = stable([model.logp(vars=model.observed_RVs)])
+    evaluate = function(model.value_vars, graph, rewritten=True)
+    return lambda point: evaluate(*(point[value.name] for value in model.value_vars))
 
 
 def test_it_is_the_density_of_the_books(case):
@@ -383,10 +392,7 @@ def test_blocks_are_as_small_as_they_can_be(case):
 
 def test_its_gradient_is_that_of_differences(case):
     _, both = case
-    density = observed_logp(both.view)
-    with interpreting():
-        graph = both.view.logp(vars=both.view.observed_RVs)
-        slope = both.view.compile_fn(pytensor.grad(graph, both.view.value_vars))
+    evaluate = value_and_slope(both.view)
     point = both.points[0]
     names = [value.name for value in both.view.value_vars]
     flat = np.concatenate([np.ravel(point[name]) for name in names])
@@ -394,13 +400,12 @@ def test_its_gradient_is_that_of_differences(case):
 
     def at(where):
         parts = np.split(where, ends)
-        return float(
-            density({n: p.reshape(np.shape(point[n])) for n, p in zip(names, parts, strict=True)})
-        )
+        there = {n: p.reshape(np.shape(point[n])) for n, p in zip(names, parts, strict=True)}
+        return float(evaluate(there)[0])
 
     steps = 1e-5 * np.eye(len(flat))
     differences = [(at(flat + step) - at(flat - step)) / 2e-5 for step in steps]
-    found = np.concatenate([np.ravel(part) for part in slope(point)])
+    found = np.concatenate([np.ravel(part) for part in evaluate(point)[1:]])
     np.testing.assert_allclose(found, differences, rtol=1e-6, atol=1e-6)
 
 
@@ -520,6 +525,78 @@ def test_expectations_where_dims_give_the_shape():
     assert complete.declaration.model.coords["name"] == tuple(range(5))
 
 
+def autoregression():
+    s, t = scales("s", "t")
+    start = pm.Normal.dist(0, 10, shape=2)
+    z = pm.AR("z", rho=[0.5, 0.3], sigma=t, init_dist=start, steps=23)
+    pm.Normal("y", z, s, observed=WALK)
+
+
+def walks():
+    """Several series at once, of a length that is no power of two."""
+    s, t = scales("s", "t")
+    z = pm.GaussianRandomWalk("z", 0, t, init_dist=pm.Normal.dist(0, 3), shape=(4, 12))
+    pm.Normal("y", z.T, s, observed=ROWS)
+
+
+def trends():
+    """A level and its slope, which are tied to those before them together."""
+    s, t = scales("s", "t")
+    z = pm.Normal("z", 0, 1, shape=(25, 2))
+    level, slope = z[:, 0], z[:, 1]
+    pm.Normal("steps", level[1:] - level[:-1] - slope[:-1], t, observed=np.zeros(24))
+    pm.Normal("bends", slope[1:] - slope[:-1], t, observed=np.full(24, 0.1))
+    pm.Normal("y", level, s, observed=WALK)
+
+
+@pytest.mark.parametrize(
+    ("declare", "width"), [(walk, 1), (walks, 1), (autoregression, 2), (trends, 2)]
+)
+def test_the_kalman_filter_and_a_full_matrix_agree(declare, width):
+    filtered = Both(declare)
+    with strategies(strategy(NORMAL)):
+        full = Both(declare)
+    ops = [both.view.observed_RVs[0].owner.op for both in (filtered, full)]
+    assert [type(op) for op in ops] == [StateSpaceMarginalRV, ConjugateMarginalRV]
+    assert ops[0].width == width
+    functions = [value_and_slope(both.view) for both in (filtered, full)]
+    for point in filtered.points:
+        (value, *slope), (expected, *slopes) = (function(point) for function in functions)
+        assert value == pytest.approx(expected, rel=1e-11)
+        for one, other in zip(slope, slopes, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8)
+
+
+def value_and_slope(model):
+    """log p(x | θ) and its derivatives, as the library itself compiles them."""
+    (graph,) = stable([model.logp(vars=model.observed_RVs)])
+    outputs = [graph, *pytensor.grad(graph, model.value_vars)]
+    evaluate = function(model.value_vars, outputs, rewritten=True)
+    return lambda point: evaluate(*(point[value.name] for value in model.value_vars))
+
+
+def test_chains_of_every_length_are_solved():
+    rng = np.random.default_rng(8)
+    for times, size in [(1, 1), (2, 1), (3, 1), (8, 1), (13, 1), (1, 2), (5, 2), (6, 3)]:
+        factor = np.tril(rng.normal(size=(times * size,) * 2)) + 3 * np.eye(times * size)
+        factor *= np.abs(np.subtract.outer(*2 * [np.arange(times * size) // size])) <= 1
+        whole = factor @ factor.T
+        blocks = whole.reshape(times, size, times, size).transpose(0, 2, 1, 3)
+        t = np.arange(times)
+        right = rng.normal(size=times * size)
+        solution, log_determinant = solve_chain(
+            pt.constant(blocks[t, t][None]),
+            pt.constant(blocks[t[:-1], t[1:]][None]),
+            pt.constant(right.reshape(1, times, size)),
+            times,
+            size,
+        )
+        with interpreting():
+            found, height = pytensor.function([], [solution, log_determinant])()
+        np.testing.assert_allclose(found.ravel(), np.linalg.solve(whole, right), rtol=1e-9)
+        assert height[0] == pytest.approx(np.linalg.slogdet(whole)[1], rel=1e-10)
+
+
 def test_quadrature_is_as_precise_as_its_nodes():
     """With nodes doubled nothing changes; with a few, something does."""
     fine, few = Both(abilities), None
@@ -536,7 +613,7 @@ def test_quadrature_is_as_precise_as_its_nodes():
 def test_quadrature_and_a_closed_form_agree():
     """A normal mean, integrated out both ways."""
     exact = Both(intercepts)
-    with without_closed_forms():
+    with strategies(integrate.STRATEGIES[-1]):
         numerical = Both(intercepts)
     ops = [both.view.observed_RVs[0].owner.op for both in (exact, numerical)]
     assert [type(op) for op in ops] == [ConjugateMarginalRV, QuadratureMarginalRV]
@@ -546,8 +623,8 @@ def test_quadrature_and_a_closed_form_agree():
 
 
 @contextmanager
-def without_closed_forms():
-    kept, integrate.STRATEGIES = integrate.STRATEGIES, integrate.STRATEGIES[-1:]
+def strategies(*only):
+    kept, integrate.STRATEGIES = integrate.STRATEGIES, only
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from pymc_extras.model.marginal.rewrites import (
 )
 from pytensor.graph import node_rewriter
 
-from latentfit.bayes.integrate import _quadrature, _thresholds
+from latentfit.bayes.integrate import _quadrature, _state_space, _thresholds
 from latentfit.bayes.integrate._beta import BETA
 from latentfit.bayes.integrate._conjugate import ConjugateMarginalRV, Strategy, strategy
 from latentfit.bayes.integrate._dirichlet import DIRICHLET
@@ -23,18 +23,21 @@ from latentfit.bayes.integrate._gamma import GAMMA
 from latentfit.bayes.integrate._inverse_gamma import INVERSE_GAMMA
 from latentfit.bayes.integrate._normal import NORMAL
 from latentfit.bayes.integrate._quadrature import QuadratureMarginalRV, nodes
+from latentfit.bayes.integrate._state_space import StateSpaceMarginalRV
 from latentfit.bayes.integrate._thresholds import ThresholdMarginalRV
 
 __all__ = [
     "STRATEGIES",
     "ConjugateMarginalRV",
     "QuadratureMarginalRV",
+    "StateSpaceMarginalRV",
     "ThresholdMarginalRV",
     "nodes",
 ]
 
 # Exact ones first.
 STRATEGIES: tuple[Strategy, ...] = (
+    _state_space.build,
     *map(strategy, (NORMAL, GAMMA, INVERSE_GAMMA, BETA, DIRICHLET)),
     _thresholds.build,
     _quadrature.build,

@@ -26,7 +26,7 @@ from pymc_extras.model.marginal.distributions.core import MarginalRV, marginaliz
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of, heights
-from latentfit.bayes.integrate._probe import log_joint, probes, smooth
+from latentfit.bayes.integrate._probe import Probe, log_joint, probes, smooth
 from latentfit.declaration import double_precision
 
 # Second derivatives of blocks larger than this are taken in one vectorised call.
@@ -94,9 +94,10 @@ def strategy(family: Family) -> Strategy:
     """Integrate out what belongs to the family."""
 
     def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
-        blocks = _fitting(family, inputs, outputs[: 1 + marginalized["n_dependent_rvs"]])
-        if blocks is None:
+        found = fitting(family, inputs, outputs[: 1 + marginalized["n_dependent_rvs"]])
+        if found is None:
             return None
+        blocks, _ = found
         return ConjugateMarginalRV(
             inputs=inputs, outputs=outputs, family=family, blocks=blocks, **marginalized
         )
@@ -104,7 +105,8 @@ def strategy(family: Family) -> Strategy:
     return build
 
 
-def _fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> Blocks | None:
+def fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> tuple[Blocks, Probe] | None:
+    """The blocks of a latent whose conditional is of this family, and a probe of it."""
     latent = outputs[0]
     if latent.type.dtype != "float64" or support(latent) != family.transform:
         return None
@@ -115,7 +117,7 @@ def _fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> Blocks | 
     if family.scalar and blocks.size > 1:
         return None
     fits = all(family.fits(heights(probe, blocks), probe.draws) for probe in found)
-    return blocks if fits else None
+    return (blocks, found[0]) if fits else None
 
 
 def support(latent: Any) -> str | None:

@@ -8,11 +8,14 @@ what has it at all of them lacks it elsewhere with probability zero.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.scalar as ps
+import pytensor.tensor as pt
 from pymc.logprob.basic import conditional_logp
 from pymc.model.fgraph import ModelVar
 from pytensor.graph.fg import FunctionGraph
@@ -38,10 +41,13 @@ class Probe:
     terms : callable
         From a value of the latent to log p(z | θ) and the log p(x | z, θ) of every dependent,
         as flat arrays.
+    slope : callable
+        From a value of the latent to the gradient of their sum in it.
     """
 
     draws: tuple[np.ndarray, ...]
     terms: Callable[[np.ndarray], list[np.ndarray]]
+    slope: Callable[[np.ndarray], np.ndarray]
 
 
 # Functions with steps or kinks, which few random points may lie on both sides of.
@@ -128,7 +134,16 @@ def probes(
     # A shared variable (the length of a dimension) cannot be an argument; its like can.
     places = {a: a.type() for a, b in zip(inner.inputs, inputs, strict=True) if b in needed}
     terms = graph_replace(terms, places, strict=False)
-    evaluate = function([value, *dependents, *places.values()], stable(terms), rewritten=True)
+    arguments, simple = [value, *dependents, *places.values()], stable(terms)
+    evaluate = function(arguments, simple, rewritten=True)
+
+    @cache
+    def differentiated() -> Callable[..., np.ndarray]:
+        total = sum(pt.sum(term) for term in simple)
+        gradient = pytensor.grad(total, value, disconnected_inputs="ignore")
+        found: Callable[..., np.ndarray] = function(arguments, gradient, rewritten=True)
+        return found
+
     whole = FunctionGraph(outputs=[*needed, *outputs], clone=True)
     for node in whole.toposort():
         if isinstance(node.op, ModelVar):
@@ -147,11 +162,14 @@ def probes(
             with np.errstate(all="ignore"):
                 return [np.ravel(part) for part in evaluate(z, *data, *given)]
 
+        def slope(z: np.ndarray, given: Any = given, data: Any = data) -> np.ndarray:
+            return differentiated()(z, *data, *given)
+
         own, *others = (one[len(needed)] for one in (draw, *(d for d in draws if d is not draw)))
         if _possible(at(own)):
             elsewhere = [other for other in others if not finite or _possible(at(other))]
             if len(elsewhere) > 1:
-                found.append(Probe((own, *elsewhere), at))
+                found.append(Probe((own, *elsewhere), at, slope))
         if len(found) == count:
             return found
     return None

@@ -1,6 +1,6 @@
 r"""A distribution on the real line that is known by its log density at Chebyshev's points.
 
-Between the points the log density is the polynomial through them, which for a smooth density is it
+Between the points the density is the polynomial through them, which for a smooth density is it
 to rounding (Trefethen 2019, Approximation Theory and Approximation Practice, chapter 8).
 """
 
@@ -12,19 +12,22 @@ from numpy.polynomial import chebyshev
 from pymc.logprob.abstract import _logprob
 from pytensor.tensor.random.op import RandomVariable
 
-# In units of the width, away from the mode: as far as double precision has anything to say.
-REACH = 10.0
-_DEGREE = 128
+# In units of the width at the mode: far enough for tails that are several times as wide.
+_REACH = 40.0
+_STRETCH = 3.5
+_DEGREE = 160
 _CHEBYSHEV = -np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
-POINTS = REACH * _CHEBYSHEV
+# Close to one another in the middle, further apart in the tails.
+POINTS = _REACH * np.sinh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
+_JACOBIAN = _REACH * _STRETCH * np.cosh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
 # From values at the points to coefficients of Chebyshev's polynomials.
 _COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_CHEBYSHEV, _DEGREE))
-_INTEGRAL = REACH * np.array(
+_INTEGRALS = np.array(
     [chebyshev.chebval(1.0, chebyshev.chebint(row, lbnd=-1)) for row in np.eye(_DEGREE + 1)]
 )
 # Weights of values at the points in the integral over all of them.
-WEIGHTS = _INTEGRAL @ _COEFFICIENTS
-_GRID = np.linspace(-1.0, 1.0, 801)
+WEIGHTS = (_INTEGRALS @ _COEFFICIENTS) * _JACOBIAN
+_GRID = np.linspace(-1.0, 1.0, 1001)
 _ON_GRID = chebyshev.chebvander(_GRID, _DEGREE + 1)
 _NEWTON = 4
 
@@ -69,19 +72,21 @@ def quantile(
     batch = np.broadcast_shapes(below.shape[1:], heights.shape[:-1])
     shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
     rows = np.broadcast_to(heights, (*batch, heights.shape[-1])).reshape(-1, heights.shape[-1])
-    density = np.exp(rows - rows.max(axis=1, keepdims=True)) @ _COEFFICIENTS.T
+    densities = np.exp(rows - rows.max(axis=1, keepdims=True)) * _JACOBIAN
+    density = densities @ _COEFFICIENTS.T
     mass = chebyshev.chebint(density, lbnd=-1, axis=1)
     total = mass.sum(axis=1, keepdims=True)
     density, mass = density / total, mass / total
     grid = np.maximum.accumulate(mass @ _ON_GRID.T, axis=1)
-    t = np.stack([np.interp(u, p, _GRID) for u, p in zip(shares.T, grid, strict=True)], axis=1)
+    x = np.stack([np.interp(u, p, _GRID) for u, p in zip(shares.T, grid, strict=True)], axis=1)
     for _ in range(_NEWTON):
-        slope = chebyshev.chebval(t, density.T, tensor=False)
-        error = chebyshev.chebval(t, mass.T, tensor=False) - shares
+        slope = chebyshev.chebval(x, density.T, tensor=False)
+        error = chebyshev.chebval(x, mass.T, tensor=False) - shares
         # Where the density is next to nothing, the table has no digits left to improve on.
         step = np.where(slope > 1e-10, error / np.maximum(slope, 1e-10), 0.0)
-        t = np.clip(t - step, -1.0, 1.0)
-    return np.asarray(mode + width * REACH * t.reshape(len(below), *batch))
+        x = np.clip(x - step, -1.0, 1.0)
+    widths = _REACH * np.sinh(_STRETCH * x) / np.sinh(_STRETCH)
+    return np.asarray(mode + width * widths.reshape(len(below), *batch))
 
 
 @_logprob.register(TabulatedRV)
@@ -96,11 +101,15 @@ def _logp(
     **kwargs: Any,
 ) -> Any:
     (value,) = values
-    t = (value - mode) / (width * REACH)
-    inside = pt.le(pt.abs(t), 1.0)
-    angle = pt.arccos(pt.clip(t, -1.0, 1.0))
+    t = (value - mode) / (width * _REACH)
+    x = pt.arcsinh(t * np.sinh(_STRETCH)) / _STRETCH
+    inside = pt.le(pt.abs(x), 1.0)
+    angle = pt.arccos(pt.clip(x, -1.0, 1.0))
     waves = pt.cos(angle[..., None] * np.arange(_DEGREE + 1))
     top = pt.max(heights, axis=-1)
-    height = pt.sum(pt.dot(heights - top[..., None], _COEFFICIENTS.T) * waves, axis=-1)
-    mass = pt.sum(pt.exp(heights - top[..., None]) * WEIGHTS, axis=-1)
-    return pt.switch(inside, height - pt.log(width * mass), -np.inf)
+    # Of the density, not its logarithm, which in one tail may be of any size.
+    densities = pt.exp(heights - top[..., None])
+    density = pt.sum(pt.dot(densities, _COEFFICIENTS.T) * waves, axis=-1)
+    mass = pt.sum(densities * WEIGHTS, axis=-1)
+    some = pt.and_(inside, pt.gt(density, 0.0))
+    return pt.switch(some, pt.log(pt.switch(some, density, 1.0) / (width * mass)), -np.inf)
