@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from latentfit.bayes.integrate._probe import Probe
 
@@ -151,6 +149,9 @@ def _changed(probe: Probe, number: np.ndarray, digit: int) -> list[tuple[np.ndar
 
 def _components(probe: Probe, shape: tuple[int, ...], *, apart: bool) -> Blocks:
     """Entries that are connected by terms, moved one by one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     base, other = (draw.ravel() for draw in probe.draws[:2])
     before = np.concatenate(probe.terms(probe.draws[0]))
     ends = np.cumsum([len(part) for part in probe.terms(probe.draws[0])])[:-1]

@@ -4,6 +4,7 @@ Between the points the density is the polynomial through them, which for a smoot
 to rounding (Trefethen 2019, Approximation Theory and Approximation Practice, chapter 8).
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,31 @@ _CHEBYSHEV = -np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
 # Close to one another in the middle, further apart in the tails.
 POINTS = _REACH * np.sinh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
 _JACOBIAN = _REACH * _STRETCH * np.cosh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
-# From values at the points to coefficients of Chebyshev's polynomials.
-_COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(_CHEBYSHEV, _DEGREE))
-_INTEGRALS = np.array(
-    [chebyshev.chebval(1.0, chebyshev.chebint(row, lbnd=-1)) for row in np.eye(_DEGREE + 1)]
-)
-# Weights of values at the points in the integral over all of them.
-WEIGHTS = (_INTEGRALS @ _COEFFICIENTS) * _JACOBIAN
-_GRID = np.linspace(-1.0, 1.0, 1001)
-_ON_GRID = chebyshev.chebvander(_GRID, _DEGREE + 1)
+_ORDERS = np.arange(_DEGREE + 1)
+
+
+@cache
+def _coefficients() -> np.ndarray:
+    """From values at the points to coefficients of Chebyshev's polynomials."""
+    found: np.ndarray = np.linalg.inv(chebyshev.chebvander(_CHEBYSHEV, _DEGREE))
+    return found
+
+
+@cache
+def _weights() -> np.ndarray:
+    """Of values at the points in the integral over all of them."""
+    even = _ORDERS % 2 == 0
+    integrals = np.where(even, 2.0 / (1.0 - np.where(even, _ORDERS, 0.0) ** 2), 0.0)
+    return (integrals @ _coefficients()) * _JACOBIAN
+
+
+@cache
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    """Points for a first guess at a quantile, and the polynomials there."""
+    points = np.linspace(-1.0, 1.0, 1001)
+    return points, chebyshev.chebvander(points, _DEGREE + 1)
+
+
 _NEWTON = 4
 
 
@@ -73,12 +90,13 @@ def quantile(
     shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
     rows = np.broadcast_to(heights, (*batch, heights.shape[-1])).reshape(-1, heights.shape[-1])
     densities = np.exp(rows - rows.max(axis=1, keepdims=True)) * _JACOBIAN
-    density = densities @ _COEFFICIENTS.T
+    density = densities @ _coefficients().T
     mass = chebyshev.chebint(density, lbnd=-1, axis=1)
     total = mass.sum(axis=1, keepdims=True)
     density, mass = density / total, mass / total
-    grid = np.maximum.accumulate(mass @ _ON_GRID.T, axis=1)
-    x = np.stack([np.interp(u, p, _GRID) for u, p in zip(shares.T, grid, strict=True)], axis=1)
+    points, polynomials = _grid()
+    grid = np.maximum.accumulate(mass @ polynomials.T, axis=1)
+    x = np.stack([np.interp(u, p, points) for u, p in zip(shares.T, grid, strict=True)], axis=1)
     for _ in range(_NEWTON):
         slope = chebyshev.chebval(x, density.T, tensor=False)
         error = chebyshev.chebval(x, mass.T, tensor=False) - shares
@@ -105,11 +123,11 @@ def _logp(
     x = pt.arcsinh(t * np.sinh(_STRETCH)) / _STRETCH
     inside = pt.le(pt.abs(x), 1.0)
     angle = pt.arccos(pt.clip(x, -1.0, 1.0))
-    waves = pt.cos(angle[..., None] * np.arange(_DEGREE + 1))
+    waves = pt.cos(angle[..., None] * _ORDERS)
     top = pt.max(heights, axis=-1)
     # Of the density, not its logarithm, which in one tail may be of any size.
     densities = pt.exp(heights - top[..., None])
-    density = pt.sum(pt.dot(densities, _COEFFICIENTS.T) * waves, axis=-1)
-    mass = pt.sum(densities * WEIGHTS, axis=-1)
+    density = pt.sum(pt.dot(densities, _coefficients().T) * waves, axis=-1)
+    mass = pt.sum(densities * _weights(), axis=-1)
     some = pt.and_(inside, pt.gt(density, 0.0))
     return pt.switch(some, pt.log(pt.switch(some, density, 1.0) / (width * mass)), -np.inf)
