@@ -680,6 +680,18 @@ def completed(declare, y, latents=("z",), coords=None):
     return complete, point, complete.density.space.constrain(point)
 
 
+def test_expectations_where_pytensor_does_not_know_the_shape():
+    """That of an autoregression it never knows."""
+    complete, point, p = completed(autoregression, WALK)
+    lag = np.zeros((25, 25))
+    for t in range(2, 25):
+        lag[t, t - 2 : t] = 0.3, 0.5
+    shock = np.diag(np.repeat([10**-2, p["t"] ** -2], [2, 23]))
+    precision = (np.eye(25) - lag).T @ shock @ (np.eye(25) - lag) + np.eye(25) / p["s"] ** 2
+    mean = np.linalg.solve(precision, WALK / p["s"] ** 2)
+    np.testing.assert_allclose(complete.statistics(point, RNG)["z"], mean, rtol=1e-9)
+
+
 def test_points_are_as_good_as_the_books():
     """Means and covariances of a latent whose blocks are of several sizes."""
     complete, point, p = completed(unequal_blocks, Y)
@@ -705,3 +717,42 @@ def test_points_are_as_good_as_the_books():
     # Blocks are moved together: what mixes them is not known, and is not told.
     assert complete.expectation(products, statistics) is None
     assert complete.expectation(lambda z, d: z["z"] ** 4, statistics) is None
+
+
+def logistic_lines():
+    s, t = scales("s", "t")
+    z = pm.MvNormal("z", np.zeros(2), np.diag([1.0, 0.5]) * t**2, shape=(5, 2))
+    pm.Bernoulli("y", logit_p=s + z[GROUP, 0] + z[GROUP, 1] * X, observed=(Y > 1).astype(int))
+
+
+def logistic_lines_density(p):
+    grid = np.linspace(-8, 8, 401) * p["t"]
+    z0, z1 = np.meshgrid(grid, grid, indexing="ij")
+    total = 0.0
+    for g in range(5):
+        height = stats.norm.logpdf(z0, 0, p["t"]) + stats.norm.logpdf(z1, 0, np.sqrt(0.5) * p["t"])
+        for i in np.flatnonzero(g == GROUP):
+            logit = p["s"] + z0 + z1 * X[i]
+            height = height + (Y[i] > 1) * logit - np.logaddexp(0, logit)
+        total += np.log(np.sum(np.exp(height)) * (grid[1] - grid[0]) ** 2)
+    return total
+
+
+def test_quadrature_in_two_dimensions():
+    """Groups of one or two answers say little, and their conditionals are far from normal."""
+    views = {}
+    for count in (61, 122, 180):
+        with nodes(count):
+            views[count] = Both(logistic_lines)
+    op = views[61].view.observed_RVs[0].owner.op
+    assert isinstance(op, QuadratureMarginalRV)
+    assert op.blocks.entries.shape == (5, 2)
+    densities = {count: observed_logp(both.view) for count, both in views.items()}
+    for point in views[61].points:
+        usual, doubled, fine = (densities[count](point) for count in (61, 122, 180))
+        expected = logistic_lines_density(natural_of(point))
+        assert fine == pytest.approx(expected, rel=1e-8)
+        # The error that is reported is the one that there is.
+        assert abs(usual - expected) <= 2 * abs(usual - doubled) + 1e-9
+    with pytest.raises(NotImplementedError, match="has no name"):
+        conditional(views[61].view)

@@ -28,8 +28,12 @@ def complete_data(declaration: Declaration, density: Density) -> CompleteData:
     """Build the complete-data view, exactly where the latents allow it."""
     if not density.tractable:
         return by_draws(declaration, density)
-    for kind in (_categorical, _chain, _points):
-        found = kind.build(declaration, density)
-        if found is not None:
-            return found
+    try:
+        for kind in (_categorical, _chain, _points):
+            found = kind.build(declaration, density)
+            if found is not None:
+                return found
+    except NotImplementedError:
+        # p(z | x, θ) is none that PyMC has a name for.
+        pass
     return by_draws(declaration, density)

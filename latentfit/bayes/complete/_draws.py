@@ -6,10 +6,11 @@ Q is a mean over draws, and as precise as that.
 import numpy as np
 import pytensor.tensor as pt
 import xarray as xr
+from pymc_extras.marginal import conditional
 from pytensor.graph.replace import vectorize_graph
 
 from latentfit.bayes._density import Density
-from latentfit.bayes._monte_carlo import Intractable
+from latentfit.bayes._monte_carlo import Intractable, intractable
 from latentfit.bayes._recover import recover
 from latentfit.bayes.complete._terms import joint
 from latentfit.bayes.complete._view import CompleteData
@@ -28,7 +29,11 @@ def by_draws(declaration: Declaration, density: Density) -> CompleteData:
     )
     q = pt.mean(vectorize_graph(graph, dict(zip(inputs, drawn, strict=True))))
 
+    by_nuts = _by_nuts(declaration, density)
+
     def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        if by_nuts is not None:
+            return by_nuts.draws(where, rng)
         return draws(declaration, density, where, rng)
 
     return CompleteData(
@@ -43,12 +48,21 @@ def by_draws(declaration: Declaration, density: Density) -> CompleteData:
     )
 
 
+def _by_nuts(declaration: Declaration, density: Density) -> Intractable | None:
+    """What draws the latents where p(z | x, θ) has no name; None where it has."""
+    if isinstance(density, Intractable):
+        return density
+    try:
+        conditional(density.view)
+    except NotImplementedError as error:
+        return intractable(declaration, density.space, str(error))
+    return None
+
+
 def draws(
     declaration: Declaration, density: Density, where: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Draws of the latents from p(z | x, θ) at one θ, ``{latent: (sample, *shape)}``."""
-    if isinstance(density, Intractable):
-        return density.draws(where, rng)
     space = density.space
     natural = space.constrain(where)
     repeated = xr.Dataset(

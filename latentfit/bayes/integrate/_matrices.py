@@ -46,6 +46,16 @@ def solve(matrices: Any, right: Any, size: int) -> tuple[Any, Any, Any]:
     return pt.stack(solution, axis=-1), log_determinant, stacked
 
 
+def root(matrices: Any, size: int) -> Any:
+    """Lower triangles L with M = L Lᵀ, shape (count, size, size)."""
+    if size > _WRITTEN_OUT:
+        return pt.linalg.cholesky(matrices)
+    written = _cholesky(matrices, size)
+    zero = pt.zeros_like(matrices[:, 0, 0])
+    rows = [[zero if entry is None else entry for entry in row] for row in written]
+    return pt.stack([pt.stack(row, axis=-1) for row in rows], axis=-2)
+
+
 def _cholesky(matrices: Any, size: int) -> list[list[Any]]:
     """The lower triangle L with M = L Lᵀ, entry by entry."""
     factor: list[list[Any]] = [[None] * size for _ in range(size)]

@@ -1,16 +1,17 @@
 r"""Adaptive Gauss-Hermite quadrature for latents that have no closed form.
 
-Each entry z of the latent is integrated over by itself, about the mode of log p(x, z | θ) and in
-units of its curvature there,
+Each block z of the latent, of one to three entries, is integrated over by itself, about the mode m
+of log p(x, z | θ) and in units of its curvature there, S Sᵀ = -(∂² log p(x, z | θ) / ∂z ∂zᵀ)⁻¹,
 
-    p(x | θ) = ∫ p(x, z | θ) dz = s Σ_j w_j exp(t_j² / 2) p(x, m + s t_j | θ),
+    p(x | θ) = ∫ p(x, z | θ) dz = |S| Σ_j w_j exp(t_jᵀ t_j / 2) p(x, m + S t_j | θ),
 
-with t_j and w_j the nodes and weights of Hermite's polynomials (Liu & Pierce 1994, Biometrika
-81(3); Pinheiro & Bates 1995, JCGS 4(1)). Where the nodes lie does not matter to the integral: they
-are constants to derivatives, and how many are needed is found out by doubling them (`nodes`).
+with t_j and w_j the nodes and weights of Hermite's polynomials, or products of them (Liu & Pierce
+1994, Biometrika 81(3); Pinheiro & Bates 1995, JCGS 4(1)). Where the nodes lie does not matter to
+the integral: they are constants to derivatives, and how many are needed is found out by doubling
+them (`nodes`).
 
-The conditional distribution is tabulated: log p(x, z | θ) at Chebyshev's points about the mode is a
-polynomial of which every quantile can be found.
+The conditional distribution of a single entry is tabulated: p(x, z | θ) at Chebyshev's points about
+the mode is a polynomial of which every quantile can be found.
 """
 
 from collections.abc import Iterator
@@ -30,17 +31,23 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of
 from latentfit.bayes.integrate._conjugate import curvature_of_blocks, support
+from latentfit.bayes.integrate._matrices import root, solve
 from latentfit.bayes.integrate._probe import kinked, log_joint, probes, smooth
 from latentfit.bayes.integrate._tabulated import POINTS, tabulated
 from latentfit.declaration import double_precision
 
 _NODES = ContextVar("nodes", default=61)
+# Shares of them along each axis of a block of so many entries: products soon are many.
+_ALONG = {1: 1.0, 2: 0.5, 3: 0.25}
 _NEWTON = 6
 
 
 @contextmanager
 def nodes(count: int) -> Iterator[None]:
-    """Within the block, observed views are built with so many nodes (61 otherwise)."""
+    """Within the block, observed views are built with so many nodes (61 otherwise).
+
+    So many in one dimension; fewer along each axis of several.
+    """
     token = _NODES.set(count)
     try:
         yield
@@ -57,20 +64,23 @@ class QuadratureMarginalRV(MarginalRV):
     def __init__(self, *args: Any, blocks: Blocks, nodes: int, **kwargs: Any) -> None:
         self.blocks = blocks
         self.nodes = nodes
-        self.strategy = f"adaptive Gauss-Hermite quadrature, {nodes} nodes"
+        self.axis = max(3, round(_ALONG[blocks.size] * nodes))
+        self.strategy = f"adaptive Gauss-Hermite quadrature, {self.axis**blocks.size} nodes"
         super().__init__(*args, **kwargs)
 
 
 def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
-    """Integrate out a latent on the real line whose entries are independent, given x and θ."""
+    """Integrate out a latent on the real line in blocks of few entries."""
     latent, *dependents = outputs[: 1 + marginalized["n_dependent_rvs"]]
-    real = latent.type.dtype == "float64" and latent.owner.op.ndim_supp == 0
-    if not real or support(latent) is not None:
+    if latent.type.dtype != "float64" or support(latent) is not None:
         return None
     if not smooth(latent, dependents) or kinked(latent):
         return None
     found = probes(inputs, [latent, *dependents], finite=False)
-    if found is None or (blocks := blocks_of(found[0])).size > 1:
+    if found is None:
+        return None
+    blocks = blocks_of(found[0])
+    if blocks.size not in _ALONG or not blocks.full:
         return None
     return QuadratureMarginalRV(
         inputs=inputs, outputs=outputs, blocks=blocks, nodes=_NODES.get(), **marginalized
@@ -78,38 +88,47 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
 
 
 class _Pieces:
-    """log p(x, z | θ) of every entry, its mode, and its width there."""
+    """log p(x, z | θ) of every block, its mode, and its spread there."""
 
     def __init__(self, op: QuadratureMarginalRV) -> None:
         inner = op.fgraph.unfreeze()
         latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
         self.blocks, self.placeholders = op.blocks, inner.inputs
         self.value, self.dependents, terms = log_joint(latent, dependents)
+        size = op.blocks.size
         with double_precision():
             self.heights, self.others = op.blocks.sums(terms)
             gradient: Any = pytensor.grad(
                 self.heights.sum(), self.value, disconnected_inputs="ignore"
             )
             bend = curvature_of_blocks(gradient, self.value, op.blocks)
-            slope = op.blocks.gather(gradient.reshape((-1,)))[:, 0]
+            slope = op.blocks.gather(gradient.reshape((-1,)))
             start = pt.broadcast_to(support_point(latent), op.blocks.shape).reshape((-1,))
-            mode = op.blocks.gather(start)[:, 0]
+            mode = op.blocks.gather(start)
             for _ in range(_NEWTON):
-                mode = mode + self.at(slope, mode) / pt.abs(self.at(bend[:, 0, 0], mode))
+                precision, there = self._precision(bend, mode, size), self.at(slope, mode)
+                mode = mode + solve(precision, there, size)[0]
+            _, _, covariance = solve(self._precision(bend, mode, size), mode, size)
             self.mode = disconnected_grad(mode)
-            self.width = disconnected_grad(1 / pt.sqrt(pt.abs(self.at(bend[:, 0, 0], mode))))
+            self.spread = disconnected_grad(root(covariance, size))
+
+    def _precision(self, bend: Any, z: Any, size: int) -> Any:
+        found = -self.at(bend, z)
+        # Where a single entry curves upwards, it is still led away from there.
+        return pt.abs(found) if size == 1 else found
 
     def at(self, graph: Any, z: Any) -> Any:
         """A graph of the latent at one value of it."""
-        there: Any = self.blocks.scatter(z[:, None])
+        there: Any = self.blocks.scatter(z)
         return graph_replace([graph], {self.value: there}, strict=False)[0]
 
-    def along(self, t: np.ndarray) -> Any:
-        """log p(x, z | θ) of every entry so many widths from the mode, shape (len(t), entries)."""
-        each = (self.mode + self.width * t[:, None]).reshape((len(t), *self.blocks.shape))
-        batch: Any = pt.tensor("batch", dtype="float64", shape=(None, *self.blocks.shape))
-        found: Any = vectorize_graph(self.heights, {self.value: batch})
-        return graph_replace([found], {batch: each}, strict=False)[0]
+    def around(self, t: np.ndarray) -> Any:
+        """log p(x, z | θ) at z = m + S t of every block, shape (len(t), blocks)."""
+        each = self.mode + pt.sum(self.spread * t[:, None, None, :], axis=-1)
+        one: Any = pt.matrix("block", shape=(self.blocks.count, self.blocks.size))
+        (height,) = graph_replace([self.heights], {self.value: self.blocks.scatter(one)})
+        every: Any = vectorize_graph(height, {one: each})
+        return every
 
     def resolved(self, graph: Any, inputs: Any, values: Any) -> Any:
         """A graph of the placeholders as a graph of what stands in their place."""
@@ -120,10 +139,14 @@ class _Pieces:
 @_logprob.register(QuadratureMarginalRV)
 def _marginal_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
     pieces = _Pieces(op)
-    t, w = hermegauss(op.nodes)
+    line, weights = hermegauss(op.axis)
+    size = op.blocks.size
+    t = np.stack(np.meshgrid(*size * [line]), axis=-1).reshape(-1, size)
+    w = np.stack(np.meshgrid(*size * [np.log(weights)]), axis=-1).reshape(-1, size).sum(axis=1)
     with double_precision():
-        terms = pieces.along(t) + (np.log(w) + 0.5 * t**2)[:, None]
-        found = pt.logsumexp(terms, axis=0) + pt.log(pieces.width)
+        terms = pieces.around(t) + (w + 0.5 * np.sum(t**2, axis=1))[:, None]
+        width = pt.log(pt.diagonal(pieces.spread, axis1=-2, axis2=-1)).sum(axis=-1)
+        found = pt.logsumexp(terms, axis=0) + width
         if pieces.others:
             others = [pieces.at(one, pieces.mode) for one in pieces.others]
             found = pt.concatenate([found, *others])
@@ -133,11 +156,15 @@ def _marginal_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs
 
 @marginalized_conditional.register(QuadratureMarginalRV)
 def _conditional(op: QuadratureMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
+    if op.blocks.size > 1:
+        raise NotImplementedError(
+            f"the conditional distribution of {op.marginalized_name} has no name"
+        )
     pieces = _Pieces(op)
     with double_precision():
-        heights = pieces.along(POINTS)
+        heights = pieces.around(POINTS[:, None])
         rng = pytensor.shared(np.random.default_rng())
-        mode, width = (one.reshape(op.blocks.shape) for one in (pieces.mode, pieces.width))
+        mode, width = (op.blocks.scatter(one) for one in (pieces.mode, pieces.spread))
         table = pt.moveaxis(heights.reshape((len(POINTS), *op.blocks.shape)), 0, -1)
         _, graph = tabulated(mode, width, table, rng=rng, return_next_rng=True)
     return pieces.resolved(graph, inputs, dep_rvs)
