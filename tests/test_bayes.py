@@ -230,6 +230,20 @@ def test_a_latent_that_no_strategy_takes_is_named():
         bayes.observed_view(declaration)
 
 
+def test_no_joint_mode_from_an_impossible_point():
+    """Where 1 was chosen a utility of zero, PyMC's initial one, has no density."""
+
+    def utilities(y):
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 0, 1)
+            z = pm.Normal("z", mu, 1, shape=len(y))
+            pm.Bernoulli("y", pm.math.switch(z > 0, 1.0, 0.0), observed=y)
+        return model
+
+    declaration = declare(utilities, ("z",), {"y": np.array([1, 0, 1])}, {})
+    assert bayes.joint_mode(declaration) is None
+
+
 def test_categories_of_latents(waiting, toy):
     assert bayes.categories(waiting[1]) == {"z": 2}
     assert bayes.categories(toy[0]) == {}

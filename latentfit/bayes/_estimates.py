@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pymc as pm
+from pymc.exceptions import SamplingError
 
 from latentfit.bayes._density import Density
 from latentfit.bayes._maximise import Maximum, maximise, polish
@@ -83,12 +84,16 @@ def joint_mode(declaration: Declaration) -> JointMode | None:
     """What ``find_MAP`` on the model as declared would answer.
 
     It maximises over the latents too, where MLE and MAP integrate them out, and so estimates
-    something else. None where a latent is discrete: it then cannot be asked.
+    something else. None where it cannot be asked: because a latent is discrete, or because PyMC's
+    initial point is impossible, as utilities of zero are where something was chosen.
     """
     model = declaration.model
     if any(model[name].dtype.startswith(("int", "uint", "bool")) for name in declaration.latents):
         return None
-    with interpreting():
-        mode = pm.find_MAP(model=model, progressbar=False)
+    try:
+        with interpreting():
+            mode = pm.find_MAP(model=model, progressbar=False)
+    except SamplingError:
+        return None
     params: Params = {name: mode[name] for name in declaration.parameters}
     return JointMode(params, {name: mode[name] for name in declaration.latents})
