@@ -16,8 +16,9 @@ from latentfit import bayes
 from latentfit.agreement import _figures, _tree, _verdicts
 from latentfit.agreement._alignment import Alignment, Point, Values, align
 from latentfit.agreement._comparison import Comparison, JointMode, Parameter, Verdict
+from latentfit.agreement._identified import ground
 from latentfit.agreement._optima import ends_of_climbs, ends_of_em
-from latentfit.bayes import Density, Maximum
+from latentfit.bayes import Density, Identification, Maximum
 from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
 from latentfit.errors import LatentfitError
@@ -142,17 +143,21 @@ def compare(
 
     # EM's own names, where the declaration has them too: as deterministics, say.
     own = tuple(fit.best.params)
-    known = all(name in space.shapes for name in own)
-    names = own if known else tuple(subject.to_model(fit.best.params))
+    if not all(name in space.shapes for name in own):
+        own = tuple(subject.to_model(fit.best.params))
+    known = bayes.identification(density, mle.unconstrained)
+    on = ground(space, own, known, aligned.reflections, posterior)
+    names = on.names
     estimates = {
         key: {name: where.natural[name] for name in names}
         for key, where in (("em", em), ("mle", mle), ("map", mode))
     }
     # What the posterior gives to a category without observations, it takes from the others.
     edge = {label for where in (em, mle) for label in space.at_edge(where.natural, beside=True)}
-    rows = _figures.parameters(
-        estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge
+    every = _figures.parameters(
+        estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge, on.judged
     )
+    rows = tuple(row for row in every if row.name in on.rows)
     expectations = aligned.expectations(fit.best.expectations)
     latents = [
         _figures.latent(name, expectations[name], recovered[name])
@@ -162,8 +167,10 @@ def compare(
     optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
     trust = _verdicts.chains(rows, divergences, chains * draws, chains)
+    identified = _verdicts.identified(on)
     verdicts: tuple[Verdict, ...] = (
         *(() if check is None else (_verdicts.derivation(check),)),
+        *(() if identified is None else (identified,)),
         trust,
         _verdicts.em_reached(
             fit,
@@ -171,7 +178,7 @@ def compare(
             _at_em(subject, density, em),
             *((found, "MAP") if subject.objective == "posterior" else (summit, "MLE")),
         ),
-        _pull(rows, density, aligned, mle, found),
+        _pull(rows, density, aligned, mle, found, known),
         _verdicts.in_the_bulk(rows),
         _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
@@ -270,28 +277,52 @@ def _at_em(subject: Subject, density: Density, em: Point) -> Maximum:
 
 
 def _pull(
-    rows: tuple[Parameter, ...], density: Density, aligned: Alignment, mle: Point, found: Maximum
+    rows: tuple[Parameter, ...],
+    density: Density,
+    aligned: Alignment,
+    mle: Point,
+    found: Maximum,
+    known: Identification,
 ) -> Verdict:
     """The MAP as PyMC found it against the climb of the posterior from the MLE."""
     curvature = partial(density.hessian, prior=True)
     climbed = bayes.maximise(
         density.log_posterior, curvature, mle.unconstrained, density.space.edged
     )
+    mode, end = aligned.point(found.point), aligned.point(climbed.point)
+    gap = mode.unconstrained - end.unconstrained
+    apart = float(np.sqrt(max(-gap @ curvature(mode.unconstrained) @ gap, 0.0)))
+    if known.directions:
+        same = abs(found.value - climbed.value) <= _verdicts.SAME_HEIGHT * (1 + abs(found.value))
+        apart = _apart(mode, end, aligned.errors, known) if same else np.inf
     _, slope = density.log_posterior(mle.unconstrained)
-    mode = aligned.point(found.point).unconstrained
-    gap = mode - aligned.point(climbed.point).unconstrained
-    return _verdicts.prior_pull(
-        rows,
-        found,
-        climbed,
-        apart=float(np.sqrt(max(-gap @ curvature(mode) @ gap, 0.0))),
-        predicted=_decrement(slope, curvature(mle.unconstrained), density.space.edged),
+    _, score = density.log_likelihood(mle.unconstrained)
+    predicted = _decrement(
+        slope, density.hessian(mle.unconstrained), density.space.edged, flat_by=score
     )
+    return _verdicts.prior_pull(rows, found, climbed, apart, predicted)
 
 
-def _decrement(gradient: np.ndarray, hessian: np.ndarray, edged: np.ndarray) -> float:
+def _apart(first: Point, second: Point, errors: Params, known: Identification) -> float:
+    """The largest difference of what is identified, in standard errors."""
+    ratios = [
+        np.abs(first.natural[name] - second.natural[name])[usable] / errors[name][usable]
+        for name, mask in known.identified.items()
+        if np.any(usable := mask & (errors[name] > 0))
+    ]
+    return float(np.max(np.concatenate(ratios), initial=0.0)) if ratios else 0.0
+
+
+def _decrement(
+    gradient: np.ndarray,
+    hessian: np.ndarray,
+    edged: np.ndarray,
+    flat_by: np.ndarray | None = None,
+) -> float:
+    """Newton decrement, in the directions that are bent where the slope is `flat_by`."""
+    slope = gradient if flat_by is None else flat_by
     try:
-        return bayes.curvature_of(hessian, gradient, edged).newton(gradient)[1]
+        return bayes.curvature_of(hessian, slope, edged).newton(gradient)[1]
     except np.linalg.LinAlgError:
         return float("nan")
 

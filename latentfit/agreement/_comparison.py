@@ -42,6 +42,9 @@ class Parameter:
     at_edge : bool
         Whether EM's estimate or the MLE is at an end of its range, but for 1e-6 of it, or sums
         to one with a probability that is.
+    identified : bool
+        Whether the data tell it, if only up to a sign. What they do not tell is shown, and not
+        judged.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Parameter:
     map_minus_mle: float
     tail: float
     at_edge: bool = False
+    identified: bool = True
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ class Comparison:
     objective : {"likelihood", "posterior"}
         What the M step maximises.
     parameters : tuple of Parameter
+        Those that EM estimates; where some are not identified, deterministics that are, too.
     latents : tuple of Latent
     log_likelihood : dict
         log p(x | θ) at ``em``, ``mle`` and ``map``.

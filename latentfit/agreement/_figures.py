@@ -24,6 +24,7 @@ def parameters(
     mode: Values,
     posterior: xr.Dataset,
     edge: Collection[str] = (),
+    judged: Collection[str] | None = None,
 ) -> tuple[Parameter, ...]:
     """One row for each scalar among the names that EM estimates.
 
@@ -35,6 +36,8 @@ def parameters(
         Draws with components already renumbered; ``chain`` and ``draw`` come first.
     edge : collection of str
         Labels of those on the boundary of the parameter space.
+    judged : collection of str, optional
+        Labels of those that are identified; by default all.
     """
     draws = posterior[list(em)]
     summaries = {
@@ -69,6 +72,7 @@ def parameters(
                     map_minus_mle=_in_units(mode[name][index] - mle[name][index], sd[index]),
                     tail=min(1.0, 2 * min(float(below[index]), float(above[index]))),
                     at_edge=label in edge,
+                    identified=judged is None or label in judged,
                 )
             )
     return tuple(rows)

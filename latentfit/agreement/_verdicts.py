@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentfit.agreement._comparison import Optimum, Parameter, Verdict
+from latentfit.agreement._identified import Ground
 from latentfit.bayes import Integration, Maximum
 from latentfit.em import Fit
 
@@ -27,6 +28,8 @@ SAME = 1e-4
 SAME_HEIGHT = 1e-6
 # Of log p(x | θ), where it is an integral that was done numerically.
 INTEGRATED = 1e-6
+
+_SHOWN = 5
 
 
 def derivation(result: "CheckResult | str") -> Verdict:
@@ -57,16 +60,22 @@ def chains(parameters: Sequence[Parameter], divergences: int, draws: int, count:
     count : int
         Number of chains.
     """
-    rhat = max(parameters, key=lambda p: _or(p.rhat, np.inf))
-    ess = min(parameters, key=lambda p: _or(min(p.ess_bulk, p.ess_tail), -np.inf))
-    fewest = min(ess.ess_bulk, ess.ess_tail)
-    problems = []
-    if not rhat.rhat <= RHAT:
-        problems.append(f"R-hat of {rhat.name} is {rhat.rhat:.3f}, above {RHAT}")
-    if not fewest >= ESS_PER_CHAIN * count:
-        problems.append(
-            f"{ess.name} has {fewest:.0f} effective draws, fewer than {ESS_PER_CHAIN * count}"
+    judged = _judged(parameters)
+    problems, figures = [], "no parameter is identified, and no R-hat judged"
+    if judged:
+        rhat = max(judged, key=lambda p: _or(p.rhat, np.inf))
+        ess = min(judged, key=lambda p: _or(min(p.ess_bulk, p.ess_tail), -np.inf))
+        fewest = min(ess.ess_bulk, ess.ess_tail)
+        figures = (
+            f"largest R-hat {rhat.rhat:.4f} ({rhat.name}), fewest effective draws {fewest:.0f} "
+            f"({ess.name})"
         )
+        if not rhat.rhat <= RHAT:
+            problems.append(f"R-hat of {rhat.name} is {rhat.rhat:.3f}, above {RHAT}")
+        if not fewest >= ESS_PER_CHAIN * count:
+            problems.append(
+                f"{ess.name} has {fewest:.0f} effective draws, fewer than {ESS_PER_CHAIN * count}"
+            )
     if count < 2:
         problems.append("a single chain cannot be checked against another")
     diverged = (
@@ -75,17 +84,47 @@ def chains(parameters: Sequence[Parameter], divergences: int, draws: int, count:
     )
     if divergences > DIVERGENT * draws:
         problems.append(diverged)
-    detail = (
-        "; ".join(problems)
-        if problems
-        else f"largest R-hat {rhat.rhat:.4f} ({rhat.name}), fewest effective draws {fewest:.0f} "
-        f"({ess.name}), {diverged}, {count} chains"
-    )
+    detail = "; ".join(problems) if problems else f"{figures}, {diverged}, {count} chains"
+    if not (judged or problems):
+        return Verdict("chains", "skip", "Nothing to judge the chains by", detail)
     return Verdict(
         "chains",
         "fail" if problems else "pass",
         "The chains cannot be trusted" if problems else "The chains are trustworthy",
         detail,
+    )
+
+
+def identified(ground: Ground) -> Verdict | None:
+    """What agreement is judged on; None where that is all parameters as they are."""
+    signs = (
+        f"{_listed(ground.signs)} can change sign without changing log p(x | θ): MLE, MAP and "
+        f"draws are on EM's side"
+        if ground.signs
+        else ""
+    )
+    if not ground.missing:
+        if not signs:
+            return None
+        return Verdict("identified", "pass", "The parameters are identified up to sign", signs)
+    several = "s" if ground.directions > 1 else ""
+    free = f"{_listed(ground.missing)} {'are' if len(ground.missing) > 1 else 'is'} free"
+    where = (
+        f"log p(x | θ) is the same in {ground.directions} direction{several} through its maximum, "
+        f"along which {free}"
+        if ground.directions
+        else f"log p(x | θ) stays the same where signs change, and {free} to change with them"
+    )
+    rest = (
+        f"agreement is judged on {_listed(ground.stand_ins)}"
+        if ground.judged
+        else "nothing is left to be judged but heights; a Deterministic that is identified would be"
+    )
+    return Verdict(
+        "identified",
+        "warn",
+        "Not every parameter is identified",
+        "; ".join(filter(None, (where, rest, signs))),
     )
 
 
@@ -105,13 +144,12 @@ def em_reached(
     """
     identity = f"em_vs_{name.lower()}"
     missed = f"EM did not reach the {name}"
-    furthest = max(parameters, key=lambda p: _or(_distance(p, name), np.inf))
-    apart = _distance(furthest, name)
     below = target.value - em.value
-    numbers = (
-        f"largest |EM − {name}| is {apart:.2g} posterior sd ({furthest.name}); "
-        f"EM lies {max(below, 0.0):.2g} below in height"
-    )
+    numbers, apart = f"EM lies {max(below, 0.0):.2g} below in height", 0.0
+    if judged := _judged(parameters):
+        furthest = max(judged, key=lambda p: _or(_distance(p, name), np.inf))
+        apart = _distance(furthest, name)
+        numbers = f"largest |EM − {name}| is {apart:.2g} posterior sd ({furthest.name}); {numbers}"
     if not target.reached:
         return Verdict(
             identity, "fail", f"No {name} to compare with", f"direct optimisation: {target.problem}"
@@ -168,11 +206,14 @@ def prior_pull(
         Length of one Newton step from the MLE along the gradient of the log prior, in
         standard errors.
     """
-    furthest = max(parameters, key=lambda p: _or(abs(p.map_minus_mle), np.inf))
-    numbers = (
-        f"largest |MAP − MLE| is {abs(furthest.map_minus_mle):.2g} posterior sd ({furthest.name}); "
-    )
-    edge = [p.name for p in parameters if p.at_edge]
+    numbers = ""
+    if judged := _judged(parameters):
+        furthest = max(judged, key=lambda p: _or(abs(p.map_minus_mle), np.inf))
+        numbers = (
+            f"largest |MAP − MLE| is {abs(furthest.map_minus_mle):.2g} posterior sd "
+            f"({furthest.name}); "
+        )
+    edge = [p.name for p in judged if p.at_edge]
     numbers += (
         f"{_counted(edge)} on the boundary or beside it, from which the prior keeps the MAP"
         if edge
@@ -199,11 +240,13 @@ def in_the_bulk(parameters: Sequence[Parameter]) -> Verdict:
     on either side, and one beside it, which sums to one with such a one, is as lopsided; those
     are counted, and not judged.
     """
-    inner = [p for p in parameters if not p.at_edge]
-    edge = [p.name for p in parameters if p.at_edge]
+    judged = _judged(parameters)
+    inner = [p for p in judged if not p.at_edge]
+    edge = [p.name for p in judged if p.at_edge]
     apart = f"; {_counted(edge)} on the boundary or beside it, and not judged" if edge else ""
     if not inner:
-        return Verdict("em_in_posterior", "skip", "No verdict against the posterior", apart[2:])
+        said = apart[2:] or "no parameter is identified"
+        return Verdict("em_in_posterior", "skip", "No verdict against the posterior", said)
     outside = [p for p in inner if not p.eti[0] <= p.em <= p.eti[1]]
     lowest = min(inner, key=lambda p: _or(p.tail, -np.inf))
     if outside:
@@ -307,6 +350,20 @@ def withheld(verdict: Verdict) -> Verdict:
         "its chains cannot be trusted: see there what to mend (more tuning, more draws, "
         "a tighter prior)",
     )
+
+
+def _judged(parameters: Sequence[Parameter]) -> list[Parameter]:
+    return [p for p in parameters if p.identified]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``W``, ``W and tau``, ``b[0], b[1], b[2] and 4 more``."""
+    shown = list(names[:_SHOWN])
+    if len(names) > _SHOWN + 1:
+        shown.append(f"{len(names) - _SHOWN} more")
+    else:
+        shown = list(names)
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def _counted(labels: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from latentfit.bayes._estimates import (
     maximum_a_posteriori,
     maximum_likelihood,
 )
+from latentfit.bayes._identification import Identification, identification
 from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._integration import Integration, integrations
 from latentfit.bayes._maximise import Maximum, maximise, polish
@@ -35,6 +36,7 @@ __all__ = [
     "CompleteData",
     "Curvature",
     "Density",
+    "Identification",
     "Integration",
     "Intractable",
     "JointMode",
@@ -45,6 +47,7 @@ __all__ = [
     "categories",
     "complete_data",
     "curvature_of",
+    "identification",
     "integrations",
     "intractable",
     "joint_mode",

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from latentfit.bayes._delta import jacobian, unmoved
 from latentfit.bayes._density import Density
+from latentfit.bayes._identification import identification
 from latentfit.bayes._newton import curvature_of
 from latentfit.declaration import Params, Space, labels
 
@@ -25,13 +27,17 @@ def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False)
     Returns
     -------
     dict
-        One array for each parameter and deterministic. NaN where the information is not
-        positive definite, and for probabilities at 0 or 1, for no standard error exists there;
-        those of the others are given these.
+        One array for each parameter and deterministic. NaN where the point is no maximum, for
+        what is not identified, and for probabilities at 0 or 1, for no standard error exists
+        there; those of the others are given these.
     """
     objective = density.log_posterior if prior else density.log_likelihood
     _, gradient = objective(point)
-    return natural_errors(density.space, point, density.hessian(point, prior=prior), gradient)
+    errors = natural_errors(density.space, point, density.hessian(point, prior=prior), gradient)
+    if prior:
+        return errors
+    known = identification(density, point).identified
+    return {name: np.where(known[name], value, np.nan) for name, value in errors.items()}
 
 
 def natural_errors(
@@ -40,33 +46,25 @@ def natural_errors(
     """The same for any log density with this Hessian, (size, size), and gradient at `point`."""
     errors = {name: np.full(shape, np.nan) for name, shape in space.shapes.items()}
     try:
-        covariance = curvature_of(hessian, gradient, space.edged).covariance()
+        shape = curvature_of(hessian, gradient, space.edged)
+        covariance = shape.covariance()
     except np.linalg.LinAlgError:
         covariance = None
     if covariance is None:
         return errors
     # Where nothing is free to vary, a difference is as good over any other step.
-    steps = np.sqrt(np.maximum(np.diag(covariance), np.finfo(float).tiny)) * 1e-4
-    slopes = [_slope(space, point, axis, step) for axis, step in enumerate(steps)]
+    units = np.maximum(np.sqrt(np.diag(covariance)), shape.scale)
+    slopes = jacobian(space, point, units)
+    scaled = covariance / np.outer(units, units)
+    ridge = shape.vectors[:, shape.ridge] / shape.scale[:, None]
     natural = space.constrain(point)
     edge = set(space.at_edge(natural))
-    for name, shape in space.shapes.items():
-        jacobian = np.array([slope[name].ravel() for slope in slopes])
-        variances = np.einsum("ij,ik,kj->j", jacobian, covariance, jacobian)
-        at_edge = [label in edge for label in labels(name, shape)]
-        errors[name] = np.where(at_edge, np.nan, np.sqrt(variances)).reshape(shape)
+    for name, dims in space.shapes.items():
+        variances = np.einsum("ij,ik,kj->j", slopes[name], scaled, slopes[name])
+        known = unmoved(slopes[name] * (shape.scale / units)[:, None], ridge)
+        usable = [
+            still and label not in edge
+            for still, label in zip(known, labels(name, dims), strict=True)
+        ]
+        errors[name] = np.where(usable, np.sqrt(variances), np.nan).reshape(dims)
     return errors
-
-
-def _slope(space: Space, point: np.ndarray, axis: int, step: float) -> Params:
-    """Derivative of the natural values along one coordinate, by fourth-order differences."""
-    ends = []
-    for length in (-2, -1, 1, 2):
-        moved = point.copy()
-        moved[axis] += length * step
-        ends.append(space.constrain(moved))
-    far, near, across, beyond = ends
-    return {
-        name: (far[name] - 8 * near[name] + 8 * across[name] - beyond[name]) / (12 * step)
-        for name in space.shapes
-    }

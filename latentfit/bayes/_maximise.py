@@ -7,7 +7,7 @@ import numpy as np
 from pymc.logprob.utils import ParameterValueError
 from scipy.optimize import minimize
 
-from latentfit.bayes._newton import curvature_of
+from latentfit.bayes._newton import Curvature, curvature_of
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Hessian = Callable[[np.ndarray], np.ndarray]
@@ -17,6 +17,8 @@ Hessian = Callable[[np.ndarray], np.ndarray]
 _REACHED = 1e-6
 _EXACT = 1e-11
 _FAR = -1e100
+# More than rounding, as a share of the log density.
+_HIGHER = 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Maximum:
         Of the log density there.
     decrement : float
         Newton decrement: the estimated distance to the maximum, in standard errors. NaN where
-        the density is not curved downwards in every direction.
+        the density is not curved downwards in every direction across which there is no ridge.
     problem : str
         Empty at a maximum; otherwise what the end point is instead.
     """
@@ -90,13 +92,12 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 return Maximum(point, value, np.nan, "the density is not finite there")
             try:
-                step, decrement = curvature_of(hessian(point), gradient, edged).newton(gradient)
+                shape = curvature_of(hessian(point), gradient, edged)
+                step, decrement = shape.newton(gradient)
             except np.linalg.LinAlgError:
                 decrement = np.nan
             if np.isnan(decrement):
-                return Maximum(
-                    point, value, np.nan, "not a maximum: a saddle, a ridge or no end in sight"
-                )
+                return Maximum(point, value, np.nan, "not a maximum: a saddle or no end in sight")
             if decrement < _EXACT:
                 break
             length = 1.0
@@ -111,8 +112,21 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
             if decrement < _REACHED and np.linalg.norm(new_gradient) >= np.linalg.norm(gradient):
                 break
             point, value, gradient = point + length * step, new_value, new_gradient
+        rises = decrement < _REACHED and _rises(objective, point, value, shape)
+    if rises:
+        return Maximum(point, value, np.nan, "not a maximum: a saddle of higher order")
     problem = "" if decrement < _REACHED else f"no maximum within {decrement:.2g} standard errors"
     return Maximum(point, value, decrement, problem)
+
+
+def _rises(objective: Objective, point: np.ndarray, value: float, shape: Curvature) -> bool:
+    """Whether the density rises along what by its curvature is a ridge."""
+    heights = [
+        objective(point + sign * direction)[0]
+        for direction in shape.vectors[:, shape.ridge].T
+        for sign in (-1.0, 1.0)
+    ]
+    return any(height > value + _HIGHER * (1 + abs(value)) for height in heights)
 
 
 def _guarded(objective: Objective) -> Objective:

@@ -4,6 +4,9 @@ The maximum likelihood estimate of a probability can be zero, and its logarithm 
 log density levels off, exp(-t) as t goes on. Such directions are told from the others by being
 flat in the units of the log density itself, among the coordinates that are logarithms of
 something. Along them there is nothing to gain, and in all others everything is as usual.
+
+A ridge is flat in units of the curvature about it: what changes along it is not identified. A point
+on a ridge is a maximum if it is one in all other directions.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,11 @@ import numpy as np
 _FLAT = 1e-7
 # Share of a flat direction that lies along logarithms; another one is a ridge.
 _AMONG = 0.99
+# Curvature and slope along a ridge, both at most rounding where the slope across it is zero. A
+# slope g across a ridge that bends adds in the order of g to the one and of g² to the other: by
+# as much they may be larger, as long as g is small itself.
+_LEVEL = 1e-9
+_NEAR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -28,24 +36,38 @@ class Curvature:
         Directions, one a column, on the scale of the coordinates.
     flat : ndarray of bool, shape (size,)
         Those along which the density has levelled off.
+    ridge : ndarray of bool, shape (size,)
+        Those along which it is the same.
     """
 
     values: np.ndarray
     vectors: np.ndarray
     flat: np.ndarray
+    ridge: np.ndarray
+
+    @property
+    def bent(self) -> np.ndarray:
+        """Those along which it is neither."""
+        return ~(self.flat | self.ridge)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """The unit of each coordinate in which `values` are."""
+        length: np.ndarray = np.linalg.norm(self.vectors, axis=1)
+        return length
 
     @property
     def downwards(self) -> bool:
-        """Whether it curves downwards in every direction that is not flat."""
-        return bool(np.all(self.values[~self.flat] < 0))
+        """Whether it curves downwards in every direction that is bent."""
+        return bool(np.all(self.values[self.bent] < 0))
 
     def newton(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
-        """Newton's step and decrement, in the directions that are not flat.
+        """Newton's step and decrement, in the directions that are bent.
 
         The decrement is the distance to the maximum of the parabola through the point, in
         standard errors (Boyd & Vandenberghe 2004, section 9.5.1). NaN where there is none.
         """
-        bent = ~self.flat
+        bent = self.bent
         if not self.downwards:
             return np.full_like(gradient, np.nan), float("nan")
         slopes = self.vectors[:, bent].T @ gradient
@@ -53,8 +75,8 @@ class Curvature:
         return step, float(np.sqrt(np.sum(slopes**2 / -self.values[bent])))
 
     def covariance(self) -> np.ndarray | None:
-        """Inverse of minus the Hessian, in the directions that are not flat; None if improper."""
-        bent = ~self.flat
+        """Inverse of minus the Hessian, in the directions that are bent; None if improper."""
+        bent = self.bent
         if not self.downwards:
             return None
         inverse: np.ndarray = (self.vectors[:, bent] / -self.values[bent]) @ self.vectors[:, bent].T
@@ -94,4 +116,8 @@ def curvature_of(
     length = np.linalg.norm(directions, axis=0)
     gained = np.abs(directions.T @ gradient) <= level * length
     flat = (np.abs(values) <= level * length**2) & among & gained
-    return Curvature(values, directions, flat)
+    slopes = directions.T @ gradient
+    slope = float(np.linalg.norm(slopes[~flat]))
+    slack = min(slope, _NEAR)
+    same = (np.abs(values) <= _LEVEL + slack) & (np.abs(slopes) <= _LEVEL + slack * slope)
+    return Curvature(values, directions, flat, same & ~flat)

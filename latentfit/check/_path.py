@@ -6,6 +6,8 @@ maximal: from a symmetric start EM cannot leave the saddle where all components 
 point is classified by slope and curvature of the declaration's own objective.
 """
 
+from functools import partial
+
 import numpy as np
 
 from latentfit import bayes
@@ -118,11 +120,43 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             severity,
         )
     shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
-    return _classified(best, gradient, shape, edge)
+    level = _level(subject, point, shape, gradient) if best.converged else None
+    return level or _classified(best, gradient, shape, edge)
+
+
+def _level(
+    subject: Subject, point: np.ndarray, shape: Curvature, gradient: np.ndarray
+) -> Outcome | None:
+    """Whether EM ended on a ridge, or where only higher derivatives tell that it is a saddle."""
+    if shape.bent.all() or not shape.newton(gradient)[1] <= _AT_REST:
+        return None
+    density, prior = subject.density, subject.objective == "posterior"
+    known = bayes.identification(density, point)
+    if not known.directions:
+        if not shape.ridge.any():
+            return None
+        objective = density.log_posterior if prior else density.log_likelihood
+        hessian = partial(density.hessian, prior=prior)
+        if bayes.polish(objective, hessian, point, density.space.edged).reached:
+            return None
+        return _found(
+            "saddle",
+            "EM ended at a saddle: slope and curvature are zero in one direction, and the "
+            "objective rises along it. Components that start equal stay equal; start them apart",
+        )
+    names = known.missing(density.space.parameters)
+    many = known.directions > 1
+    return _found(
+        "ridge",
+        f"EM ended on a flat ridge: in {known.directions} direction{'s' if many else ''} the "
+        f"objective does not change, and what changes along {'them' if many else 'it'} is not "
+        f"identified: {_listed(list(names))}",
+        "warning",
+    )
 
 
 def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:
-    bent = ~shape.flat
+    bent = shape.bent
     curvatures, along = shape.values[bent], (shape.vectors.T @ gradient)[bent]
     steepest = float(np.max(np.abs(along), initial=0.0))
     # The highest of the curvatures; with every direction flat there is none.
@@ -140,13 +174,6 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
             f"EM ended at a saddle: the slope is zero, and the objective curves upwards in one "
             f"direction (relative curvature {highest:.2g}). Components that start equal "
             f"stay equal; start them apart",
-        )
-    if abs(highest) <= 1e-9 and steepest <= 1e-3:
-        return _found(
-            "ridge",
-            "EM ended on a flat ridge: in one direction the objective does not change, and "
-            "the parameters along it are not identified",
-            "warning",
         )
     with np.errstate(all="ignore"):
         distance = float(np.linalg.norm(along / np.sqrt(np.abs(curvatures))))

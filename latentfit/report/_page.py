@@ -100,6 +100,7 @@ def _common(comparison: "Comparison") -> Mapping[str, Any]:
         "banner": _words.banner(comparison),
         "status": _words.STATUS,
         "agreement": _tables.agreement(comparison),
+        "unidentified": not all(p.identified for p in comparison.parameters),
     }
 
 

@@ -19,6 +19,7 @@ from latentfit.report._picture import (
     without_y,
 )
 from latentfit.report._scalars import Scalar
+from latentfit.report._words import marked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +55,7 @@ def marginal(scalar: Scalar) -> Picture:
             axes.axvline(value, color=mark.color, **mark.line)
     axes.set_ylim(bottom=0)
     axes.set(xlabel="", ylabel="")
-    axes.set_title(row.name)
+    axes.set_title(marked(row))
     axes.locator_params(axis="x", nbins=5)
     without_y(axes)
     values = ", ".join(
@@ -103,7 +104,7 @@ def forest(scalars: Sequence[Scalar]) -> Picture:
                     ha="center", fontsize=8.5, color=mark.color,
                 )  # fmt: skip
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(shown)), [scalar.row.name for scalar in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [marked(scalar.row) for scalar in reversed(shown)])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.set(xlim=(-reach, reach), ylim=(-0.7, len(shown) - 0.3))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentfit.declaration import labels
+
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison, Parameter
 
@@ -27,16 +29,16 @@ class Scalar:
 
 
 def scalars(comparison: "Comparison", most: int = MOST) -> tuple[Scalar, ...]:
-    """The first of the parameters, in the order of the table."""
-    return tuple(
-        Scalar(row, draws)
-        for row, draws, _ in zip(comparison.parameters, _draws(comparison), range(most))  # noqa: B905
-    )
+    """The first of the parameters that have draws, in the order of the table."""
+    draws = dict(_draws(comparison))
+    rows = [row for row in comparison.parameters if row.name in draws]
+    return tuple(Scalar(row, draws[row.name]) for row in rows[:most])
 
 
-def _draws(comparison: "Comparison") -> Iterator[np.ndarray]:
+def _draws(comparison: "Comparison") -> Iterator[tuple[str, np.ndarray]]:
     posterior = comparison.tree["posterior"].to_dataset()
-    for name in comparison.tree["em"].data_vars:
+    for name in map(str, comparison.tree["em"].data_vars):
         values = posterior[name].transpose("chain", "draw", ...).values
-        for index in np.ndindex(values.shape[2:]):
-            yield values[(..., *index)]
+        shape = values.shape[2:]
+        for label, index in zip(labels(name, shape), np.ndindex(shape), strict=True):
+            yield label, values[(..., *index)]

@@ -17,6 +17,7 @@ from latentfit.report._numbers import (
     to_scale,
     typeset,
 )
+from latentfit.report._words import marked
 
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison, Latent, Parameter
@@ -83,12 +84,16 @@ def agreement(comparison: "Comparison") -> Table:
             "upper end of the equal-tailed 95 % interval",
             lambda p: to_scale(p.eti[1], p.posterior_sd),
         ),
-        ("EM − MLE", units, lambda p: brief(p.em_minus_mle)),
-        ("MAP − MLE", f"{units}: the pull of the prior", lambda p: brief(p.map_minus_mle)),
+        ("EM − MLE", units, lambda p: _judged(p, brief(p.em_minus_mle))),
+        (
+            "MAP − MLE",
+            f"{units}: the pull of the prior",
+            lambda p: _judged(p, brief(p.map_minus_mle)),
+        ),
         (
             "tail",
             "two-sided posterior tail probability of EM's estimate",
-            lambda p: fixed(p.tail, 3),
+            lambda p: _judged(p, fixed(p.tail, 3)),
         ),
     )
 
@@ -201,7 +206,12 @@ def _per_parameter(comparison: "Comparison", *columns: _Column) -> Table:
         (heading, meaning): [text(parameter) for parameter in comparison.parameters]
         for heading, meaning, text in columns
     }
-    return _table("parameter", [parameter.name for parameter in comparison.parameters], numbers)
+    return _table("parameter", [marked(parameter) for parameter in comparison.parameters], numbers)
+
+
+def _judged(parameter: "Parameter", figure: str) -> str:
+    """A figure that says something only of what is identified."""
+    return figure if parameter.identified else MISSING
 
 
 def _table(

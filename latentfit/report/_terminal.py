@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from latentfit.report._numbers import brief, to_scale
-from latentfit.report._words import STATUS, banner
+from latentfit.report._numbers import MISSING, brief, to_scale
+from latentfit.report._words import STATUS, UNIDENTIFIED, banner
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -32,6 +32,8 @@ def terminal(comparison: "Comparison") -> "Group":
     )
     hidden = len(comparison.parameters) - _MOST_ROWS
     more = [Text(f"and {hidden} more parameters: see the report", "dim")] if hidden > 0 else []
+    if not all(p.identified for p in comparison.parameters):
+        more.append(Text(f"{MISSING} {UNIDENTIFIED}: shown, and not judged", "dim"))
     check = comparison.check
     errors = _errors(check) if check and not check.passed else ()
     return Group(head, *errors, _figures(comparison), *more, Text(), _checks(comparison))
@@ -64,7 +66,8 @@ def _figures(comparison: "Comparison") -> "Table":
             for value in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd, *p.eti)
         )
         cells = (p.name, em, f"({error})", mle, mode, mean, sd, f"{low} {high}")
-        table.add_row(*map(Text, cells), Text(f"{brief(p.em_minus_mle)} sd"))
+        last = f"{brief(p.em_minus_mle)} sd" if p.identified else MISSING
+        table.add_row(*map(Text, cells), Text(last), style="" if p.identified else "dim")
     return table
 
 

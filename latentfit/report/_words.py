@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from latentfit.agreement import Comparison, Verdict
+    from latentfit.agreement import Comparison, Parameter, Verdict
     from latentfit.check import Check
 
 STATUS = {"pass": "passed", "fail": "failed", "warn": "warning", "skip": "skipped"}
+UNIDENTIFIED = "not identified"
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,12 @@ def banner(comparison: "Comparison") -> Banner:
         headline = "The derivation is wrong" if wrong else "The answers disagree"
         return Banner("fail", headline, f"{_titles(failed)}. {tally(verdicts)}.")
     target = "maximum of the likelihood" if comparison.objective == "likelihood" else "MAP"
-    edge = [parameter for parameter in comparison.parameters if parameter.at_edge]
+    judged = [parameter for parameter in comparison.parameters if parameter.identified]
+    edge = [parameter for parameter in judged if parameter.at_edge]
     bulk = "its estimate lies in the bulk of the posterior"
-    if len(edge) == len(comparison.parameters):
+    if not judged:
+        bulk = "no parameter is identified, so that nothing is said of the posterior"
+    elif len(edge) == len(judged):
         bulk = "lies on the boundary of the parameter space, where nothing is said of the posterior"
     elif edge:
         count = len(edge)
@@ -54,11 +58,22 @@ def banner(comparison: "Comparison") -> Banner:
             f", but for {count} parameter{'s' if count > 1 else ''} on the boundary of the "
             f"parameter space or beside it, of which nothing is said"
         )
+    missing = len(comparison.parameters) - len(judged)
+    if judged and missing:
+        bulk += (
+            f"; {missing} parameter{'s are' if missing > 1 else ' is'} not identified, and "
+            f"nothing is said of {'them' if missing > 1 else 'it'}"
+        )
     return Banner(
         "pass",
-        "The answers agree",
+        "The answers agree on what is identified" if missing else "The answers agree",
         f"EM ended at the {target} that direct optimisation finds, and {bulk}. {tally(verdicts)}.",
     )
+
+
+def marked(parameter: "Parameter") -> str:
+    """The name of a parameter, and whether the data tell it."""
+    return parameter.name if parameter.identified else f"{parameter.name} ({UNIDENTIFIED})"
 
 
 def tally(verdicts: "Sequence[Verdict] | Sequence[Check]") -> str:
