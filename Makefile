@@ -21,7 +21,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# What the tests show on one simulated data set of each kind, on fifty or more for each model.
+# What the tests show on a simulated data set or two, on fifty or more for each model.
 validate: $(READY)
 	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -s -q tests/test_mutants.py -m slow
 
@@ -55,10 +55,11 @@ coverage: $(READY)
 	$(BIN)/python tests/bench_coverage.py
 
 # The maxima beside those that other packages find: those of PyPI are installed for it, R's are
-# Debian's r-cran-mclust, r-cran-flexmix, r-cran-mixtools and r-cran-pscl.
+# Debian's r-cran-flexmix, -lavaan, -lme4, -mass, -mclust, -mixtools, -nlme, -pscl, -survival and
+# -vgam. MODEL=coins runs that model alone, and keeps the rows of the others.
 referees: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python tests/bench_referees.py
+	$(BIN)/python tests/bench_referees.py $(addprefix --model ,$(MODEL))
 
 # Selenium drives a browser; Debian packages one, and only root can install it.
 browser:

@@ -336,7 +336,6 @@ CASES = [
     Case(grouped, grouped_density),
     Case(censored, censored_density),
     Case(rounded, rounded_density),
-    Case(abilities, abilities_density),
     Case(overdispersed, overdispersed_density),
 ]
 
@@ -550,7 +549,13 @@ def trends():
 
 
 @pytest.mark.parametrize(
-    ("declare", "width"), [(walk, 1), (walks, 1), (autoregression, 2), (trends, 2)]
+    ("declare", "width"),
+    [
+        (walk, 1),
+        pytest.param(walks, 1, marks=pytest.mark.slow),
+        pytest.param(autoregression, 2, marks=pytest.mark.slow),
+        pytest.param(trends, 2, marks=pytest.mark.slow),
+    ],
 )
 def test_the_kalman_filter_and_a_full_matrix_agree(declare, width):
     filtered = Both(declare)
@@ -599,13 +604,14 @@ def test_chains_of_every_length_are_solved():
 
 def test_quadrature_is_as_precise_as_its_nodes():
     """With nodes doubled nothing changes; with a few, something does."""
-    fine, few = Both(abilities), None
+    fine = Both(abilities)
     with nodes(122):
         finer = Both(abilities)
     with nodes(5):
         few = Both(abilities)
     point = fine.points[0]
     density, doubled, coarse = (observed_logp(both.view)(point) for both in (fine, finer, few))
+    assert density == pytest.approx(abilities_density(natural_of(point)), rel=1e-12)
     assert density == pytest.approx(doubled, rel=1e-12)
     assert density != pytest.approx(coarse, rel=1e-6)
 
@@ -738,6 +744,7 @@ def logistic_lines_density(p):
     return total
 
 
+@pytest.mark.slow
 def test_quadrature_in_two_dimensions():
     """Groups of one or two answers say little, and their conditionals are far from normal."""
     views = {}
