@@ -134,7 +134,11 @@ def compare(
     posterior = aligned.draws(sampled["posterior"].to_dataset())
     with _timed(clock, "latents_s"), progress.stage("Recovering the latents"):
         stacked = _tree.stacked(posterior)
-        recovered = bayes.recover(declaration, view, stacked, recover_seed)
+        try:
+            recovered = bayes.recover(declaration, view, stacked, recover_seed)
+        except NotImplementedError:
+            # Their conditional distribution has no name: they are left out of the report.
+            recovered = {}
         pointwise = _pointwise(density, stacked)
     with progress.stage("Posterior predictive"):
         replicated = bayes.posterior_predictive(
@@ -162,7 +166,7 @@ def compare(
     latents = [
         _figures.latent(name, expectations[name], recovered[name])
         for name in declaration.latents
-        if name in expectations
+        if name in expectations and name in recovered
     ]
     optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
