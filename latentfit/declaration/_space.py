@@ -35,7 +35,7 @@ _INFINITE = 750.0
 
 # A probability of zero has no unconstrained value. This one stands for it; a larger one might be
 # told from zero by data that are all but impossible without it.
-_LEAST = 1e-300
+_LEAST = 1e-100
 # What an optimiser that goes towards zero gets to.
 _NEARLY_ZERO = 1e-6
 
