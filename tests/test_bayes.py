@@ -2,12 +2,16 @@
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from pymc.logprob.utils import ParameterValueError
+from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.shape import Shape
 from scipy import stats
 
 from latentfit import bayes
+from latentfit.bayes._curvature import with_known_shapes
 from latentfit.declaration import declare, space
 from latentfit.errors import DeclarationError
 
@@ -280,3 +284,11 @@ def test_a_step_that_leaves_the_representable_numbers_is_shortened():
     climb = bayes.polish(objective, hessian, np.array([0.0]), np.array([False]))
     assert -2.0 <= climb.point[0] <= 0.0
     assert np.isfinite(climb.value)
+
+
+def test_shapes_that_types_tell_are_not_computed_for_second_derivatives():
+    x = pt.vector("x", shape=(3,))
+    graph = pt.sum(x) * pt.shape(x)[0] + pt.shape(pt.exp(x))[0]
+    (found,) = with_known_shapes([graph])
+    assert not any(isinstance(node.op, Shape) for node in io_toposort([], [found]))
+    assert found.eval({x: [1.0, 2.0, 3.0]}) == 21

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.shape import Shape
 
 from latentfit.declaration import function
 
@@ -41,6 +43,7 @@ def curvature(
         pytensor.grad(pt.sum(slope * direction), point, disconnected_inputs="ignore")
         for slope in gradients
     ]
+    alongs = with_known_shapes(alongs)
     directions = pt.matrix("directions", shape=(None, point.type.shape[0]))
     columns = vectorize_graph(alongs, {direction: directions})
     evaluate = function([point, directions, *inputs], columns, rewritten=True)
@@ -55,3 +58,17 @@ def curvature(
         return [(matrix + matrix.T) / 2 for matrix in matrices]
 
     return hessians
+
+
+def with_known_shapes(graphs: list[Any]) -> list[Any]:
+    """The same graphs, with numbers for those shapes that the types of variables tell.
+
+    A shape that is computed from values has to be made again for all directions, and every time
+    its whole graph is rewritten for that.
+    """
+    known: dict[Any, Any] = {
+        node.outputs[0]: pt.constant(np.array(node.inputs[0].type.shape, dtype="int64"))
+        for node in io_toposort([], graphs)
+        if isinstance(node.op, Shape) and None not in node.inputs[0].type.shape
+    }
+    return list(graph_replace(graphs, known, strict=False))
