@@ -41,6 +41,8 @@ class _Conditional:
         Of the random variable.
     size : int
         Entries that make one value of it.
+    count : int
+        Entries of the latent, which PyTensor need not know: those of an autoregression, say.
     parameters : callable
         From θ and ``{latent: its points}``, of those before it, to the parameters at each point.
     finish : callable
@@ -49,6 +51,7 @@ class _Conditional:
 
     kind: str
     size: int
+    count: int
     parameters: Callable[..., list[np.ndarray]]
     finish: Callable[[np.ndarray], np.ndarray]
 
@@ -65,8 +68,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         return None
     if chain is None or (rules := _rules(chain)) is None:
         return None
-    size = sum(int(np.prod(declaration.model[name].type.shape)) for name in latents)
-    if size * len(rules[0].weights) > _MOST:
+    if sum(one.count for one in chain.values()) * len(rules[0].weights) > _MOST:
         return None
     inputs, graph = joint(declaration, density)
     (graph,) = stable([graph])
@@ -169,7 +171,8 @@ def _conditional(
         return results
 
     size = core.type.shape[-1] if op.ndim_supp else 1
-    return _Conditional(op.name, size, parameters, _finish(variable, core))
+    count = int(np.prod(core.type.shape))
+    return _Conditional(op.name, size, count, parameters, _finish(variable, core))
 
 
 def _core(variable: Any) -> Any:
