@@ -39,8 +39,8 @@ $$\log p(x \mid \theta) = - \frac{n}{2} \log |2 \pi \Sigma|
 - \frac{1}{2} \sum_{i=1}^{n} (x_i - \mu)^\top \Sigma^{-1} (x_i - \mu)$$
 
 is linear in the sums $\sum_i x_i$ and $\sum_i x_i x_i^\top$. The second is taken about a point $c$
-which does not change, the means of what is seen of each column, for the sake of precision: $T =
-\sum_i (x_i - c) (x_i - c)^\top$.
+which does not change, the means of what is seen of each column, for the sake of precision:
+$T = \sum_i (x_i - c) (x_i - c)^\top$.
 
 ## E step
 
@@ -56,10 +56,15 @@ with $\bar C_i$ the $d \times d$ matrix that has $C_i$ in the rows and columns $
 elsewhere. Rows with the same columns seen have the same $B_i$ and $C_i$, which are computed once
 for all of them.
 
+The latent `x_unobserved` has a row for each row of the table that lacks values, and in it these
+values from left to right. Rows that lack fewer than others are filled up with entries that are
+standard normal and on which nothing depends: their expectation is 0.
+
 ## M step
 
-The complete sample has the maximum $\mu = \bar x$, $\Sigma = \frac{1}{n} \sum_i (x_i - \bar x)
-(x_i - \bar x)^\top$. $Q$ is the same function of the expected sums, so that
+The complete sample has its maximum at its mean $\bar x$ and its covariance
+$\frac{1}{n} \sum_i (x_i - \bar x) (x_i - \bar x)^\top$. $Q$ is the same function of the expected
+sums, so that
 
 $$\mu = \frac{1}{n} \sum_i \hat x_i, \qquad
 \Sigma = \frac{1}{n} \mathrm{E}[T \mid x_o, \theta'] - (\mu - c) (\mu - c)^\top .$$
