@@ -12,10 +12,12 @@ the $s_i$ not known.
 
 ## Data
 
-The example are thirteen trials of BCG vaccine against tuberculosis (Colditz et al. 1994): `y` is
-the logarithm of the ratio of the risk with the vaccine to that without, $\log \frac{a / (a + b)}{c
-/ (c + d)}$ with $a$ cases and $b$ others among the vaccinated, $c$ and $d$ among the others, and
-`se` is the root of $\frac{1}{a} - \frac{1}{a + b} + \frac{1}{c} - \frac{1}{c + d}$.
+The example are thirteen trials of BCG vaccine against tuberculosis (Colditz et al. 1994). With $a$
+cases and $b$ others among the vaccinated, $c$ and $d$ among those who were not, `y` is the logarithm
+of the ratio of the risks and `se` its standard error:
+
+$$y = \log \frac{a / (a + b)}{c / (c + d)}, \qquad
+s^2 = \frac{1}{a} - \frac{1}{a + b} + \frac{1}{c} - \frac{1}{c + d} .$$
 
 `eight-schools.csv` has the effects of coaching on the scores of a test in eight schools (Rubin
 1981):
@@ -83,7 +85,7 @@ density at zero, where $\tau$ may belong.
 - G. A. Colditz, T. F. Brewer, C. S. Berkey et al. (1994). Efficacy of BCG vaccine in the prevention
   of tuberculosis. *Journal of the American Medical Association* 271, 698–702.
 - W. Viechtbauer (2010). Conducting meta-analyses in R with the metafor package. *Journal of
-  Statistical Software* 36(3), 1–48. The table, `dat.bcg`, and its REML estimate.
+  Statistical Software* 36(3), 1–48. The table is `dat.bcg` there.
 """
 
 from pathlib import Path
