@@ -13,8 +13,8 @@ the $s_i$ not known.
 ## Data
 
 The example are thirteen trials of BCG vaccine against tuberculosis (Colditz et al. 1994). With $a$
-cases and $b$ others among the vaccinated, $c$ and $d$ among those who were not, `y` is the logarithm
-of the ratio of the risks and `se` its standard error:
+cases and $b$ others among the vaccinated, $c$ and $d$ among those who were not, `y` is the
+logarithm of the ratio of the risks and `se` its standard error:
 
 $$y = \log \frac{a / (a + b)}{c / (c + d)}, \qquad
 s^2 = \frac{1}{a} - \frac{1}{a + b} + \frac{1}{c} - \frac{1}{c + d} .$$
