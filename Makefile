@@ -56,10 +56,10 @@ coverage: $(READY)
 
 # The maxima beside those that other packages find: those of PyPI are installed for it, R's are
 # Debian's r-cran-flexmix, -lavaan, -lme4, -mass, -mclust, -mixtools, -nlme, -pscl, -survival and
-# -vgam. MODEL=coins runs that model alone, and keeps the rows of the others.
+# -vgam.
 referees: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python tests/bench_referees.py $(addprefix --model ,$(MODEL))
+	$(BIN)/python tests/bench_referees.py
 
 # Selenium drives a browser; Debian packages one, and only root can install it.
 browser:

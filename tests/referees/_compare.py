@@ -1,0 +1,108 @@
+"""latentfit beside a referee, and what explains a difference."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import latentfit
+from latentfit import em
+
+from ._case import Case, End, Referee
+
+TOLERANCE = 1e-6
+ITERATIONS = em.Stopping().max_iterations
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the report, of numbers and strings alone."""
+
+    model: str
+    data: str
+    options: str
+    n: int
+    referee: str
+    ours: float
+    theirs: float
+    same: float
+    note: str
+    passed: bool
+
+    @property
+    def difference(self) -> float:
+        return relative(self.ours, self.theirs)
+
+
+def relative(one, other):
+    return abs(one - other) / abs(one)
+
+
+def _shown(case):
+    """What EM is handed as data: numbers given as options may be among them."""
+    given = {name: np.asarray(values) for name, values in case.data.items()}
+    numbers = {name: value for name, value in case.options.items() if name not in given}
+    return numbers | {
+        name: np.ma.masked_invalid(values) if np.isnan(values).any() else values
+        for name, values in given.items()
+    }
+
+
+def compare(case: Case, referee: Referee, fit: em.Fit) -> Row:
+    model, ours = latentfit.load(case.model), float(fit.best.log_likelihood)
+    data, end = _shown(case), referee.fit(case, None)
+    same = relative(end.height, float(model.log_likelihood(end.params, data)))
+    note, passed = "", fit.converged
+    if relative(ours, end.height) > TOLERANCE:
+        note, passed = _sent_on(case, referee, fit, end)
+    about = (case.model, case.label, _options(case), case.n, referee.name)
+    return Row(*about, ours, end.height, same, note, passed)
+
+
+def _onward(case, params, iterations) -> float:
+    """Where EM from these parameters ends."""
+    model = latentfit.load(case.model)
+    return em.run(
+        model.e_step,
+        model.m_step,
+        _shown(case),
+        params,
+        log_likelihood=model.log_likelihood,
+        stopping=em.Stopping(max_iterations=iterations),
+    ).log_likelihood
+
+
+def _carried_on(case: Case, fit: em.Fit, end: End, onward: float) -> tuple[str, bool]:
+    """What becomes of EM where it said that it was not at an end, run much longer."""
+    further = _onward(case, fit.params, 10 * ITERATIONS)
+    note = (
+        f"latentfit reports that EM has not converged after {fit.best.iterations} iterations; "
+        f"carried on for {10 * ITERATIONS} more it ends at {further:.9g}, and from the referee's "
+        f"estimate, which is right, at {onward:.9g}"
+    )
+    return note, all(relative(end.height, one) <= TOLERANCE for one in (further, onward))
+
+
+def _sent_on(case: Case, referee: Referee, fit: em.Fit, end: End) -> tuple[str, bool]:
+    """What becomes of either from where the other ended, and whether that explains it."""
+    ours = float(fit.best.log_likelihood)
+    onward = _onward(case, end.params, ITERATIONS)
+    if not fit.converged and end.height > ours:
+        return _carried_on(case, fit, end, onward)
+    heights = [end.height, onward]
+    sent, returned = f"EM from its estimate ends at {onward:.9g}", "it takes no start"
+    if referee.restarts:
+        heights.append(referee.fit(case, fit.params).height)
+        returned = f"sent on from latentfit's estimate, it ends at {heights[-1]:.9g}"
+    highest = max(heights) <= ours + TOLERANCE * abs(ours)
+    stays = bool(referee.reason) or relative(heights[-1], ours) <= TOLERANCE
+    if not (highest and (stays or not referee.restarts)):
+        return f"not explained; {sent}; {returned}", False
+    if referee.reason:
+        return f"{referee.reason}; {sent}; {returned}", True
+    if relative(onward, end.height) <= TOLERANCE:
+        return f"it ended at a lower maximum, and so does EM from there; {returned}", True
+    return f"it stopped early; {sent}; {returned}", True
+
+
+def _options(case):
+    return ", ".join(f"{name}={value}" for name, value in case.options.items())

@@ -1,0 +1,102 @@
+"""Samples of a multivariate normal distribution: with values missing, and with common factors."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._case import Case, End, Referee, best, example, table
+from ._r import ended, rscript
+
+
+def lavaan_missing(case, start):
+    """The model in which nothing is fixed, by full information maximum likelihood."""
+    d = case.data["x"].shape[1]
+    script = """
+x <- as.data.frame(get("x")); names(x) <- paste0("v", seq_along(x))
+mu <- get("mu")[, 1]; cov <- get("cov")
+begin <- function(name, own) if (is.null(own)) name else sprintf("start(%.17g) * %s", own, name)
+pairs <- which(upper.tri(diag(ncol(x)), diag = TRUE), arr.ind = TRUE)
+line <- function(i, j) paste(names(x)[i], "~~", begin(names(x)[j],
+  if (!is.null(cov)) cov[i, j] else if (i == j) var(x[, i], na.rm = TRUE)
+  else runif(1, -0.3, 0.3) * sd(x[, i], na.rm = TRUE) * sd(x[, j], na.rm = TRUE)))
+best(function() {
+  text <- c(mapply(line, pairs[, 1], pairs[, 2]),
+    sprintf("%s ~ %s", names(x), sapply(seq_along(x), function(i) begin("1", mu[i]))))
+  fit <- lavaan(paste(text, collapse = "\\n"), x, missing = "fiml", h1 = FALSE, se = "none",
+    test = "none", baseline = FALSE, control = list(rel.tol = 1e-15, iter.max = 5000,
+      eval.max = 10000))
+  found <- lavInspect(fit, "implied")
+  list(height = logLik(fit), mu = found$mean, cov = found$cov)
+})
+"""
+    return ended(rscript("lavaan", script, case.data, start=start), mu=(d,), cov=(d, d))
+
+
+def scipy_missing(case, start):
+    """The density of what is seen of each row, by quasi-Newton steps on the Cholesky factor."""
+    from scipy.optimize import minimize
+    from scipy.stats import multivariate_normal
+
+    x = case.data["x"]
+    n, d = x.shape
+    below = np.tril_indices(d)
+    centre, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+    scaled = (x - centre) / spread
+    missing, kind = np.unique(np.isnan(x), axis=0, return_inverse=True)
+    parts = [
+        (np.flatnonzero(~absent), scaled[kind.ravel() == k][:, ~absent])
+        for k, absent in enumerate(missing)
+        if not absent.all()
+    ]
+    shift = np.sum(~np.isnan(x) * np.log(spread))
+
+    def unpacked(p):
+        root = np.zeros((d, d))
+        root[below] = p[d:]
+        return p[:d], root @ root.T
+
+    def height(p):
+        mu, cov = unpacked(p)
+        try:
+            each = [
+                np.sum(multivariate_normal.logpdf(rows, mu[o], cov[np.ix_(o, o)]))
+                for o, rows in parts
+            ]
+        except (ValueError, np.linalg.LinAlgError):
+            return -np.inf
+        return np.sum(each) - shift
+
+    def once(seed):
+        if start is None:
+            rng = np.random.default_rng(seed)
+            root = np.eye(d) + 0.3 * np.tril(rng.normal(size=(d, d)), -1)
+            begin = np.append(np.zeros(d), root[below])
+        else:
+            mu = (start["mu"] - centre) / spread
+            root = np.linalg.cholesky(start["cov"] / np.outer(spread, spread))
+            begin = np.append(mu, root[below])
+        p = minimize(lambda p: -height(p) / n, begin, method="BFGS", options={"gtol": 1e-8}).x
+        mu, cov = unpacked(p)
+        params = {"mu": centre + spread * mu, "cov": cov * np.outer(spread, spread)}
+        return End(height(p), params)
+
+    return best(once, 3) if start is None else once(0)
+
+
+def _missing():
+    rng = np.random.default_rng(23)
+    root = np.array([[1.0, 0, 0], [0.7, 0.9, 0], [-0.4, 0.5, 0.6]])
+    x = np.array([2.0, -1.0, 5.0]) + rng.normal(size=(600, 3)) @ root.T * [1.0, 3.0, 0.5]
+    x[rng.random(x.shape) < 0.25] = np.nan
+    lavaan, scipy = Referee("lavaan", lavaan_missing, r=True), Referee("scipy", scipy_missing)
+    saddle = "from all of its starts it goes to the saddle, where the correlation is zero"
+    for label, data, referees in (
+        ("example", example("multivariate-normal-missing"), (lavaan, scipy)),
+        ("murray.csv", {"x": table("murray", 0, 1)}, (replace(lavaan, reason=saddle), scipy)),
+        ("simulated, 25 % missing", {"x": x}, (lavaan, scipy)),
+    ):
+        yield Case("multivariate-normal-missing", label, len(data["x"]), data, referees)
+
+
+def cases():
+    yield from _missing()
