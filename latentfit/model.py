@@ -12,6 +12,7 @@ import numpy as np
 
 from latentfit import declaration as declared
 from latentfit import em
+from latentfit._threads import one_thread
 from latentfit.errors import DeclarationError, InputError, StepError
 from latentfit.progress import Progress
 
@@ -257,6 +258,7 @@ class LatentModel:
             for _ in range(samples)
         ]
 
+    @one_thread
     def check(
         self,
         data: Any = None,
@@ -311,12 +313,14 @@ class LatentModel:
             derivation, against, seed=seed, timeout=timeout, paths=paths, progress=progress
         )
 
+    @one_thread
     def reference(self, data: Any = None, **options: Any) -> "Reference":
         """What `check` holds derivations against, to be built once for many of them."""
         from latentfit import check as checks
 
         return checks.reference(self.declare(data, **options))
 
+    @one_thread
     def compare(
         self,
         data: Any = None,
