@@ -4,6 +4,7 @@ One vectorised call on batches of draws, in place of a call a draw: the arrays a
 for NumPy to be fast, and nothing has to be compiled to machine code.
 """
 
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,11 +16,11 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
 
-from latentfit.declaration import double_precision
+from latentfit.declaration import double_precision, interpretable
 
-# Numbers in the largest array of one batch: small enough to stay out of swap, large enough
+# Bytes that a batch takes while it is computed: small enough to stay out of swap, large enough
 # for the loop over batches not to matter.
-_BATCH = 4_000_000
+_BATCH = 200_000_000
 
 
 def evaluate(
@@ -64,14 +65,13 @@ def evaluate(
     call: Callable[..., list[np.ndarray]] = pm.pytensorf.compile(
         list(batched.values()),
         outputs,
-        mode="FAST_COMPILE",
+        mode=interpretable("FAST_COMPILE"),
         random_seed=seed,
         on_unused_input="ignore",
     )
     values = [np.asarray(draws[name]) for name in inputs]
     total = draws.sizes["sample"]
-    size = max(result.size for result in call(*(value[:1] for value in values)))
-    step = max(1, min(total, _BATCH // max(size, 1)))
+    step = max(1, min(total, _BATCH // max(_room(call, [value[:1] for value in values]), 1)))
     for begin in range(0, total, step):
         part = slice(begin, min(begin + step, total))
         count = part.stop - part.start
@@ -83,6 +83,25 @@ def evaluate(
                 for index, (graph, result) in enumerate(zip(graphs, results, strict=True))
             ],
         )
+
+
+def _room(call: Callable[..., Any], values: list[np.ndarray]) -> int:
+    """Bytes that a call takes at most: what it returns may be little beside what it goes through.
+
+    Where memory is traced already, that goes on, from a peak that is set back.
+    """
+    traced = tracemalloc.is_tracing()
+    if not traced:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        call(*values)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        if not traced:
+            tracemalloc.stop()
+    return peak - before
 
 
 def _repeated(

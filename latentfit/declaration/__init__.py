@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from latentfit.declaration._compile import (
         double_precision,
         function,
+        interpretable,
         interpreted,
         interpreting,
         stable,
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
 __getattr__, _, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_compile": ["double_precision", "function", "interpreted", "interpreting", "stable"],
+        "_compile": [
+            "double_precision",
+            "function",
+            "interpretable",
+            "interpreted",
+            "interpreting",
+            "stable",
+        ],
         "_declaration": ["Declaration", "declare"],
         "_draw": ["draw"],
         "_space": ["Params", "Space", "labels", "space"],
@@ -59,6 +67,7 @@ __all__ = [
     "double_precision",
     "draw",
     "function",
+    "interpretable",
     "interpreted",
     "interpreting",
     "labels",

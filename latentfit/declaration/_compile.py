@@ -11,23 +11,63 @@ from functools import cache
 from typing import Any
 
 import pytensor
-from pytensor.compile.mode import Mode
+import pytensor.scalar as ps
+import pytensor.tensor as pt
+from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.basic import Variable
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.link.basic import PerformLinker
 from pytensor.scan.op import Scan
+from pytensor.tensor.elemwise import Elemwise
+
+# Operands of one loop of NumPy's, the result among them.
+_OPERANDS = 32
+
+
+@node_rewriter([Elemwise])
+def _narrow(fgraph: Any, node: Any) -> list[Any] | None:
+    """A sum or product of more terms than a loop of NumPy's has operands is taken in halves."""
+    if not isinstance(node.op.scalar_op, (ps.Add, ps.Mul)) or len(node.inputs) < _OPERANDS:
+        return None
+    middle = len(node.inputs) // 2
+    return [node.op(node.op(*node.inputs[:middle]), node.op(*node.inputs[middle:]))]
+
+
+@node_rewriter([Elemwise])
+def _softplus(fgraph: Any, node: Any) -> list[Any] | None:
+    """log(1 + exp(x)), for which NumPy has no loop, by functions for which it has."""
+    if not isinstance(node.op.scalar_op, ps.Softplus):
+        return None
+    (x,) = node.inputs
+    found: Any = pt.maximum(x, 0) + pt.log1p(pt.exp(-pt.abs(x)))
+    return [found.astype(node.outputs[0].dtype)]
+
+
+# Last of all: what comes before simplifies and differentiates what it knows.
+_INTERPRETABLE = tuple(
+    (dfs_rewriter(rewriter, name=name), 100.0 + place)
+    for place, (name, rewriter) in enumerate([("narrow", _narrow), ("softplus", _softplus)])
+)
+
+
+def interpretable(mode: Mode | str) -> Mode:
+    """A mode with rewrites for what cannot be interpreted, or one entry at a time alone."""
+    found: Mode = get_mode(mode).register(*_INTERPRETABLE)
+    return found
 
 
 @cache
 def interpreted() -> Mode:
     """The mode in which latentfit compiles whatever is not sampled from by NUTS."""
-    return Mode(linker=PerformLinker(), optimizer="fast_run").excluding("fusion", "inplace")
+    mode = Mode(linker=PerformLinker(), optimizer="fast_run")
+    return interpretable(mode.excluding("fusion", "inplace"))
 
 
 @cache
 def _as_it_is() -> Mode:
-    return Mode(linker=PerformLinker(), optimizer="merge")
+    return interpretable(Mode(linker=PerformLinker(), optimizer="merge"))
 
 
 def stable(graphs: Sequence[Any]) -> list[Any]:
