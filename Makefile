@@ -55,8 +55,8 @@ coverage: $(READY)
 	$(BIN)/python tests/bench_coverage.py
 
 # The maxima beside those that other packages find: those of PyPI are installed for it, R's are
-# Debian's r-cran-flexmix, -lavaan, -lme4, -mass, -mclust, -mixtools, -nlme, -pscl, -survival and
-# -vgam.
+# Debian's r-cran-flexmix, -lavaan, -lme4, -mass, -mclust, -metafor, -mixtools, -nlme, -pscl,
+# -survival and -vgam.
 referees: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python tests/bench_referees.py

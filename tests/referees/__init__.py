@@ -2,13 +2,14 @@
 
 Where no package is made for a model, or none is here, one that is made for another fits it in
 disguise (`markov`), or one that maximises whatever it is given is given a likelihood that others
-compute (`series`, `normal`).
+compute (`items`, `series`, `normal`).
 """
 
 from . import (
     classes,
     effects,
     genetics,
+    items,
     lifetimes,
     markov,
     mixtures,
@@ -38,6 +39,7 @@ def cases() -> list[Case]:
             effects,
             series,
             normal,
+            items,
         )
         for case in kind.cases()
     ]

@@ -60,11 +60,11 @@ class Case:
 
     @property
     def size(self) -> int:
-        """How many components, classes or states."""
+        """How many components, classes, states or factors."""
         return next(
             (
                 self.options[name]
-                for name in ("components", "classes", "states")
+                for name in ("components", "classes", "states", "factors")
                 if name in self.options
             ),
             2,

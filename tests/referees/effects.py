@@ -1,4 +1,4 @@
-"""Effects of groups: one-way layouts, and lines that differ from group to group."""
+"""Effects of groups: one-way layouts, lines that differ from group to group, and studies."""
 
 import numpy as np
 
@@ -66,6 +66,31 @@ def _effects(found, case):
     return End(end.height, {"beta": end.params["beta"], "tau": tau, "rho": rho, "sigma": sigma})
 
 
+def metafor_studies(case, start):
+    script = """
+y <- get("y")[, 1]; se <- get("se")[, 1]
+best(function() {
+  fit <- rma(y, sei = se, method = "ML", control = list(threshold = 1e-14, maxiter = 100000,
+    stepadj = 0.5))
+  list(height = logLik(fit), mu = coef(fit), tau = sqrt(fit$tau2))
+}, 1)
+"""
+    return ended(rscript("metafor", script, case.data), mu=(), tau=())
+
+
+def nlme_studies(case, start):
+    script = """
+y <- get("y")[, 1]; v <- get("se")[, 1]^2; g <- factor(seq_along(y))
+best(function() {
+  fit <- lme(y ~ 1, random = ~ 1 | g, weights = varFixed(~ v), method = "ML",
+    control = lmeControl(sigma = 1, maxIter = 500, msMaxIter = 500, msTol = 1e-14,
+      tolerance = 1e-12, opt = "optim"))
+  list(height = logLik(fit), mu = fixef(fit), tau = sqrt(getVarCov(fit)[1, 1]))
+}, 1)
+"""
+    return ended(rscript("nlme", script, case.data), mu=(), tau=())
+
+
 _REFEREES = (
     Referee("lme4", lme4_effects, r=True, restarts=False),
     Referee("nlme", nlme_effects, r=True, restarts=False),
@@ -99,6 +124,24 @@ def _lines():
         yield Case("linear-mixed", label, len(data["y"]), data, _REFEREES)
 
 
+def _studies():
+    rng = np.random.default_rng(25)
+    se = rng.uniform(0.2, 1.0, 200)
+    y = rng.normal(0.4, np.sqrt(se**2 + 0.3**2))
+    schools = dict(zip(("y", "se"), table("eight-schools", 0, 1).T, strict=True))
+    referees = (
+        Referee("metafor", metafor_studies, r=True, restarts=False),
+        Referee("nlme", nlme_studies, r=True, restarts=False),
+    )
+    for label, data in (
+        ("example", example("meta-analysis")),
+        ("eight-schools.csv", schools),
+        ("simulated", {"y": y, "se": se}),
+    ):
+        yield Case("meta-analysis", label, len(data["y"]), data, referees)
+
+
 def cases():
     yield from _one_way()
     yield from _lines()
+    yield from _studies()

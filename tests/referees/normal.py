@@ -83,6 +83,123 @@ def scipy_missing(case, start):
     return best(once, 3) if start is None else once(0)
 
 
+def sklearn_components(case, start):
+    from sklearn.decomposition import PCA
+
+    x, q = case.data["x"], case.size
+    n = len(x)
+    centred = x - x.mean(axis=0)
+    # Its variances have the divisor n - 1.
+    found = PCA(q, svd_solver="full").fit(centred * np.sqrt((n - 1) / n))
+    noise = found.noise_variance_
+    W = found.components_.T * np.sqrt(found.explained_variance_ - noise)
+    params = {"mu": x.mean(axis=0), "W": W, "sigma": np.sqrt(noise)}
+    return End(found.score(centred) * n, params)
+
+
+def lavaan_factors(case, start):
+    """Zeros among the loadings choose the axes; principal components are factors, errors alike."""
+    d, alike = case.data["x"].shape[1], case.model == "probabilistic-pca"
+    script = f"""
+x <- as.data.frame(get("x")); names(x) <- paste0("v", seq_along(x))
+errors <- paste0(names(x), " ~~ ", "{"e*" if alike else ""}", names(x))
+factors <- paste0("f", 1:k)
+text <- c(
+  sapply(1:k, function(j) {{
+    paste(factors[j], "=~", paste0("NA*", names(x)[j:ncol(x)], collapse = "+"))
+  }}),
+  outer(1:k, 1:k, function(i, j) ifelse(i > j, "",
+    paste0(factors[i], " ~~ ", ifelse(i == j, 1, 0), "*", factors[j]))),
+  errors, paste(names(x), "~ 1"))
+best(function() {{
+  fit <- lavaan(paste(text, collapse = "\n"), x, meanstructure = TRUE, se = "none",
+    test = "none", baseline = FALSE, control = list(rel.tol = 1e-15, iter.max = 5000,
+      eval.max = 10000))
+  found <- lavInspect(fit, "est")
+  list(height = logLik(fit), mu = found$nu, W = found$lambda, psi = diag(found$theta))
+}}, 1)
+"""
+    found = rscript("lavaan", script, case.data, case.size)
+    end = ended(found, mu=(d,), W=(d, case.size), psi=(d,))
+    if not alike:
+        return end
+    mu, W, psi = end.params.values()
+    return End(end.height, {"mu": mu, "W": W, "sigma": np.sqrt(psi[0])})
+
+
+def sklearn_factors(case, start):
+    from sklearn.decomposition import FactorAnalysis
+
+    x = case.data["x"]
+    # Units make no difference, but to its starting values.
+    spread = x.std(axis=0)
+    scaled = x / spread
+    found = FactorAnalysis(
+        case.size, tol=1e-13, max_iter=1_000_000, svd_method="lapack", noise_variance_init=None
+    ).fit(scaled)
+    params = {
+        "mu": x.mean(axis=0),
+        "W": found.components_.T * spread[:, None],
+        "psi": found.noise_variance_ * spread**2,
+    }
+    return End(found.score(scaled) * len(x) - len(x) * np.sum(np.log(spread)), params)
+
+
+def factanal_factors(case, start):
+    """Of the correlations R: its criterion is log |C| - log |R| + trace(R / C) - d."""
+    d = case.data["x"].shape[1]
+    script = """
+x <- get("x"); n <- nrow(x); d <- ncol(x); R <- cor(x)
+s <- sqrt(colMeans(scale(x, scale = FALSE)^2))
+best(function() {
+  fit <- factanal(x, k, rotation = "none", nstart = 5, control = list(lower = 1e-6,
+    opt = list(factr = 1, maxit = 5000, pgtol = 0)))
+  criterion <- fit$criteria[["objective"]]
+  list(height = -n / 2 * (d * log(2 * pi) + 2 * sum(log(s)) + criterion +
+      determinant(R)$modulus + d),
+    mu = colMeans(x), W = s * unclass(fit$loadings), psi = s^2 * fit$uniquenesses)
+}, 1)
+"""
+    found = rscript("stats", script, case.data, case.size)
+    return ended(found, mu=(d,), W=(d, case.size), psi=(d,))
+
+
+def _components():
+    rng = np.random.default_rng(24)
+    W = rng.normal(size=(8, 3))
+    x = rng.normal(size=(500, 3)) @ W.T + np.arange(8.0) + rng.normal(0, 0.7, (500, 8))
+    referees = (
+        Referee("scikit-learn", sklearn_components, restarts=False),
+        Referee("lavaan", lavaan_factors, r=True, restarts=False),
+    )
+    for label, rows, counts in (
+        ("example", example("probabilistic-pca")["x"], (1, 2, 3)),
+        ("simulated", x, (3,)),
+    ):
+        for q in counts:
+            options = {"components": q}
+            yield Case("probabilistic-pca", label, len(rows), {"x": rows}, referees, options)
+
+
+def _factors():
+    rng = np.random.default_rng(26)
+    W = rng.normal(size=(9, 3))
+    noise = rng.uniform(0.4, 1.2, 9)
+    x = rng.normal(size=(600, 3)) @ W.T - np.arange(9.0) + rng.normal(0, noise, (600, 9))
+    referees = (
+        Referee("scikit-learn", sklearn_factors, restarts=False),
+        Referee("stats", factanal_factors, r=True, restarts=False, variant="factanal"),
+        Referee("lavaan", lavaan_factors, r=True, restarts=False),
+    )
+    for label, rows, counts in (
+        ("example", example("factor-analysis")["x"], (1, 2)),
+        ("simulated", x, (3,)),
+    ):
+        for q in counts:
+            options = {"factors": q}
+            yield Case("factor-analysis", label, len(rows), {"x": rows}, referees, options)
+
+
 def _missing():
     rng = np.random.default_rng(23)
     root = np.array([[1.0, 0, 0], [0.7, 0.9, 0], [-0.4, 0.5, 0.6]])
@@ -100,3 +217,5 @@ def _missing():
 
 def cases():
     yield from _missing()
+    yield from _factors()
+    yield from _components()
