@@ -34,6 +34,17 @@ regression with outliers, which have been said to be days 1, 3, 4 and 21.
 latentfit fit student-t --data stack-loss.csv --response loss --covariates air,temperature,acid
 ```
 
+Without covariates there is a location and a scale. In Python that is a matrix without columns, and
+there is no `beta`. Of Darwin's 15 pairs of maize, one plant of each cross-fertilised and one
+self-fertilised, the first were on average 20.9 eighths of an inch higher (Darwin 1876; `darwin` of
+the R package boot). Two pairs go the other way, by 67 and by 48. The t distribution puts the
+difference at 26.8.
+
+```python
+differences = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48.0])
+latentfit.load("student-t").fit({"response": differences, "covariates": np.empty((15, 0))})
+```
+
 ## Complete-data log-likelihood
 
 With the precisions known there is a weighted regression, and a gamma sample:
@@ -131,6 +142,8 @@ it is flat.
 
 ## References
 
+- C. Darwin (1876). *The Effects of Cross and Self Fertilisation in the Vegetable Kingdom*. Murray,
+  London.
 - K. A. Brownlee (1965). *Statistical Theory and Methodology in Science and Engineering*, 2nd
   edition. Wiley, New York.
 - K. L. Lange, R. J. A. Little and J. M. G. Taylor (1989). Robust statistical modeling using the t
@@ -170,14 +183,17 @@ def model(response, covariates, df=None):
     with pm.Model(coords=coords) as model:
         x = pm.Data("covariates", covariates).reshape(matrix.shape)
         alpha = pm.Normal("alpha", centre, 2 * spread)
-        beta = pm.Normal("beta", 0, 2 * spread / np.std(matrix, axis=0), dims="covariate")
+        mu, intercept = alpha, alpha
+        if matrix.shape[1]:
+            beta = pm.Normal("beta", 0, 2 * spread / np.std(matrix, axis=0), dims="covariate")
+            mu = alpha + (x - matrix.mean(axis=0)) @ beta
+            intercept = alpha - beta @ matrix.mean(axis=0)
         sigma = pm.LogNormal("sigma", np.log(np.std(residual)), 1)
         nu = pm.LogNormal("nu", np.log(4), 1) if df is None else pm.Data("df", float(df))
         w = pm.Gamma("w", nu / 2, nu / 2, dims="observation")
-        mu = alpha + (x - matrix.mean(axis=0)) @ beta
         scale = sigma / pm.math.sqrt(w)
         pm.Normal("response", mu, scale, observed=response, dims="observation")
-        pm.Deterministic("intercept", alpha - beta @ matrix.mean(axis=0))
+        pm.Deterministic("intercept", intercept)
     return model
 
 
@@ -191,11 +207,7 @@ def e_step(params, data):
 def m_step(expectations, data, params):
     w, log_w = expectations["w"], expectations["log_w"]
     coefficients, residual = _least_squares(data, w)
-    new = {
-        "alpha": coefficients[0],
-        "beta": coefficients[1:],
-        "sigma": np.sqrt(np.mean(w * residual**2)),
-    }
+    new = {**_named(coefficients), "sigma": np.sqrt(np.mean(w * residual**2))}
     if "nu" in params:
         new["nu"] = 2 * _shape(np.mean(w - log_w) - 1)
     return new
@@ -228,11 +240,7 @@ def initial(data, rng, df=None):
     # The standard errors of least squares are those of S z, with z standard normal.
     root = np.linalg.inv(np.linalg.qr(X)[1])
     moved = coefficients + sigma * root @ rng.standard_normal(size)
-    start = {
-        "alpha": moved[0],
-        "beta": moved[1:],
-        "sigma": sigma * rng.lognormal(0, 0.2),
-    }
+    start = {**_named(moved), "sigma": sigma * rng.lognormal(0, 0.2)}
     if df is None:
         start["nu"] = 4 * rng.lognormal(0, 0.5)
     return start
@@ -244,6 +252,12 @@ def example_data():
     return {"response": measured, "covariates": reported[:, None]}
 
 
+def _named(coefficients):
+    """Height and slopes; of no covariates there are none."""
+    alpha, beta = coefficients[0], coefficients[1:]
+    return {"alpha": alpha, "beta": beta} if len(beta) else {"alpha": alpha}
+
+
 def _degrees(params, data):
     """Degrees of freedom, estimated or given."""
     return params["nu"] if "nu" in params else data["df"]
@@ -251,13 +265,13 @@ def _degrees(params, data):
 
 def _distance(params, data):
     """Residuals in units of the scale."""
-    coefficients = np.concatenate([[params["alpha"]], params["beta"]])
+    coefficients = np.append(params["alpha"], params.get("beta", []))
     return (data["response"] - _design(data) @ coefficients) / params["sigma"]
 
 
 def _matrix(covariates):
     """One column a covariate, also where there is a single one."""
-    return np.reshape(covariates, (len(covariates), -1))
+    return covariates if np.ndim(covariates) == 2 else np.reshape(covariates, (-1, 1))
 
 
 def _design(data):

@@ -52,7 +52,13 @@ def arrays(values: Any, arguments: Sequence[str]) -> Data:
     for argument in arguments:
         if argument not in named:
             raise InputError(f"no data for {argument!r}: the model takes {', '.join(arguments)}")
-    return {argument: _numeric(argument, named[argument]) for argument in arguments}
+    found = {argument: _numeric(argument, named[argument]) for argument in arguments}
+    rows = {len(array) for array in found.values() if array.ndim and array.size}
+    for argument, array in found.items():
+        # A matrix without columns is no covariates, for rows that another argument has.
+        if array.size == 0 and not (array.ndim == 2 and len(array) in rows):
+            raise InputError(f"{argument} is empty")
+    return found
 
 
 def masked(data: Mapping[str, np.ndarray]) -> Data:
@@ -108,14 +114,12 @@ def _numeric(name: str, values: Any) -> np.ndarray:
             array = array.astype(float)
         except (TypeError, ValueError):
             raise InputError(f"{name} holds {array.dtype} values where numbers belong") from None
-    if array.size == 0:
-        raise InputError(f"{name} is empty")
     visible = np.ma.getdata(array)
     infinite = np.argwhere(np.isinf(visible) & ~np.ma.getmaskarray(array))
     if len(infinite):
         row = infinite[0][0] + 1 if array.ndim else 1
         raise InputError(f"{name} holds an infinite value in row {row}")
-    if np.all(np.ma.getmaskarray(_masked_if_missing(array))):
+    if array.size and np.all(np.ma.getmaskarray(_masked_if_missing(array))):
         raise InputError(f"{name} holds nothing but missing values")
     return array
 

@@ -114,6 +114,43 @@ def test_units_do_not_matter():
     assert other["nu"] == pytest.approx(one["nu"], rel=1e-5)
 
 
+# Darwin (1876): how much higher the cross-fertilised plant is, in eighths of an inch.
+MAIZE = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48.0])
+
+
+@pytest.mark.parametrize("df", [None, 4, 1])
+def test_without_covariates_it_is_a_sample(df):
+    data = {"response": MAIZE, "covariates": np.empty((15, 0))}
+    options = {} if df is None else {"df": df}
+    fit = MODEL.fit(data, seed=1, stopping=em.Stopping(distance=1e-10), **options)
+
+    def negative(point):
+        nu = np.exp(point[2]) if df is None else df
+        return -stats.t.logpdf(MAIZE, nu, point[0], np.exp(point[1])).sum()
+
+    start = [25, 3, 1][: 2 + (df is None)]
+    options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000}
+    direct = optimize.minimize(negative, start, method="Nelder-Mead", options=options)
+    assert "beta" not in fit.params
+    assert fit.log_likelihood == pytest.approx(-direct.fun, rel=1e-10)
+    assert fit.params["alpha"] == pytest.approx(direct.x[0], rel=1e-6)
+    assert fit.params["sigma"] == pytest.approx(np.exp(direct.x[1]), rel=1e-6)
+    if df is None:
+        assert fit.params["nu"] == pytest.approx(np.exp(direct.x[2]), rel=1e-5)
+
+
+def test_maize_that_the_page_tells_of():
+    assert MAIZE.mean() == pytest.approx(20.9, abs=0.05)
+    fit = MODEL.fit({"response": MAIZE, "covariates": np.empty((15, 0))}, seed=1)
+    assert fit.params["alpha"] == pytest.approx(26.8, abs=0.05)
+
+
+@pytest.mark.slow
+def test_without_covariates_the_steps_are_those_of_the_declaration():
+    found = MODEL.check({"response": MAIZE, "covariates": np.empty((15, 0))})
+    assert found.passed, str(found)
+
+
 def test_many_degrees_of_freedom_are_least_squares():
     data = sample(5)
     fit = MODEL.fit(data, seed=1, df=1e8)
