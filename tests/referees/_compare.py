@@ -86,7 +86,7 @@ def _carried_on(case: Case, fit: em.Fit, end: End, onward: float) -> tuple[str, 
         f"from the referee's estimate, which is right, EM ends at {onward:.9g}"
     )
     explained = all(relative(end.height, one) <= TOLERANCE for one in (limit, onward))
-    return note, explained and further <= end.height + TOLERANCE * abs(end.height)
+    return note, bool(explained and further <= end.height + TOLERANCE * abs(end.height))
 
 
 def _sent_on(case: Case, referee: Referee, fit: em.Fit, end: End) -> tuple[str, bool]:
