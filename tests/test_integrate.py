@@ -21,6 +21,7 @@ from latentfit.bayes.integrate import (
     ConjugateMarginalRV,
     QuadratureMarginalRV,
     StateSpaceMarginalRV,
+    _state_space,
     nodes,
 )
 from latentfit.bayes.integrate._chain_solve import solve_chain
@@ -557,7 +558,8 @@ def trends():
         pytest.param(trends, 2, marks=pytest.mark.slow),
     ],
 )
-def test_the_kalman_filter_and_a_full_matrix_agree(declare, width):
+def test_the_kalman_filter_and_a_full_matrix_agree(declare, width, monkeypatch):
+    monkeypatch.setattr(_state_space, "_SHORT", 8)
     filtered = Both(declare)
     with strategies(strategy(NORMAL)):
         full = Both(declare)

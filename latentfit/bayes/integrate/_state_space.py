@@ -22,8 +22,8 @@ from latentfit.bayes.integrate._normal import NORMAL
 from latentfit.bayes.integrate._probe import Probe, log_joint
 from latentfit.declaration import double_precision
 
-# Shorter ones are done as quickly without.
-_SHORT = 8
+# A shorter one is done without: its sweeps are compiled for NUTS in a minute, a matrix in seconds.
+_SHORT = 200
 # Neighbours on either side that an entry may be tied to.
 _WIDEST = 4
 _CLOSE = 1e-8
