@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import latentfit
+from latentfit.declaration import labels
 
 HERE = Path(__file__).resolve().parent
 SEED = 0
@@ -101,7 +102,8 @@ def build(name: str, folder: Path, *, compare: bool = True) -> dict[str, Any]:
     with xr.open_datatree(folder / name / "comparison.nc") as tree:
         image, seen = _picture(figures, tree, model.example_data())
     (folder / f"gallery-{name}.png").write_bytes(image)
-    parameters = figures["parameters"]
+    # What the data do not identify is in the report; a verdict says so.
+    parameters = [p for p in figures["parameters"] if p.get("identified", True)]
     return {
         "title": model.title,
         "picture": seen,
@@ -153,15 +155,17 @@ def _picture(
 
 def _telling(figures: Mapping[str, Any], tree: Any) -> list[tuple[Mapping[str, Any], Any]]:
     """Two scalar parameters, locations and rates before probabilities that sum to one."""
-    rows = iter(figures["parameters"])
+    rows = {row["name"]: row for row in figures["parameters"] if row.get("identified", True)}
     posterior, free, bound = tree["posterior"], [], []
     for name, value in tree["em"].data_vars.items():
         draws = posterior[name].transpose("chain", "draw", ...).values
         sums = value.ndim > 0 and value.shape[-1] > 1 and np.allclose(value.sum(axis=-1), 1)
-        for place in np.ndindex(value.shape):
+        for label, place in zip(labels(name, value.shape), np.ndindex(value.shape), strict=True):
+            if label not in rows:
+                continue
             # Of two probabilities the second says what the first has said.
             again = sums and place[-1] > 0 and value.shape[-1] == 2
-            pair = (next(rows), draws[(..., *place)])
+            pair = (rows[label], draws[(..., *place)])
             if not again:
                 (bound if sums else free).append(pair)
     return (free or bound)[:2]
