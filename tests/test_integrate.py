@@ -765,3 +765,18 @@ def test_quadrature_in_two_dimensions():
         assert abs(usual - expected) <= 2 * abs(usual - doubled) + 1e-9
     with pytest.raises(NotImplementedError, match="has no name"):
         conditional(views[61].view)
+
+
+def test_slopes_are_finite_where_a_probability_is_one_at_the_outer_nodes():
+    """log(1 - p) is made stable before it is differentiated, not after."""
+    with pm.Model() as model:
+        a = pm.HalfNormal("a", 2)
+        z = pm.Normal("z", 0, 1, shape=3)
+        pm.Bernoulli("y", logit_p=0.3 + a * z, observed=[1, 0, 1])
+    view = marginalize(model, ["z"])
+    with interpreting():
+        height, slope = view.compile_logp(jacobian=False), view.compile_dlogp(jacobian=False)
+    for a in (2.0, 6.0, 9.0):
+        low, high = (height({"a_log__": np.log(a) + step}) for step in (-1e-5, 1e-5))
+        found = slope({"a_log__": np.array(np.log(a))})
+        np.testing.assert_allclose(found, (high - low) / 2e-5, rtol=1e-4, atol=1e-6)

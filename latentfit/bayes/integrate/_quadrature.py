@@ -34,7 +34,7 @@ from latentfit.bayes.integrate._conjugate import curvature_of_blocks, support
 from latentfit.bayes.integrate._matrices import root, solve
 from latentfit.bayes.integrate._probe import kinked, log_joint, probes, smooth
 from latentfit.bayes.integrate._tabulated import POINTS, tabulated
-from latentfit.declaration import double_precision
+from latentfit.declaration import double_precision, stable
 
 _NODES = ContextVar("nodes", default=61)
 # Shares of them along each axis of a block of so many entries: products soon are many.
@@ -95,6 +95,8 @@ class _Pieces:
         latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
         self.blocks, self.placeholders = op.blocks, inner.inputs
         self.value, self.dependents, terms = log_joint(latent, dependents)
+        # Before derivatives are taken: what log(1 - p) has at p = 1 cannot be mended in them.
+        terms = stable(terms, clone=False)
         size = op.blocks.size
         with double_precision():
             self.heights, self.others = op.blocks.sums(terms)
