@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+from pymc_extras.marginal import marginalize
 
 import latentfit
 
@@ -61,3 +62,14 @@ def test_derivatives_are_those_of_differences(declare):
     )
     np.testing.assert_allclose(density.log_likelihood(point)[1], heights, rtol=1e-6)
     np.testing.assert_allclose(density.hessian(point), slopes, rtol=1e-6)
+
+
+def test_several_thresholds_for_one_entry_are_not_taken_for_one():
+    """What compares an entry with a row of cutpoints is more than one comparison each."""
+    cutpoints = np.array([[-1.0, 1.0]])
+    with pm.Model() as model:
+        z = pm.Normal("z", 0, 1, shape=3)
+        above = pm.math.switch(z[:, None] > cutpoints, 1.0, 0.0)
+        pm.Bernoulli("y", above, observed=np.array([[1, 0], [0, 0], [1, 1]]))
+    with pytest.raises(NotImplementedError):
+        marginalize(model, ["z"])

@@ -26,8 +26,6 @@ DIVERGENT = 1e-3
 # separate them. An n - 1 in place of an n is further off than this for n up to fifty million.
 SAME = 1e-4
 SAME_HEIGHT = 1e-6
-# Of log p(x | θ), where it is an integral that was done numerically.
-INTEGRATED = 1e-6
 
 _SHOWN = 5
 
@@ -320,10 +318,9 @@ def heights(optima: Sequence[Optimum]) -> Verdict:
 
 def integration(found: Sequence[Integration]) -> Verdict:
     """How the latents were integrated out, and whether precisely enough for what is compared."""
-    errors = [one.error for one in found if one.error is not None]
     detail = "; ".join(map(str, found))
-    if all(error <= INTEGRATED for error in errors):
-        exactly = "numerically" if errors else "exactly"
+    if all(one.precise for one in found):
+        exactly = "exactly" if all(one.error is None for one in found) else "numerically"
         return Verdict("integration", "pass", f"The latents are integrated out {exactly}", detail)
     return Verdict(
         "integration",

@@ -25,6 +25,9 @@ _KNOWN: dict[type, str] = {
     NormalNormalMarginalRV: "its conditional is normal",
 }
 
+# Error of log p(x | θ) that is below what heights are compared to.
+_PRECISE = 1e-6
+
 
 @dataclass(frozen=True)
 class Integration:
@@ -43,6 +46,11 @@ class Integration:
     latent: str
     strategy: str
     error: float | None = None
+
+    @property
+    def precise(self) -> bool:
+        """Whether nothing that is compared would notice the error."""
+        return self.error is None or self.error <= _PRECISE
 
     def __str__(self) -> str:
         if self.error == np.inf:

@@ -114,9 +114,9 @@ def curvature_of(
     among = np.sum(vectors[edged] ** 2, axis=0) >= _AMONG
     directions = vectors * scale[:, None]
     length = np.linalg.norm(directions, axis=0)
-    gained = np.abs(directions.T @ gradient) <= level * length
-    flat = (np.abs(values) <= level * length**2) & among & gained
     slopes = directions.T @ gradient
+    gained = np.abs(slopes) <= level * length
+    flat = (np.abs(values) <= level * length**2) & among & gained
     slope = float(np.linalg.norm(slopes[~flat]))
     slack = min(slope, _NEAR)
     same = (np.abs(values) <= _LEVEL + slack) & (np.abs(slopes) <= _LEVEL + slack * slope)

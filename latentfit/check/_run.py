@@ -23,8 +23,6 @@ _ITERATIONS = 1000
 _ITERATIONS_WRONG = 50
 # EM's runs together may take as long as so many calls of one step.
 _CALLS = 10.0
-# Error of log p(x | θ) that nothing below would notice.
-_PRECISE = 1e-6
 
 
 def check(
@@ -88,7 +86,7 @@ def _integrated(subject: Subject) -> Outcome:
     """How the latents were integrated out; numbers below rest on its precision."""
     point = subject.maximum if subject.maximum is not None else subject.trials[0].point
     found = bayes.integrations(subject.declaration, subject.density, point)
-    rough = [one for one in found if one.error is not None and not one.error <= _PRECISE]
+    rough = not all(one.precise for one in found)
     detail = "; ".join(map(str, found))
     return Outcome((Check("declaration.latents", "warn" if rough else "pass", detail),))
 

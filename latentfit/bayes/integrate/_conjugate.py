@@ -26,7 +26,14 @@ from pymc_extras.model.marginal.distributions.core import MarginalRV, marginaliz
 from pytensor.graph.replace import graph_replace, vectorize_graph
 
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of, heights
-from latentfit.bayes.integrate._probe import Probe, log_joint, probes, smooth
+from latentfit.bayes.integrate._probe import (
+    Probe,
+    in_place,
+    log_joint,
+    marginal,
+    probes,
+    smooth,
+)
 from latentfit.declaration import double_precision
 
 # Second derivatives of blocks larger than this are taken in one vectorised call.
@@ -195,9 +202,7 @@ def _marginal_logp(op: ConjugateMarginalRV, values: Any, *inputs: Any, **kwargs:
         there, *others = graph_replace([pieces.heights, *pieces.others], at, strict=False)
         each = there - family.log_density(pieces.parameters, middle, blocks)
         found = pt.concatenate([each, *others]) if others else each
-    outside = dict(zip([*placeholders, *pieces.dependents], [*inputs, *values], strict=True))
-    (found,) = graph_replace([found], outside, strict=False)
-    return (found, *(pt.constant(0.0) for _ in values[1:])) if len(values) > 1 else found
+    return marginal(found, [*placeholders, *pieces.dependents], [*inputs, *values], values)
 
 
 @marginalized_conditional.register(ConjugateMarginalRV)
@@ -205,6 +210,4 @@ def _conditional(op: ConjugateMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
     placeholders, pieces = _pieces(op)
     with double_precision():
         graph = op.family.distribution(pieces.parameters, op.blocks)
-    outside = dict(zip([*placeholders, *pieces.dependents], [*inputs, *dep_rvs], strict=True))
-    (found,) = graph_replace([graph], outside, strict=False)
-    return found
+    return in_place(graph, [*placeholders, *pieces.dependents], [*inputs, *dep_rvs])

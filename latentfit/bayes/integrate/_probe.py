@@ -113,6 +113,29 @@ def log_joint(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], l
     return value, others, [found[placeholder] for placeholder in (value, *others)]
 
 
+def marginal(
+    density: Any, placeholders: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
+) -> Any:
+    """What a log-probability returns: log p(x | θ), booked on the first of the dependents.
+
+    Parameters
+    ----------
+    density : Variable
+        A graph of placeholders.
+    placeholders, given : sequence of Variable
+        Those, and what stands in their place.
+    values : sequence of Variable
+        Of the dependents.
+    """
+    found: Any = in_place(density, placeholders, given)
+    return (found, *(pt.constant(0.0) for _ in values[1:])) if len(values) > 1 else found
+
+
+def in_place(graph: Any, placeholders: Sequence[Any], given: Sequence[Any]) -> Any:
+    """A graph of placeholders as a graph of what stands in their place."""
+    return graph_replace([graph], dict(zip(placeholders, given, strict=True)), strict=False)[0]
+
+
 def probes(
     inputs: Sequence[Any], outputs: Sequence[Any], count: int = 2, *, finite: bool = True
 ) -> list[Probe] | None:

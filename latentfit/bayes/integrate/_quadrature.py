@@ -32,7 +32,14 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from latentfit.bayes.integrate._blocks import Blocks, blocks_of
 from latentfit.bayes.integrate._conjugate import curvature_of_blocks, support
 from latentfit.bayes.integrate._matrices import root, solve
-from latentfit.bayes.integrate._probe import kinked, log_joint, probes, smooth
+from latentfit.bayes.integrate._probe import (
+    in_place,
+    kinked,
+    log_joint,
+    marginal,
+    probes,
+    smooth,
+)
 from latentfit.bayes.integrate._tabulated import POINTS, tabulated
 from latentfit.declaration import double_precision, stable
 
@@ -93,8 +100,9 @@ class _Pieces:
     def __init__(self, op: QuadratureMarginalRV) -> None:
         inner = op.fgraph.unfreeze()
         latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
-        self.blocks, self.placeholders = op.blocks, inner.inputs
-        self.value, self.dependents, terms = log_joint(latent, dependents)
+        self.blocks = op.blocks
+        self.value, others, terms = log_joint(latent, dependents)
+        self.placeholders = [*inner.inputs, *others]
         # Before derivatives are taken: what log(1 - p) has at p = 1 cannot be mended in them.
         terms = stable(terms, clone=False)
         size = op.blocks.size
@@ -132,11 +140,6 @@ class _Pieces:
         every: Any = vectorize_graph(height, {one: each})
         return every
 
-    def resolved(self, graph: Any, inputs: Any, values: Any) -> Any:
-        """A graph of the placeholders as a graph of what stands in their place."""
-        outside = zip([*self.placeholders, *self.dependents], [*inputs, *values], strict=True)
-        return graph_replace([graph], dict(outside), strict=False)[0]
-
 
 @_logprob.register(QuadratureMarginalRV)
 def _marginal_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
@@ -152,8 +155,7 @@ def _marginal_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs
         if pieces.others:
             others = [pieces.at(one, pieces.mode) for one in pieces.others]
             found = pt.concatenate([found, *others])
-    found = pieces.resolved(found, inputs, values)
-    return (found, *(pt.constant(0.0) for _ in values[1:])) if len(values) > 1 else found
+    return marginal(found, pieces.placeholders, [*inputs, *values], values)
 
 
 @marginalized_conditional.register(QuadratureMarginalRV)
@@ -169,4 +171,4 @@ def _conditional(op: QuadratureMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
         mode, width = (op.blocks.scatter(one) for one in (pieces.mode, pieces.spread))
         table = pt.moveaxis(heights.reshape((len(POINTS), *op.blocks.shape)), 0, -1)
         _, graph = tabulated(mode, width, table, rng=rng, return_next_rng=True)
-    return pieces.resolved(graph, inputs, dep_rvs)
+    return in_place(graph, pieces.placeholders, [*inputs, *dep_rvs])

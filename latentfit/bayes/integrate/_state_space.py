@@ -19,7 +19,7 @@ from latentfit.bayes.integrate._blocks import Blocks
 from latentfit.bayes.integrate._chain_solve import solve_chain
 from latentfit.bayes.integrate._conjugate import ConjugateMarginalRV, fitting
 from latentfit.bayes.integrate._normal import NORMAL
-from latentfit.bayes.integrate._probe import Probe, log_joint
+from latentfit.bayes.integrate._probe import Probe, log_joint, marginal
 from latentfit.declaration import double_precision
 
 # A shorter one is done without: its sweeps are compiled for NUTS in a minute, a matrix in seconds.
@@ -129,9 +129,7 @@ def _marginal_logp(op: StateSpaceMarginalRV, values: Any, *inputs: Any, **kwargs
         height, *rest = graph_replace([sums, *rest], there, strict=False)
         each = height + blocks.size * (0.5 * np.log(2 * np.pi)) - 0.5 * log_determinant
         found: Any = pt.concatenate([each, *rest]) if rest else each
-    outside = dict(zip([*inner.inputs, *others], [*inputs, *values], strict=True))
-    (found,) = graph_replace([found], outside, strict=False)
-    return (found, *(pt.constant(0.0) for _ in values[1:])) if len(values) > 1 else found
+    return marginal(found, [*inner.inputs, *others], [*inputs, *values], values)
 
 
 def _product(gradient: Any, value: Any, blocks: Blocks, seed: np.ndarray) -> Any:

@@ -29,10 +29,10 @@ from pymc_extras.model.marginal.graph_analysis import subgraph_batch_dim_connect
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.scalar.basic import GE, GT, LE, LT
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import ExponentialRV, NormalRV
 
-from latentfit.bayes.integrate._probe import log_joint, probes
+from latentfit.bayes.integrate._probe import in_place, log_joint, marginal, probes
 from latentfit.bayes.integrate._truncated import truncated_weibull
 from latentfit.declaration import double_precision
 
@@ -84,7 +84,7 @@ def _thresholds(latent: Any, dependents: Sequence[Any]) -> list[Any] | None:
     for node in io_toposort([latent], dependents):
         if not (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, GT | GE | LT | LE)):
             continue
-        sides = [_itself(side) is latent for side in node.inputs]
+        sides = [side is latent for side in node.inputs]
         if sum(sides) != 1 or node.outputs[0] not in within:
             continue
         other = node.inputs[sides.index(False)]
@@ -97,29 +97,20 @@ def _thresholds(latent: Any, dependents: Sequence[Any]) -> list[Any] | None:
     return found
 
 
-def _itself(variable: Any) -> Any:
-    """A variable but for axes that were added or taken away."""
-    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
-        if list(variable.owner.op.shuffle) != sorted(variable.owner.op.shuffle):
-            break
-        variable = variable.owner.inputs[0]
-    return variable
-
-
 class _Pieces:
     """Intervals, their probabilities, and what they make of the dependents."""
 
     def __init__(self, op: ThresholdMarginalRV) -> None:
         inner = op.fgraph.unfreeze()
         latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
-        self.placeholders, self.latent = inner.inputs, latent
+        self.latent = latent
         thresholds = _thresholds(latent, dependents)
         assert thresholds is not None  # or the op would not have been made
         with double_precision():
-            value, self.dependents, (_, *terms) = log_joint(latent, dependents)
+            value, others, (_, *terms) = log_joint(latent, dependents)
             positive = _default_transform(latent.owner.op, latent) is not None
             lowest = 0.0 if positive else -np.inf
-            each = [pt.maximum(_aligned(threshold, value), lowest) for threshold in thresholds]
+            each = [pt.maximum(pt.broadcast_to(one, value.shape), lowest) for one in thresholds]
             ordered = pt.sort(pt.stack(each), axis=0)
             ends = [pt.full_like(value, lowest), *(ordered[k] for k in range(len(each)))]
             ends.append(pt.full_like(value, np.inf))
@@ -132,22 +123,10 @@ class _Pieces:
                 graph_replace([joint], {value: there.astype(value.dtype)}, strict=False)[0]
                 for there in inside
             ]
-            # The shape of the latent is all that is left of its value.
             self.value, self.lowest = value, lowest
-
-    def resolved(self, graphs: Sequence[Any], inputs: Sequence[Any], values: Sequence[Any]) -> Any:
-        """Graphs of the placeholders as graphs of what stands in their place."""
-        shape = {self.value: pt.zeros(self.value.type.shape, dtype=self.value.dtype)}
-        found = graph_replace(list(graphs), shape, strict=False)
-        outside = zip([*self.placeholders, *self.dependents], [*inputs, *values], strict=True)
-        return graph_replace(found, dict(outside), strict=False)
-
-
-def _aligned(threshold: Any, value: Any) -> Any:
-    extra = threshold.type.ndim - value.type.ndim
-    if extra > 0:
-        threshold = threshold[(0,) * extra] if threshold.type.ndim else threshold
-    return pt.broadcast_to(threshold.astype(value.dtype), value.shape)
+            # The shape of the latent is all that is left of its value.
+            self.placeholders = [*inner.inputs, *others, value]
+            self.blank = pt.zeros(value.type.shape, dtype=value.dtype)
 
 
 def _between(low: Any, high: Any) -> Any:
@@ -219,8 +198,7 @@ def _marginal_logp(op: ThresholdMarginalRV, values: Any, *inputs: Any, **kwargs:
             for interval, likelihood in zip(pieces.intervals, pieces.likelihoods, strict=True)
         ]
         found = align_logp_dims(op.dims_connections[0], pt.logsumexp(pt.stack(terms), axis=0))
-    (found,) = pieces.resolved([found], inputs, values)
-    return (found, *(pt.constant(0.0) for _ in values[1:])) if len(values) > 1 else found
+    return marginal(found, pieces.placeholders, [*inputs, *values, pieces.blank], values)
 
 
 @marginalized_conditional.register(ThresholdMarginalRV)
@@ -242,5 +220,4 @@ def _conditional(op: ThresholdMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
             _, graph = truncated_weibull(
                 *shape, *given, lower, upper, rng=rng, return_next_rng=True
             )
-    (found,) = pieces.resolved([graph], inputs, dep_rvs)
-    return found
+    return in_place(graph, pieces.placeholders, [*inputs, *dep_rvs, pieces.blank])
