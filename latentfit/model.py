@@ -163,6 +163,7 @@ class LatentModel:
         seed: int | None = None,
         starts: int = 5,
         stopping: em.Stopping | None = None,
+        accelerate: str = "auto",
         progress: Progress | None = None,
         **options: Any,
     ) -> em.Fit:
@@ -178,6 +179,9 @@ class LatentModel:
         starts : int
             How many; the best end is kept, all are reported.
         stopping : Stopping, optional
+        accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
+            How EM is extrapolated, if a hundred iterations are not enough or at once; or that it is
+            not: see `em.run`.
         progress : Progress, optional
         **options
             Those of ``model``, such as ``components=3``.
@@ -193,7 +197,7 @@ class LatentModel:
             begins = _random(declared.space(self._declared(arguments, options)), seed, starts)
         # What EM for the posterior climbs is known only to the declaration.
         climbed = self.log_likelihood if self.objective == "likelihood" else None
-        return self._run(shown, begins, climbed, stopping, progress)
+        return self._run(shown, begins, climbed, stopping, accelerate, progress)
 
     def draw(
         self,
@@ -328,6 +332,7 @@ class LatentModel:
         seed: int | None = None,
         starts: int = 5,
         stopping: em.Stopping | None = None,
+        accelerate: str = "auto",
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
@@ -339,7 +344,7 @@ class LatentModel:
 
         Parameters
         ----------
-        data, seed, starts, stopping, progress, **options
+        data, seed, starts, stopping, accelerate, progress, **options
             As in `fit`; the seed settles all else that is random too.
         draws, tune, chains : int
             For NUTS: draws kept and discarded a chain, number of chains.
@@ -383,6 +388,7 @@ class LatentModel:
             begins,
             self._climbed(density),
             stopping,
+            accelerate,
             progress,
         )
         timings["em_s"] = time.perf_counter() - began
@@ -499,6 +505,7 @@ class LatentModel:
         begins: "list[Params]",
         log_likelihood: Callable[..., float] | None,
         stopping: em.Stopping | None,
+        accelerate: str,
         progress: Progress | None,
     ) -> em.Fit:
         progress = progress or Progress(quiet=True)
@@ -510,6 +517,7 @@ class LatentModel:
                 begins,
                 log_likelihood=log_likelihood,
                 stopping=stopping or em.Stopping(),
+                accelerate=accelerate,
                 on_start=lambda done, _: bar.update(done),
             )
 

@@ -89,7 +89,8 @@ $\tau^2 = 1388.33$. Caveats:
 - **Boundary.** If the condition on the right fails, the likelihood is highest at $\tau = 0$,
   where $\sigma^2 = (S_W + S_B) / N$: the groups tell nothing. So in `dyestuff2.csv`. Near
   $\tau = 0$, EM multiplies $\tau^2$ by $1 - c\, \tau^2$ for some $c$, which is never much less than
-  1: after $t$ iterations $\tau^2$ is about $1 / (c t)$, and zero is not reached.
+  1: after $t$ iterations $\tau^2$ is about $1 / (c t)$, and zero is not reached unless EM is
+  accelerated.
 - **Rate.** Close to the maximum the error of $\mu$ shrinks by the mean of the $\rho_i$ in each
   iteration, 0.74 in the example: EM is the slower, the more the groups differ.
 - **Refused** are data that do not tell $\sigma$ from $\tau$: a single group; groups of one unit

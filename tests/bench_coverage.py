@@ -275,7 +275,7 @@ class Study:
             ratios.append(ratio)
             estimates.append(self.flat(where.natural))
             errors.append(self.flat(found))
-            at_edge = set(density.space.at_edge(where.natural))
+            at_edge = set(bayes.at_boundary(density, where.unconstrained))
             edges.append([label in at_edge for label in self.labels])
         exact = {}
         if self.name in EXACT:
@@ -289,7 +289,7 @@ class Study:
             labels = declared.labels(name, np.shape(probability))
             shares = zip(labels, np.ravel(probability), strict=True)
             seen = {label: binomial(n, p) for label, p in shares}
-        edge = set(self.density.space.at_edge(aligned.em.natural))
+        edge = set(bayes.at_boundary(self.density, aligned.em.unconstrained))
         unknown = {
             label
             for label, error in zip(self.labels, self.flat(aligned.errors), strict=True)

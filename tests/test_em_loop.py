@@ -98,7 +98,10 @@ def test_a_slow_array_is_not_hidden_by_a_fast_one():
 @given(st.floats(0.2, 0.9), st.integers(-60, 60), st.floats(0.1, 10), st.floats(0.1, 10))
 def test_units_do_not_matter(rate, exponent, start, limit):
     unit = 2.0**exponent  # exact, so that nothing but the unit differs
-    runs = [em.run(*linear([rate], [limit * u]), {}, {"x": [start * u]}) for u in (1.0, unit)]
+    runs = [
+        em.run(*linear([rate], [limit * u]), {}, {"x": [start * u]}, accelerate="none")
+        for u in (1.0, unit)
+    ]
     assert runs[0].stop is runs[1].stop
     assert runs[0].iterations == runs[1].iterations
     np.testing.assert_equal(runs[0].rate, runs[1].rate)
@@ -176,6 +179,7 @@ def test_sublinear_convergence_is_not_taken_for_convergence():
         {},
         {"x": 1.0},
         stopping=Stopping(max_iterations=3000),
+        accelerate="none",
     )
     assert solution.stop is Stop.ITERATION_LIMIT
 

@@ -118,9 +118,12 @@ def compare(
         climbs = bayes.maximum_likelihood(density, [*starts, em.unconstrained], bar.advance)
     peaks = [climb for climb in climbs if climb.reached]
     summit = max(peaks or climbs, key=lambda climb: climb.value)
+    summit = bayes.outwards(density.log_likelihood, density.hessian, summit, space.edged)
     mle = aligned.point(summit.point)
     with _timed(clock, "map_s"), progress.stage("Maximum a posteriori"):
         found = bayes.maximum_a_posteriori(density, mle.unconstrained)
+        bend = partial(density.hessian, prior=True)
+        found = bayes.outwards(density.log_posterior, bend, found, space.edged)
         mode = aligned.point(found.point)
         trap = _trap(bayes.joint_mode(declaration), subject, mle, mode)
 
@@ -157,7 +160,11 @@ def compare(
         for key, where in (("em", em), ("mle", mle), ("map", mode))
     }
     # What the posterior gives to a category without observations, it takes from the others.
-    edge = {label for where in (em, mle) for label in space.at_edge(where.natural, beside=True)}
+    edge = {
+        label
+        for where in (em, mle)
+        for label in bayes.at_boundary(density, where.unconstrained, beside=True)
+    }
     every = _figures.parameters(
         estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge, on.judged
     )

@@ -40,8 +40,8 @@ class Parameter:
     tail : float
         Twice the smaller share of draws on one side of EM's estimate.
     at_edge : bool
-        Whether EM's estimate or the MLE is at an end of its range, but for 1e-6 of it, or sums
-        to one with a probability that is.
+        Whether EM's estimate or the MLE is at an end of its range, or sums to one with a
+        probability that is.
     identified : bool
         Whether the data tell it, if only up to a sign. What they do not tell is shown, and not
         judged.

@@ -213,7 +213,8 @@ def prior_pull(
         )
     edge = [p.name for p in judged if p.at_edge]
     numbers += (
-        f"{_counted(edge)} on the boundary or beside it, from which the prior keeps the MAP"
+        f"{_counted(edge)} on the boundary or beside it, where the slope of the log prior says "
+        f"nothing of the distance"
         if edge
         else f"the slope of the log prior at the MLE predicts a shift of {predicted:.2g} standard "
         f"errors in all"

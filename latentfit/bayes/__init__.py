@@ -1,6 +1,7 @@
 """What PyMC says of the same declaration: the observed and conditional views, direct MLE and
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
+from latentfit.bayes._boundary import at_boundary, boundary
 from latentfit.bayes._categories import categories
 from latentfit.bayes._chain import Chain, smoothed
 from latentfit.bayes._density import Density
@@ -14,7 +15,7 @@ from latentfit.bayes._estimates import (
 from latentfit.bayes._identification import Identification, identification
 from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._integration import Integration, integrations
-from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.bayes._maximise import Maximum, maximise, outwards, polish
 from latentfit.bayes._monte_carlo import Intractable, intractable
 from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
@@ -43,6 +44,8 @@ __all__ = [
     "Maximum",
     "Recovered",
     "Statistics",
+    "at_boundary",
+    "boundary",
     "by_draws",
     "categories",
     "complete_data",
@@ -56,6 +59,7 @@ __all__ = [
     "maximum_likelihood",
     "natural_errors",
     "observed_view",
+    "outwards",
     "pairs_of",
     "pointwise_log_likelihood",
     "polish",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from latentfit.bayes._boundary import boundary
 from latentfit.bayes._delta import jacobian, unmoved
 from latentfit.bayes._density import Density
 from latentfit.bayes._identification import identification
@@ -28,8 +29,9 @@ def standard_errors(density: Density, point: np.ndarray, *, prior: bool = False)
     -------
     dict
         One array for each parameter and deterministic. NaN where the point is no maximum, for
-        what is not identified, and for probabilities at 0 or 1, for no standard error exists
-        there; those of the others are given these.
+        what is not identified, and for what is at an end of its range, such as probabilities of
+        0 or 1 and variances of 0, for no standard error exists there; those of the others are
+        given these.
     """
     objective = density.log_posterior if prior else density.log_likelihood
     _, gradient = objective(point)
@@ -58,7 +60,7 @@ def natural_errors(
     scaled = covariance / np.outer(units, units)
     ridge = shape.vectors[:, shape.ridge] / shape.scale[:, None]
     natural = space.constrain(point)
-    edge = set(space.at_edge(natural))
+    edge = set(boundary(space, natural, shape))
     for name, dims in space.shapes.items():
         variances = np.einsum("ij,ik,kj->j", slopes[name], scaled, slopes[name])
         known = unmoved(slopes[name] * (shape.scale / units)[:, None], ridge)

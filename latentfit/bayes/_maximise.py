@@ -1,7 +1,7 @@
 """Climbing a smooth log density to a maximum, and saying whether one was reached."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pymc.logprob.utils import ParameterValueError
@@ -19,6 +19,8 @@ _EXACT = 1e-11
 _FAR = -1e100
 # More than rounding, as a share of the log density.
 _HIGHER = 1e-9
+# Of a logarithm whose density has levelled off: a factor of about 1e-9.
+_OUTWARDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,32 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
         return Maximum(point, value, np.nan, "not a maximum: a saddle of higher order")
     problem = "" if decrement < _REACHED else f"no maximum within {decrement:.2g} standard errors"
     return Maximum(point, value, decrement, problem)
+
+
+def outwards(
+    objective: Objective, hessian: Hessian, maximum: Maximum, edged: np.ndarray
+) -> Maximum:
+    """Go on from a maximum towards an end of the support at infinity, if it lies there.
+
+    In directions that have levelled off the density neither rises nor falls by what can be told,
+    and where a climb ended in them is chance.
+    """
+    if not maximum.reached:
+        return maximum
+    objective = _guarded(objective)
+    point, value = maximum.point, maximum.value
+    _, gradient = objective(point)
+    shape = curvature_of(hessian(point), gradient, edged)
+    for direction in shape.vectors[:, shape.flat].T:
+        rise = direction @ gradient
+        length = np.max(np.abs(direction))
+        if rise == 0 or length == 0:
+            continue
+        moved = point + np.copysign(_OUTWARDS / length, rise) * direction
+        height, slope = objective(moved)
+        if height >= value and np.isfinite(slope).all():
+            point, value = moved, height
+    return replace(maximum, point=point, value=value)
 
 
 def _rises(objective: Objective, point: np.ndarray, value: float, shape: Curvature) -> bool:

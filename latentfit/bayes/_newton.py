@@ -15,6 +15,8 @@ import numpy as np
 
 # What is still to be gained in a direction that levels off, in units of the log density.
 _FLAT = 1e-7
+# Share of a coordinate that lies along such directions.
+_MOST = 0.5
 # Share of a flat direction that lies along logarithms; another one is a ridge.
 _AMONG = 0.99
 # Curvature and slope along a ridge, both at most rounding where the slope across it is zero. A
@@ -60,6 +62,13 @@ class Curvature:
     def downwards(self) -> bool:
         """Whether it curves downwards in every direction that is bent."""
         return bool(np.all(self.values[self.bent] < 0))
+
+    @property
+    def levelled(self) -> np.ndarray:
+        """Coordinates, (size,), that lie along directions in which it has levelled off."""
+        directions = self.vectors[:, self.flat] / self.scale[:, None]
+        most: np.ndarray = np.sum(directions**2, axis=1) > _MOST
+        return most
 
     def newton(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
         """Newton's step and decrement, in the directions that are bent.

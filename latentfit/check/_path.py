@@ -120,6 +120,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             severity,
         )
     shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
+    edge = bayes.boundary(space, space.constrain(point), shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
     return level or _classified(best, gradient, shape, edge)
 

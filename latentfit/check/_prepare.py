@@ -17,6 +17,10 @@ from latentfit.errors import DeclarationError, LatentfitError
 
 # Logarithms and log-odds are tried no further from the maximum than this.
 _FAR = 2.0
+# Of a maximum at infinity: the slope along a logarithm, in units of the log density, that counts as
+# telling where it is, and how many factors of e are gone back for that.
+_TOLD = 1e-2
+_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,11 @@ def subject_of(derivation: Derivation, against: Reference, seed: int) -> Subject
     ]
     if maximum is not None and from_model is not None:
         errors = _coordinate_errors(density, maximum)
+        centre = _inwards(density, maximum)
         for where, distance in (("near the maximum", 2.0), ("at the maximum", 0.0)):
             steps = distance * errors * rng.standard_normal(space.size)
             # Where little is known the standard error leads out of what numbers can tell apart.
-            point = maximum + np.where(space.edged, np.clip(steps, -_FAR, _FAR), steps)
+            point = centre + np.where(space.edged, np.clip(steps, -_FAR, _FAR), steps)
             trials.append(trial(where, from_model(space.constrain(point)), point))
     return Subject(
         name=derivation.name,
@@ -220,6 +225,24 @@ def _expected(
         if value is not None:
             found[name] = value
     return found
+
+
+def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
+    """The maximum; where it lies at infinity, the nearest place from which that can be told.
+
+    How far out a climb came to rest is chance, and a covariance may be singular there but for
+    rounding.
+    """
+    _, slope = density.log_likelihood(maximum)
+    shape = bayes.curvature_of(density.hessian(maximum), slope, density.space.edged)
+    point = maximum.copy()
+    for axis in np.flatnonzero(shape.levelled & (slope != 0)):
+        outwards = np.sign(slope[axis])
+        for _ in range(_STEPS):
+            if abs(density.log_likelihood(point)[1][axis]) >= _TOLD:
+                break
+            point[axis] -= outwards
+    return point
 
 
 def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ import click
 
 Command = Callable[..., Any]
 
+# Stated here for their help to be there at once.
+ACCELERATORS = ("auto", "none", "quasi-newton", "daarem", "squarem", "parabolic")
+
 
 @dataclass(frozen=True)
 class Common:
@@ -158,4 +161,11 @@ def on_data(command: Command) -> Command:
 def fitted(command: Command) -> Command:
     """Give a command the arguments of everything that fits a model to data."""
     starts = count("--starts", 5, "Runs of EM from different starting values; the best one counts.")
-    return on_data(starts(command))
+    accelerate = click.option(
+        "--accelerate",
+        type=click.Choice(ACCELERATORS),
+        default="auto",
+        show_default=True,
+        help="How EM is extrapolated; auto does so if a hundred iterations are not enough.",
+    )
+    return on_data(starts(accelerate(command)))

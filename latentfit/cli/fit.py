@@ -33,6 +33,7 @@ def command(
     data: Path | None,
     columns: Sequence[str],
     starts: int,
+    accelerate: str,
     max_iterations: int,
     tolerance: float,
 ) -> int:
@@ -49,6 +50,7 @@ def command(
             values,
             seed=options.seed,
             starts=starts,
+            accelerate=accelerate,
             stopping=latentfit.Stopping(distance=tolerance, max_iterations=max_iterations),
             progress=progress,
             **options.settings,
@@ -76,6 +78,7 @@ def _summary(solution: "Solution") -> dict[str, Any]:
         "parameters": solution.params,
         "log_likelihood": solution.log_likelihood,
         "iterations": solution.iterations,
+        "evaluations": solution.evaluations,
         "stop": solution.stop.name.lower(),
         "converged": solution.converged,
         "message": solution.message,

@@ -29,12 +29,13 @@ _SUPPORT = {
 # Transforms by which an edge of the support lies at infinity, in units of one factor e.
 _EDGED = {"log", "log_exp_m1", "logodds", "interval", "simplex"}
 
+_LOGARITHMS = {"log", "log_exp_m1"}
 # Those that may have a range with two ends; and log-odds of which nothing is left of 1 - p.
 _INTERVALS = {"logodds", "interval"}
 _INFINITE = 750.0
 
-# A probability of zero has no unconstrained value. This one stands for it; a larger one might be
-# told from zero by data that are all but impossible without it.
+# A probability or a scale of zero has no unconstrained value. This one stands for it; a larger one
+# might be told from zero by data that are all but impossible without it.
 _LEAST = 1e-100
 # What an optimiser that goes towards zero gets to.
 _NEARLY_ZERO = 1e-6
@@ -183,6 +184,8 @@ class Space:
         if transform == "simplex" and np.all(array >= 0):
             raised = np.maximum(array, _LEAST)
             return raised * (array.sum(axis=-1) / raised.sum(axis=-1))[..., None]
+        if transform in _LOGARITHMS and np.all(array >= 0):
+            return np.maximum(array, _LEAST)
         if name in self._bounds:
             low, high = self._bounds[name]
             if np.all((array >= low) & (array <= high)):

@@ -1,6 +1,7 @@
 """The EM loop over any two functions."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from latentfit.em._distance import Estimate, Odometer
 from latentfit.em._layout import Layout, Params, first_bad, label
 from latentfit.em._result import Decrease, Solution, Trace
 from latentfit.em._stop import Stop, Stopping
+from latentfit.em.accelerate import Pilot, acceleration
 from latentfit.errors import DeclarationError, LatentfitError
 
 Step = Callable[..., Mapping[str, Any]]
@@ -18,25 +20,6 @@ Step = Callable[..., Mapping[str, Any]]
 # A log-likelihood is a sum of about as many terms as there are data; each is exact to a few
 # units in the last place of its own size, of which the size of the sum and 1 are the measure.
 _SUM_ROUNDING = 64 * np.finfo(float).eps
-
-
-class _State(NamedTuple):
-    """What is needed to go on: parameters, and the E step at them.
-
-    `failure` is what kept this state from being complete, a sentence or the error raised: then
-    either the expectations are not finite, or the M step went wrong and the state is the last.
-    """
-
-    flat: np.ndarray
-    params: Params
-    expectations: Mapping[str, Any]
-    iteration: int
-    failure: str | LatentfitError | None = None
-
-
-class _Algorithm(NamedTuple):
-    init: Callable[[Mapping[str, Any]], _State]
-    step: Callable[[_State], _State]
 
 
 def run(
@@ -47,6 +30,7 @@ def run(
     *,
     log_likelihood: Callable[..., float] | None = None,
     stopping: Stopping = Stopping(),  # noqa: B008 - frozen
+    accelerate: str = "auto",
     on_iteration: Callable[[int, Params], object] | None = None,
 ) -> Solution:
     """Run EM from one start.
@@ -67,6 +51,11 @@ def run(
         the worst decrease beyond rounding error is recorded. Rounding error is 64 units in the
         last place of |log p| at both ends plus the number of data values.
     stopping : Stopping
+    accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
+        How EM is extrapolated; ``"auto"`` leaves it alone for a hundred iterations and then takes
+        ``"quasi-newton"``. A leap that lowers the log-likelihood is not taken; one that does not
+        raise it by what can be told is taken back if EM's step is longer after it. Once EM itself
+        has lowered the log-likelihood, there are no more leaps.
     on_iteration : callable, optional
         ``on_iteration(iteration, params)``, after each iteration.
 
@@ -79,63 +68,155 @@ def run(
 
     Raises
     ------
+    InputError
+        There is no such way to accelerate.
     DeclarationError
         A function does not return what it should: a mapping, every parameter, its shape.
     StepError
         A function raised an error, and no collapse explains it.
     """
+    accelerator, patience = acceleration(accelerate)
     layout = Layout.of(start)
-    init, step = _algorithm(e_step, m_step, data, layout)
+    algorithm = _Algorithm(e_step, m_step, log_likelihood, data, layout)
+    objective = algorithm.height if log_likelihood else None
     with np.errstate(all="ignore"):
-        state = init(start)
-        watch = _Watch(layout, state, log_likelihood, data, stopping)
+        state = algorithm.enter(layout.pack(start, "the start"), 0)
+        watch = _Watch(layout, state, log_likelihood is not None, data, stopping)
+        leaps: _Leaps | None = None
         while (end := watch.look(state)) is None:
-            state = step(state)
+            image = algorithm.image(state)
+            if not isinstance(image, np.ndarray):
+                state = state._replace(failure=image)
+                continue
+            if accelerator is None or state.iteration < patience or watch.decreased:
+                leaps, state = None, algorithm.enter(image, state.iteration + 1)
+            else:
+                leaps = leaps or _Leaps(algorithm, watch, Pilot(accelerator, layout, objective))
+                state = leaps.beyond(state, image)
             if on_iteration is not None and state.failure is None:
                 on_iteration(state.iteration, state.params)
-    return watch.solution(state, *end)
+    return watch.solution(state, algorithm.evaluations, *end)
 
 
-def _algorithm(e_step: Step, m_step: Step, data: Any, layout: Layout) -> _Algorithm:
-    maximise = m_step_of_three(m_step)
+# What a log-likelihood may lose, relative, where a covariance is nearly singular.
+_LOST = 1e-9
+# Relative steps of which it cannot be said which is longer.
+_BLURRED = 1e-10
+# Plain steps that may prove convergence, more than the least by which a rate is measured.
+_PROOF = 12
 
-    def enter(flat: np.ndarray, iteration: int) -> _State:
-        params = layout.unpack(flat)
+
+class _State(NamedTuple):
+    """What is needed to go on: parameters, and the E step at them.
+
+    `height` is the log-likelihood there, NaN if it is not known. `failure` is what kept this state
+    from being complete, a sentence or the error raised: then a value is not finite, or the M step
+    went wrong and the state is the last.
+    """
+
+    flat: np.ndarray
+    params: Params
+    expectations: Mapping[str, Any]
+    height: float
+    iteration: int
+    failure: str | LatentfitError | None = None
+
+
+class _Algorithm:
+    """The steps as functions of states, and how often the E step was called."""
+
+    def __init__(
+        self,
+        e_step: Step,
+        m_step: Step,
+        log_likelihood: Callable[..., float] | None,
+        data: Any,
+        layout: Layout,
+    ) -> None:
+        self._e_step = e_step
+        self._m_step = m_step
+        self._maximise = m_step_of_three(m_step)
+        self._log_likelihood = log_likelihood
+        self._data = data
+        self._layout = layout
+        self.evaluations = 0
+
+    def enter(self, flat: np.ndarray, iteration: int) -> _State:
+        """The E step and the log-likelihood at some parameters."""
+        params = self._layout.unpack(flat)
+        state = _State(flat, params, {}, np.nan, iteration)
+        self.evaluations += 1
         try:
-            expectations = e_step(params, data)
+            expectations = self._e_step(params, self._data)
         except LatentfitError as error:
-            return _State(flat, params, {}, iteration, error)
+            return state._replace(failure=error)
         except Exception as error:
-            failure = step_error(error, e_step, "e_step", iteration + 1, params)
-            return _State(flat, params, {}, iteration, failure)
+            failure = step_error(error, self._e_step, "e_step", iteration + 1, params)
+            return state._replace(failure=failure)
         if not isinstance(expectations, Mapping):
             kind = type(expectations).__name__
             raise DeclarationError(
                 f"e_step returned {expectations if expectations is None else f'a {kind}'}, "
                 f"expected a mapping {{name: expectation}}"
             )
-        return _State(flat, params, expectations, iteration, _not_finite(expectations, iteration))
+        state = state._replace(
+            expectations=expectations, failure=_not_finite(expectations, iteration)
+        )
+        return state if state.failure or not self._log_likelihood else self._measured(state)
 
-    def init(start: Mapping[str, Any]) -> _State:
-        return enter(layout.pack(start, "the start"), 0)
-
-    def step(state: _State) -> _State:
+    def image(self, state: _State) -> np.ndarray | str | LatentfitError:
+        """Where the M step leads, or what went wrong in it."""
         iteration = state.iteration + 1
         try:
-            result = maximise(state.expectations, data, state.params)
+            result = self._maximise(state.expectations, self._data, state.params)
+        except LatentfitError as error:
+            return error
+        except Exception as error:
+            return step_error(error, self._m_step, "m_step", iteration, state.params)
+        flat = self._layout.pack(result, "m_step")
+        if np.isfinite(flat).all():
+            return flat
+        (position,), value = first_bad(flat)
+        where = self._layout.label(int(position))
+        return f"m_step gave {where} = {value} in iteration {iteration}"
+
+    def height(self, flat: np.ndarray) -> float:
+        """The log-likelihood where EM has not been; minus infinity if there is none."""
+        assert self._log_likelihood is not None
+        try:
+            value = float(self._log_likelihood(self._layout.unpack(flat), self._data))
+        except Exception:
+            return -np.inf
+        return value if np.isfinite(value) else -np.inf
+
+    def _measured(self, state: _State) -> _State:
+        function = self._log_likelihood
+        assert function is not None
+        try:
+            returned = function(state.params, self._data)
         except LatentfitError as error:
             return state._replace(failure=error)
         except Exception as error:
-            failure = step_error(error, m_step, "m_step", iteration, state.params)
-            return state._replace(failure=failure)
-        flat = layout.pack(result, "m_step")
-        if not np.isfinite(flat).all():
-            (position,), value = first_bad(flat)
-            where = layout.label(int(position))
-            return state._replace(failure=f"m_step gave {where} = {value} in iteration {iteration}")
-        return enter(flat, iteration)
-
-    return _Algorithm(init, step)
+            where = state.iteration + 1
+            return state._replace(
+                failure=step_error(error, function, "log_likelihood", where, state.params)
+            )
+        try:
+            value = np.asarray(returned, dtype=float)
+        except (TypeError, ValueError):
+            value = np.empty(0)
+        if value.size != 1:
+            kind = f"shape {value.shape}" if value.size else f"type {type(returned).__name__}"
+            raise DeclarationError(
+                f"log_likelihood returned a value of {kind}, expected a single number"
+            )
+        height = value.item()
+        if np.isfinite(height):
+            return state._replace(height=height)
+        return state._replace(
+            height=height,
+            failure=f"log_likelihood gave {height} in iteration {state.iteration + 1}",
+        )
 
 
 def _not_finite(expectations: Mapping[str, Any], iteration: int) -> str | None:
@@ -152,48 +233,119 @@ def _not_finite(expectations: Mapping[str, Any], iteration: int) -> str | None:
     return None
 
 
+class _Leaps:
+    """EM with leaps: those that are not worth it are not taken, or taken back.
+
+    How far the limit is, leaps do not tell: they may be as blind to a slow direction as they are
+    quick. Where it seems near, some plain steps follow, whose rate does.
+    """
+
+    def __init__(self, algorithm: _Algorithm, watch: "_Watch", pilot: Pilot) -> None:
+        self._algorithm = algorithm
+        self._watch = watch
+        self._pilot = pilot
+        # Where EM would have gone, and by what change, in place of a leap still to be judged.
+        self._instead: tuple[np.ndarray, float] | None = None
+        self._proving = self._pause = self._back = 0
+
+    def beyond(self, state: _State, image: np.ndarray) -> _State:
+        """The state after `state`, whose image under EM is given."""
+        iteration = state.iteration + 1
+        if self._proving and self._watch.undecided:
+            self._proving -= 1
+            return self._algorithm.enter(image, iteration)
+        if self._pause:
+            self._pause -= 1
+            return self._algorithm.enter(image, iteration)
+        proposal = self._pilot.propose(state.flat, image)
+        change = self._watch.aim(state.flat, image, proposal)
+        self._proving = _PROOF if self._watch.near else 0
+        instead, self._instead = self._instead, None
+        if instead is not None and change > max(instead[1], _BLURRED):
+            # Longer each time, so that EM gets on by itself where leaps go in circles.
+            self._back = 2 * self._back + 1
+            self._pause = self._back
+            return self._algorithm.enter(instead[0], iteration)
+        if proposal is not None:
+            there = self._algorithm.enter(proposal, iteration)
+            if there.failure is None and not self._watch.falls(state.height, there.height):
+                self._pilot.followed()
+                if not self._watch.falls(there.height, state.height):
+                    self._instead = image, change
+                return there
+        return self._algorithm.enter(image, iteration)
+
+
 class _Watch:
     """Diagnosis, apart from the state: the course of a run, and whether it has ended."""
 
     def __init__(
-        self,
-        layout: Layout,
-        state: _State,
-        log_likelihood: Callable[..., float] | None,
-        data: Any,
-        stopping: Stopping,
+        self, layout: Layout, state: _State, measured: bool, data: Any, stopping: Stopping
     ) -> None:
         self._layout = layout
-        self._function = log_likelihood
-        self._data = data
         self._count = _values(data)
         self._stopping = stopping
         self._odometer = Odometer(state.flat, layout.offsets)
         self._suspects = Suspects(layout, state.flat)
         self._history: list[np.ndarray] = []
-        self._heights: list[float] | None = None if log_likelihood is None else []
+        self._heights: list[float] | None = [] if measured else None
         self._decrease: Decrease | None = None
         self._estimate = Estimate(np.inf, np.nan, np.nan, False, 0)
+        self._aimed: Estimate | None = None
+        self._near = False
+        self._accelerated: int | None = None
+
+    @property
+    def decreased(self) -> bool:
+        """Whether the log-likelihood has, by more than may be lost in ill-conditioned sums."""
+        fall = self._decrease
+        if fall is None or self._heights is None:
+            return False
+        return fall.amount > _LOST * (1 + abs(self._heights[fall.iteration]))
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the steps do not tell how far the limit is."""
+        return not np.isfinite(self._estimate.remaining)
+
+    @property
+    def near(self) -> bool:
+        """Whether the latest leap leads no further than the distance at which EM may stop."""
+        return self._near
+
+    def aim(self, point: np.ndarray, image: np.ndarray, proposal: np.ndarray | None) -> float:
+        """Take in an iteration that is to be replaced by a leap; the relative change in it."""
+        aimed = self._odometer.aim(point, image, proposal)
+        tolerance = self._stopping.distance
+        self._near = tolerance is not None and aimed.remaining <= tolerance
+        self._aimed = replace(aimed, remaining=np.inf) if self._near else aimed
+        if self._accelerated is None:
+            self._accelerated = len(self._history)
+        return self._aimed.change
+
+    def falls(self, before: float, now: float) -> bool:
+        """Whether a log-likelihood is lower than another, beyond rounding error."""
+        return bool(before - now > _SUM_ROUNDING * (abs(before) + abs(now) + self._count))
 
     def look(self, state: _State) -> tuple[Stop, str] | None:
         """Take in a state; why to end there, or None."""
-        failure = state.failure
         if len(self._history) <= state.iteration:
             self._history.append(state.flat)
             if state.iteration:
-                self._estimate = self._odometer.advance(state.flat)
-            if failure is None:
-                failure = self._measure(state)
-            elif self._heights is not None:
-                self._heights.append(np.nan)
-        if failure is not None:
-            return self._broken(state, failure)
+                self._estimate = self._odometer.advance(state.flat, self._aimed)
+                self._aimed = None
+            if self._heights is not None:
+                self._heights.append(state.height)
+                if state.iteration:
+                    self._compare(state.iteration)
+        if state.failure is not None:
+            return self._broken(state, state.failure)
         if collapse := self._suspects.collapse(self._history, self._heights):
             where = f"in iteration {state.iteration}"
             return Stop.COLLAPSED, f"{Stop.COLLAPSED.value} ({collapse}, {where})"
         return self._arrived(state.iteration) if state.iteration else None
 
-    def solution(self, state: _State, stop: Stop, message: str) -> Solution:
+    def solution(self, state: _State, evaluations: int, stop: Stop, message: str) -> Solution:
         """Put together what the run leaves behind."""
         heights = self._heights
         history = np.array(self._history)
@@ -203,6 +355,8 @@ class _Watch:
             expectations=state.expectations,
             log_likelihood=heights[-1] if heights is not None else None,
             iterations=state.iteration,
+            evaluations=evaluations,
+            accelerated=self._accelerated,
             stop=stop,
             message=message,
             remaining=remaining if np.isfinite(remaining) and not stop.degenerate else np.nan,
@@ -213,37 +367,11 @@ class _Watch:
             ),
         )
 
-    def _measure(self, state: _State) -> str | LatentfitError | None:
-        if self._function is None or self._heights is None:
-            return None
-        self._heights.append(np.nan)
-        try:
-            returned = self._function(state.params, self._data)
-        except LatentfitError as error:
-            return error
-        except Exception as error:
-            where = state.iteration + 1
-            return step_error(error, self._function, "log_likelihood", where, state.params)
-        try:
-            value = np.asarray(returned, dtype=float)
-        except (TypeError, ValueError):
-            value = np.empty(0)
-        if value.size != 1:
-            kind = f"shape {value.shape}" if value.size else f"type {type(returned).__name__}"
-            raise DeclarationError(
-                f"log_likelihood returned a value of {kind}, expected a single number"
-            )
-        height = value.item()
-        self._heights[-1] = height
-        if not np.isfinite(height):
-            return f"log_likelihood gave {height} in iteration {state.iteration + 1}"
-        if state.iteration:
-            self._compare(self._heights[-2], height, state.iteration)
-        return None
-
-    def _compare(self, before: float, now: float, iteration: int) -> None:
+    def _compare(self, iteration: int) -> None:
+        assert self._heights is not None
+        before, now = self._heights[-2:]
         fall = before - now
-        if fall <= _SUM_ROUNDING * (abs(before) + abs(now) + self._count):
+        if not (np.isfinite(now) and self.falls(before, now)):
             return
         if self._decrease is None or fall > self._decrease.amount:
             self._decrease = Decrease(iteration, fall)
@@ -265,7 +393,7 @@ class _Watch:
         def end(stop: Stop, numbers: str) -> tuple[Stop, str]:
             rate = "" if np.isnan(estimate.rate) else f"linear rate {estimate.rate:.4g}, "
             after = f"{iteration} iteration{'s' if iteration > 1 else ''}"
-            return stop, f"{stop.value} ({numbers}; {rate}{after})"
+            return stop, f"{stop.value} ({numbers}; {rate}{after}{self._how()})"
 
         if stopping.parameters is not None and estimate.change <= stopping.parameters:
             return end(Stop.PARAMETERS, f"relative change {estimate.change:.2g}")
@@ -287,6 +415,14 @@ class _Watch:
             )
             return end(Stop.ITERATION_LIMIT, ahead)
         return None
+
+    def _how(self) -> str:
+        if self._accelerated is None:
+            return ""
+        begun = f", accelerated from iteration {self._accelerated}"
+        if not self.decreased:
+            return begun
+        return f"{begun} until EM itself lowered the log-likelihood"
 
 
 def _values(data: Any) -> int:

@@ -57,7 +57,11 @@ class Solution:
     log_likelihood : float or None
         At `params`. None where none was given; NaN where it could not be evaluated.
     iterations : int
-        Completed ones.
+        Completed ones: calls of the M step.
+    evaluations : int
+        Calls of the E step, of leaps that were not taken too.
+    accelerated : int or None
+        The first iteration that was replaced by a leap, or could have been.
     stop : Stop
     message : str
         Why it ended, with the particulars.
@@ -74,6 +78,8 @@ class Solution:
     expectations: Mapping[str, Any]
     log_likelihood: float | None
     iterations: int
+    evaluations: int
+    accelerated: int | None
     stop: Stop
     message: str
     remaining: float
@@ -226,7 +232,10 @@ def _rows(solution: Solution) -> list[tuple[str, str]]:
     rows = [(name, brief(value)) for name, value in solution.params.items()]
     if solution.log_likelihood is not None:
         rows.append(("log-likelihood", f"{solution.log_likelihood:.10g}"))
-    rows.append(("iterations", str(solution.iterations)))
+    accelerated = (
+        f", accelerated from {solution.accelerated}" if solution.accelerated is not None else ""
+    )
+    rows.append(("iterations", f"{solution.iterations}{accelerated}"))
     rows.append(("rate", "unknown" if np.isnan(solution.rate) else f"{solution.rate:.4g}"))
     if not np.isnan(solution.remaining):
         rows.append(("remaining", f"{solution.remaining:.2g}"))

@@ -17,13 +17,14 @@ def fit(
     *,
     log_likelihood: Callable[..., float] | None = None,
     stopping: Stopping = Stopping(),  # noqa: B008 - frozen
+    accelerate: str = "auto",
     on_start: Callable[[int, int], object] | None = None,
 ) -> Fit:
     """Run EM from every start and keep all ends; the best is the highest that converged.
 
     Parameters
     ----------
-    e_step, m_step, data, log_likelihood, stopping
+    e_step, m_step, data, log_likelihood, stopping, accelerate
         As in `run`.
     starts : iterable of mapping
         Starting params.
@@ -37,7 +38,7 @@ def fit(
     Raises
     ------
     InputError
-        There is no start.
+        There is no start; or as in `run`.
     DeclarationError, StepError
         As in `run`.
     """
@@ -47,7 +48,15 @@ def fit(
     solutions = []
     for done, start in enumerate(starts, 1):
         solutions.append(
-            run(e_step, m_step, data, start, log_likelihood=log_likelihood, stopping=stopping)
+            run(
+                e_step,
+                m_step,
+                data,
+                start,
+                log_likelihood=log_likelihood,
+                stopping=stopping,
+                accelerate=accelerate,
+            )
         )
         if on_start is not None:
             on_start(done, len(starts))

@@ -117,13 +117,35 @@ def test_without_variance_between_groups_there_are_no_effects():
 
 
 def test_groups_closer_than_chance_lead_to_the_boundary():
-    data = read("dyestuff2.csv")
-    fit = MODEL.fit(data, seed=0, starts=1, stopping=em.Stopping(max_iterations=3000))
-    tau = fit.best.trace.params["tau"]
+    data, stopping = read("dyestuff2.csv"), em.Stopping(max_iterations=3000)
+    slow = MODEL.fit(data, seed=0, starts=1, stopping=stopping, accelerate="none")
+    tau = slow.best.trace.params["tau"]
     assert np.all(np.diff(tau) < 0)
     # tau^2 ~ 1 / (c t): twice as many iterations halve it.
     assert (tau[-1] / tau[1500]) ** 2 == pytest.approx(0.5, rel=0.05)
-    assert fit.params["sigma"] == pytest.approx(np.std(data["y"]), rel=1e-3)
+    assert slow.params["sigma"] == pytest.approx(np.std(data["y"]), rel=1e-3)
+    fit = MODEL.fit(data, seed=0, stopping=stopping)
+    assert all(solution.converged for solution in fit.solutions)
+    assert fit.params["tau"] < 1e-4
+    assert fit.params["sigma"] == pytest.approx(np.std(data["y"]), rel=1e-8)
+
+
+@pytest.mark.slow
+def test_a_variance_at_zero_is_reported_as_that():
+    data = read("dyestuff2.csv")
+    check = MODEL.check(data, seed=0)
+    assert check.passed
+    (note,) = check.findings
+    assert (note.name, note.severity) == ("boundary", "warning")
+    assert "tau is at an end of its range" in note.message
+    found = MODEL.compare(data, seed=0, draws=500)
+    assert found.agree
+    (tau,) = (row for row in found.parameters if row.name == "tau")
+    assert tau.at_edge
+    assert np.isnan(tau.em_se)
+    assert max(tau.em, tau.mle, tau.map) < 1e-4 * tau.posterior_sd
+    verdicts = {verdict.id: verdict for verdict in found.verdicts}
+    assert "tau is on the boundary" in verdicts["em_in_posterior"].detail
 
 
 def test_a_table_of_ones_own(tmp_path, capsys):
