@@ -1,0 +1,41 @@
+"""Standard errors of what EM estimated, by the routes of the literature.
+
+EM gives no standard errors by itself. What it takes to find them differs:
+
+| route | needs |
+|---|---|
+| `observed` | log p(x | θ) |
+| `louis` | log p(x, z | θ) of single units at single values of z |
+| `oakes` | Q(θ | θ'): the E step, and the complete-data log-likelihood of what it returns |
+| `supplemented` | E step and M step, and Q(θ | θ̂) |
+| `bootstrap` | a function that draws data, and EM once more for each of them |
+| `profile` | log p(x | θ); intervals, not standard errors |
+| `convergence` | E step and M step: how fast, and how much information is missing, no errors |
+
+All but the last two are on the same footing: they take natural parameters, differentiate on a free
+scale (`FreeScale`) and return `StandardErrors` on the natural one. At a maximum `observed`, `louis`,
+`oakes` and `supplemented` are four ways to one matrix.
+"""
+
+from latentfit.em.information._convergence import Convergence, convergence
+from latentfit.em.information._functions import em_map, expected
+from latentfit.em.information._louis import louis
+from latentfit.em.information._oakes import oakes
+from latentfit.em.information._observed import observed
+from latentfit.em.information._result import StandardErrors
+from latentfit.em.information._scale import FreeScale, Kind
+from latentfit.em.information._supplemented import supplemented
+
+__all__ = [
+    "Convergence",
+    "FreeScale",
+    "Kind",
+    "StandardErrors",
+    "convergence",
+    "em_map",
+    "expected",
+    "louis",
+    "oakes",
+    "observed",
+    "supplemented",
+]

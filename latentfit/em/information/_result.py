@@ -1,0 +1,93 @@
+"""What a route to standard errors leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from latentfit.em._layout import Params, label
+
+
+@dataclass(frozen=True)
+class StandardErrors:
+    """Standard errors of the parameters, and what they stand for.
+
+    Attributes
+    ----------
+    route : str
+        How the information was found: ``"observed"``, ``"louis"``, ``"oakes"``,
+        ``"supplemented"``; or ``"bootstrap"``, which needs none.
+    params : dict of ndarray
+        Natural scale: where.
+    errors : dict of ndarray
+        Standard errors, natural scale, of the shapes of `params`. NaN for what has none; `notes`
+        and `problem` say why.
+    labels : tuple of str
+        Of every entry, in the order of `covariance`: ``theta``, ``mu[0]``, ...
+    covariance : ndarray, shape (p, p)
+        Of the natural values; NaN in the rows and columns of entries without a standard error.
+        Singular where natural values have constraints.
+    missing : dict of ndarray or None
+        Fraction of missing information of each entry: the share of the variance of its estimate
+        that would not be there if the latents were seen. None where the route does not tell the
+        complete-data information.
+    distance : float
+        From `params` to the maximum of the parabola through them, in standard errors.
+    precision : float
+        Estimated relative error of the standard errors, from the differences that they rest on;
+        of the bootstrap, its Monte Carlo standard error, the largest.
+    problem : str
+        Empty where `params` is a maximum and the numbers are what they are called.
+    notes : tuple of str
+        What else a reader has to know.
+    """
+
+    route: str
+    params: Mapping[str, np.ndarray]
+    errors: Mapping[str, np.ndarray]
+    labels: tuple[str, ...]
+    covariance: np.ndarray = field(repr=False)
+    missing: Mapping[str, np.ndarray] | None
+    distance: float
+    precision: float
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "\n".join([f"StandardErrors by {self.route}", *self._lines()])
+
+    def _lines(self) -> list[str]:
+        columns = [flat(self.params), flat(self.errors)]
+        heads = ["estimate", "se"]
+        if self.missing is not None:
+            columns.append(flat(self.missing))
+            heads.append("missing")
+        width = max(map(len, self.labels))
+        lines = [f"  {'':<{width}} {' '.join(f'{head:>12}' for head in heads)}"]
+        for row in zip(self.labels, *columns, strict=True):
+            lines.append(f"  {row[0]:<{width}} {' '.join(f'{value:12.6g}' for value in row[1:])}")
+        if np.isfinite(self.precision):
+            lines.append(f"  relative precision {self.precision:.1g}")
+        return [*lines, *(f"  {text}" for text in (self.problem, *self.notes) if text)]
+
+
+def flat(values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """All entries as one vector, in the order of the names."""
+    return np.concatenate([np.ravel(value) for value in values.values()])
+
+
+def named(vector: np.ndarray, like: Mapping[str, np.ndarray]) -> Params:
+    """The entries of a vector under names, with the shapes of `like`."""
+    ends = np.cumsum([np.size(value) for value in like.values()])[:-1]
+    parts = np.split(vector, ends)
+    return {
+        name: part.reshape(np.shape(value))
+        for (name, value), part in zip(like.items(), parts, strict=True)
+    }
+
+
+def every_label(params: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """``theta``, ``mu[0]``, ``P[0,1]``: one for each entry."""
+    return tuple(
+        label(name, index) for name, value in params.items() for index in np.ndindex(np.shape(value))
+    )
