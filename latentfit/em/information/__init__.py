@@ -17,25 +17,33 @@ scale (`FreeScale`) and return `StandardErrors` on the natural one. At a maximum
 `oakes` and `supplemented` are four ways to one matrix.
 """
 
+from latentfit.em.information._bootstrap import Bootstrap, Replicate, bootstrap
 from latentfit.em.information._convergence import Convergence, convergence
 from latentfit.em.information._functions import em_map, expected
 from latentfit.em.information._louis import louis
 from latentfit.em.information._oakes import oakes
 from latentfit.em.information._observed import observed
+from latentfit.em.information._profile import End, ProfileInterval, profile
 from latentfit.em.information._result import StandardErrors
 from latentfit.em.information._scale import FreeScale, Kind
 from latentfit.em.information._supplemented import supplemented
 
 __all__ = [
+    "Bootstrap",
     "Convergence",
+    "End",
     "FreeScale",
     "Kind",
+    "ProfileInterval",
+    "Replicate",
     "StandardErrors",
+    "bootstrap",
     "convergence",
     "em_map",
     "expected",
     "louis",
     "oakes",
     "observed",
+    "profile",
     "supplemented",
 ]
