@@ -41,7 +41,7 @@ _NEAR = 1e-3
 # Share of its slope that an entry may have along a direction in which it counts as unmoved.
 _UNMOVED = 1e-5
 # From the maximum in standard errors, and relative error of a standard error: more has to be said.
-_REACHED = 0.01
+REACHED = 0.01
 _PRECISE = 1e-3
 
 NO_MAXIMUM = "not a maximum: a saddle or no end in sight"
@@ -237,7 +237,7 @@ def _told(reasons: dict[str, str]) -> list[str]:
 
 
 def _short_of(shape: Shape) -> str:
-    if shape.distance <= _REACHED:
+    if shape.distance <= REACHED:
         return ""
     return (
         f"not a maximum but {shape.distance:.2g} standard errors from one: the numbers are the "

@@ -20,17 +20,19 @@ then closes in. If the profile rises again further out, that is not seen.
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from latentfit.em.information._covariance import NO_MAXIMUM, REACHED
 from latentfit.em.information._differences import curvature_units, first
 from latentfit.em.information._functions import Height, OnStep, counted, finite
 from latentfit.em.information._functions import height_on as _height_on
+from latentfit.em.information._observed import observed
 from latentfit.em.information._pin import Pin, pin
-from latentfit.em.information._result import every_label
+from latentfit.em.information._result import StandardErrors, every_label
 from latentfit.em.information._scale import FreeScale, Kind
 from latentfit.errors import InputError
 
@@ -152,11 +154,22 @@ def profile(
     finite(top, "log_likelihood")
     positions = _positions(natural, entries)
     advance = counted(on_interval, len(positions))
+    problem = _no_maximum(observed(log_likelihood, natural, kinds=scale.kinds))
     found = []
     for position in positions:
-        found.append(_interval(scale, log_likelihood, natural, position, top, level))
+        interval = _interval(scale, log_likelihood, natural, position, top, level)
+        found.append(interval if interval.problem else replace(interval, problem=problem))
         advance()
     return tuple(found)
+
+
+def _no_maximum(found: StandardErrors) -> str:
+    """What the curvature at the params says: the profile itself looks further out."""
+    if NO_MAXIMUM in found.problem:
+        return f"{NO_MAXIMUM}; the limit is below a log-likelihood that is not the highest"
+    if found.distance > REACHED:
+        return f"not a maximum but {found.distance:.2g} standard errors from one"
+    return ""
 
 
 def _positions(natural: Mapping[str, np.ndarray], entries: Sequence[str] | None) -> list[int]:

@@ -1,0 +1,173 @@
+"""The routes to standard errors of EM, fed by the declaration.
+
+`latentfit.em.information` differentiates whatever functions it is given by differences. A
+declaration has Q with its exact gradient and Hessian (`CompleteData`) and log p(x | θ) with its own,
+so that one difference is left at most: that of ∂Q/∂φ in θ' for Oakes (1999), that of the EM map for
+supplemented EM (Meng & Rubin 1991). The free scale is PyMC's unconstrained one, and the results are
+for every parameter and Deterministic.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latentfit.bayes._density import Density
+from latentfit.bayes.complete import CompleteData
+from latentfit.declaration import Params, Space
+from latentfit.em.information import StandardErrors
+from latentfit.em.information._covariance import standard_errors
+from latentfit.em.information._differences import Derivative, jacobian
+from latentfit.em.information._oakes import oakes_information
+from latentfit.em.information._supplemented import supplemented_information
+from latentfit.errors import DeclarationError, InputError
+
+# Of exact second derivatives, relative to their largest.
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class SpaceScale:
+    """A declaration's parameter space, as the routes know a scale."""
+
+    space: Space
+
+    @property
+    def edged(self) -> np.ndarray:
+        """As `Space.edged`."""
+        return self.space.edged
+
+    def params(self, point: np.ndarray) -> Params:
+        """Parameters and deterministics, natural scale."""
+        return self.space.constrain(point)
+
+    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+        """As `Space.at_edge`."""
+        return self.space.at_edge(natural)
+
+
+def by_observed(density: Density, point: np.ndarray, *, prior: bool = False) -> StandardErrors:
+    """Standard errors from the exact Hessian of log p(x | θ).
+
+    Parameters
+    ----------
+    density : Density
+    point : ndarray, shape (size,)
+        Where EM ended, unconstrained.
+    prior : bool
+        EM climbs log p(x | θ) + log p(θ).
+
+    Raises
+    ------
+    InputError
+        log p(x | θ) is not known.
+    """
+    if not density.tractable:
+        raise InputError("log p(x | θ) is not known: the latents cannot be integrated out")
+    _, score = (density.log_posterior if prior else density.log_likelihood)(point)
+    information = _exact(-density.hessian(point, prior=prior))
+    return standard_errors("observed", SpaceScale(density.space), point, information, score)
+
+
+def by_oakes(complete: CompleteData, point: np.ndarray, *, prior: bool = False) -> StandardErrors:
+    """Standard errors from second derivatives of the declaration's Q (Oakes 1999, eq. 3).
+
+    Parameters
+    ----------
+    complete : CompleteData
+    point, prior
+        As in `by_observed`.
+
+    Raises
+    ------
+    InputError
+        Expectations are known by draws only, which cannot be differentiated.
+    """
+    bend, score, units = _q_at(complete, point, prior)
+
+    def slope(given: np.ndarray) -> np.ndarray:
+        return complete.q(_statistics(complete, given), point, prior=prior)[1]
+
+    information = oakes_information(bend, jacobian(slope, point, units))
+    return standard_errors(
+        "oakes", SpaceScale(complete.density.space), point, information, score, bend.value
+    )
+
+
+def by_supplement(
+    complete: CompleteData,
+    em_map: Callable[[Params], Mapping[str, Any]],
+    params: Mapping[str, Any],
+    *,
+    to_model: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda params: params,
+    prior: bool = False,
+) -> StandardErrors:
+    """Standard errors from a hand-written EM and the declaration's complete-data information.
+
+    Parameters
+    ----------
+    complete : CompleteData
+    em_map : callable
+        ``em_map(params)``, one iteration in EM's own parameters, natural scale.
+    params : mapping
+        Where EM ended.
+    to_model : callable
+        From EM's parameters to values of the model's variables.
+    prior : bool
+        As in `by_observed`.
+
+    Raises
+    ------
+    InputError
+        As in `by_oakes`.
+    DeclarationError
+        EM has a parameter that is neither one of the model's nor a Deterministic of it: what the
+        map does along the unconstrained coordinates is then not known.
+    """
+    space = complete.density.space
+    unknown = [name for name in params if name not in space.shapes]
+    if unknown:
+        raise DeclarationError(
+            f"the model has no {', '.join(unknown)}: to differentiate EM on the unconstrained "
+            f"scale, its parameters have to be among the model's ({', '.join(space.shapes)})"
+        )
+    point = space.locate(to_model(params))
+
+    def move(where: np.ndarray) -> np.ndarray:
+        natural = space.constrain(where)
+        return space.locate(to_model(em_map({name: natural[name] for name in params})))
+
+    bend, score, units = _q_at(complete, point, prior)
+    information, notes = supplemented_information(bend, jacobian(move, point, units))
+    return standard_errors(
+        "supplemented", SpaceScale(space), point, information, score, bend.value, notes
+    )
+
+
+def _q_at(
+    complete: CompleteData, point: np.ndarray, prior: bool
+) -> tuple[Derivative, np.ndarray, np.ndarray]:
+    """Complete-data information, score, and a unit of each coordinate."""
+    if not complete.exact:
+        raise InputError(
+            f"expectations of {', '.join(complete.latents)} are known by draws only, which cannot "
+            f"be differentiated"
+        )
+    statistics = _statistics(complete, point)
+    bend = -complete.hessian(statistics, point, prior=prior)
+    _, score = complete.q(statistics, point, prior=prior)
+    diagonal = np.diag(bend)
+    width = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    units = np.where(complete.density.space.edged, np.minimum(width, 1.0), width)
+    return _exact(bend), score, units
+
+
+def _statistics(complete: CompleteData, point: np.ndarray) -> Mapping[str, np.ndarray]:
+    # Exact statistics draw nothing.
+    return complete.statistics(point, np.random.default_rng(0))
+
+
+def _exact(matrix: np.ndarray) -> Derivative:
+    size = np.sqrt(np.abs(np.diag(matrix)))
+    return Derivative(matrix, _ROUNDING * np.outer(size, size))
