@@ -1,10 +1,11 @@
 """The routes to standard errors of EM, fed by the declaration.
 
 `latentfit.em.information` differentiates whatever functions it is given by differences. A
-declaration has Q with its exact gradient and Hessian (`CompleteData`) and log p(x | θ) with its own,
-so that one difference is left at most: that of ∂Q/∂φ in θ' for Oakes (1999), that of the EM map for
+declaration has Q with its exact gradient and Hessian (`CompleteData`), and so has its log p(x | θ):
+one difference is left at most, that of ∂Q/∂φ in θ' for Oakes (1999), that of the EM map for
 supplemented EM (Meng & Rubin 1991). The free scale is PyMC's unconstrained one, and the results are
-for every parameter and Deterministic.
+for every parameter and Deterministic. Louis (1982) is not among them: the declaration has no
+conditional variance of the score for all kinds of latents, and Oakes needs none.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,7 +72,7 @@ def by_observed(density: Density, point: np.ndarray, *, prior: bool = False) -> 
 
 
 def by_oakes(complete: CompleteData, point: np.ndarray, *, prior: bool = False) -> StandardErrors:
-    """Standard errors from second derivatives of the declaration's Q (Oakes 1999, eq. 3).
+    """Standard errors from second derivatives of the declaration's Q (Oakes 1999).
 
     Parameters
     ----------

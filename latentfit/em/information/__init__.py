@@ -12,9 +12,10 @@ EM gives no standard errors by itself. What it takes to find them differs:
 | `profile` | log p(x | θ); intervals, not standard errors |
 | `convergence` | E step and M step: how fast, and how much information is missing, no errors |
 
-All but the last two are on the same footing: they take natural parameters, differentiate on a free
-scale (`FreeScale`) and return `StandardErrors` on the natural one. At a maximum `observed`, `louis`,
-`oakes` and `supplemented` are four ways to one matrix.
+All take natural parameters, and what they differentiate they differentiate on a free scale
+(`FreeScale`). At a maximum `observed`, `louis`, `oakes` and `supplemented` are four ways to one
+matrix, the observed information. EM for a posterior mode has them too, with log p(θ) added to the
+log-likelihood and to Q: what they tell is then a Laplace approximation.
 """
 
 from latentfit.em.information._bootstrap import Bootstrap, Replicate, bootstrap

@@ -1,5 +1,5 @@
 """Standard errors by the parametric bootstrap (Efron & Tibshirani 1993, An Introduction to the
-Bootstrap, sections 6.5 and 21.4).
+Bootstrap, section 6.5).
 
 Draw data from the model at the estimates, run EM on them, and do so B times: the standard deviation
 of the B estimates is the standard error. It needs no derivatives and no large sample, only that the
@@ -169,9 +169,7 @@ def bootstrap(
         advance()
     if first_error is not None and all(r.params is None for r in found):
         raise first_error
-    kept = [
-        layout.pack(r.params, "EM") for r in found if r.converged and r.params is not None
-    ]
+    kept = [layout.pack(r.params, "EM") for r in found if r.converged and r.params is not None]
     return _summary(natural, packed, np.array(kept).reshape(-1, packed.size), found, seed)
 
 

@@ -3,8 +3,8 @@
 Close to its fixed point EM multiplies the error by DM = I_c⁻¹ I_m, whose eigenvalues are the
 fractions of information missing on the combinations of parameters that are its eigenvectors: real
 and between 0 and 1. In the long run the slowest is what is left, and the largest eigenvalue is the
-*rate of convergence* (Dempster, Laird & Rubin 1977, section 3, theorem 4; Meng & Rubin 1991, section
-2.1). It does not depend on the scale, and takes nothing but the map.
+*rate of convergence* (Dempster, Laird & Rubin 1977, theorem 4; Meng & Rubin 1991). It does not
+depend on the scale, and takes nothing but the map.
 
 That the rate which a run of EM showed is this one says that the run went on until the slowest
 combination had settled. Where a parameter is held at an end of its range, such as a probability
@@ -145,9 +145,7 @@ def convergence(
     )
 
 
-def _units(
-    scale: FreeScale, params: Mapping[str, Any], sizes: Mapping[str, float]
-) -> np.ndarray:
+def _units(scale: FreeScale, params: Mapping[str, Any], sizes: Mapping[str, float]) -> np.ndarray:
     """One for what has none, and for the others a size."""
     for name in sizes:
         if name not in scale.layout.shapes:
@@ -176,9 +174,7 @@ def _moves(scale: FreeScale, point: np.ndarray, slow: np.ndarray) -> dict[str, f
         there = -there
     labels = every_label(scale.params(point))
     least = 1e-3 * np.max(np.abs(there))
-    return {
-        labels[i]: float(there[i]) for i in np.argsort(-np.abs(there)) if abs(there[i]) > least
-    }
+    return {labels[i]: float(there[i]) for i in np.argsort(-np.abs(there)) if abs(there[i]) > least}
 
 
 def _problem(values: np.ndarray, error: float, condition: float) -> str:

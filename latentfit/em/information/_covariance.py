@@ -19,7 +19,7 @@ would be if the latents were seen. The *fraction of missing information* of an e
 
     1 - (G I_c⁻¹ Gᵀ)_ii / (G I⁻¹ Gᵀ)_ii
 
-(Meng & Rubin 1991, section 2; Rubin 1987, Multiple Imputation, section 3.1). It is between 0 and 1,
+(Meng & Rubin 1991; Rubin 1987, Multiple Imputation, chapter 3). It is between 0 and 1,
 since I ≤ I_c, and no fraction of a linear combination is larger than EM's rate of convergence.
 """
 
@@ -189,9 +189,7 @@ def standard_errors(
     )
 
 
-def _without(
-    route: str, natural: Params, labels: tuple[str, ...], problem: str
-) -> StandardErrors:
+def _without(route: str, natural: Params, labels: tuple[str, ...], problem: str) -> StandardErrors:
     nothing = np.full(len(labels), np.nan)
     return StandardErrors(
         route,

@@ -73,9 +73,20 @@ def second(
     return _extrapolated(difference, longest, _LEVELS)
 
 
-def gradient(function: Scalar, point: np.ndarray, units: np.ndarray) -> Derivative:
+def gradient(
+    function: Scalar,
+    point: np.ndarray,
+    units: np.ndarray,
+    *,
+    longest: float = _LONGEST,
+    levels: int = _LEVELS,
+) -> Derivative:
     """First derivatives of a number, shape (size,)."""
-    found = jacobian(lambda where: np.array([function(where)]), point, units)
+
+    def alone(where: np.ndarray) -> np.ndarray:
+        return np.array([function(where)])
+
+    found = jacobian(alone, point, units, longest=longest, levels=levels)
     return Derivative(found.value[0], found.error[0])
 
 
@@ -89,11 +100,16 @@ def jacobian(
     advance: Advance = lambda: None,
 ) -> Derivative:
     """First derivatives, one coordinate a column, shape (outputs, size)."""
-    columns = []
-    for axis in np.diag(units):
-        found = first(lambda t, a=axis: function(point + t * a), longest=longest, levels=levels)  # type: ignore[misc]
-        columns.append(found)
+
+    def column(axis: np.ndarray) -> Derivative:
+        found = first(lambda t: function(point + t * axis), longest=longest, levels=levels)
         advance()
+        return found
+
+    if not len(point):
+        nothing = np.zeros((len(function(point)), 0))
+        return Derivative(nothing, nothing)
+    columns = map(column, np.diag(units))
     values, errors = (np.stack(part, axis=-1) for part in zip(*columns, strict=True))
     return Derivative(values / units, errors / units)
 
@@ -144,15 +160,14 @@ def mixed(
     held while the first varies, for that is what costs less: an E step belongs to the second.
     """
     axes = np.diag(units)
+    if not len(point):
+        return Derivative(axes, axes)
 
     def column(axis: np.ndarray) -> Derivative:
         def difference(step: float) -> tuple[np.ndarray, np.ndarray]:
             corners = np.array(
                 [
-                    [
-                        [function(point + s * step * row, given) for row in axes]
-                        for s in (1.0, -1.0)
-                    ]
+                    [[function(point + s * step * row, given) for row in axes] for s in (1.0, -1.0)]
                     for given in (point + step * axis, point - step * axis)
                 ]
             )

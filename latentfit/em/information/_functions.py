@@ -7,7 +7,7 @@ import numpy as np
 
 from latentfit.em._call import call, m_step_of_three
 from latentfit.em._layout import Params
-from latentfit.em.information._scale import FreeScale
+from latentfit.em.information._scale import FreeScale, Natural
 from latentfit.errors import InputError, StepError
 
 Map = Callable[[Params], Mapping[str, Any]]
@@ -60,7 +60,7 @@ def expected(q: Callable[..., float], e_step: Callable[..., Any], data: Any) -> 
     return value
 
 
-def height_on(scale: FreeScale, function: Height, name: str) -> Callable[[np.ndarray], float]:
+def height_on(scale: Natural, function: Height, name: str) -> Callable[[np.ndarray], float]:
     """A number as a function of a free point; NaN where the function is not defined."""
 
     def height(point: np.ndarray) -> float:
@@ -69,7 +69,7 @@ def height_on(scale: FreeScale, function: Height, name: str) -> Callable[[np.nda
     return height
 
 
-def q_on(scale: FreeScale, q: Q) -> Callable[[np.ndarray, np.ndarray], float]:
+def q_on(scale: Natural, q: Q) -> Callable[[np.ndarray, np.ndarray], float]:
     """Q as a function of two free points; NaN where it is not defined."""
 
     def value(point: np.ndarray, given: np.ndarray) -> float:

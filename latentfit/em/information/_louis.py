@@ -5,7 +5,7 @@ With S(φ; x, z) the slope of the complete-data log-likelihood and B its negativ
 
     I = E[B | x] - { E[S Sᵀ | x] - E[S | x] E[S | x]ᵀ }
 
-(his eq. 3.1 and 3.2): the complete-data information, less the conditional variance of the score.
+the complete-data information, less the conditional variance of the score.
 Differentiate log p(x | φ) = log ∫ p(x, z | φ) dz twice to see it.
 
 It needs what the E step does not return, the conditional *variance* of the score, which has squares
@@ -17,8 +17,8 @@ values of z_i, with the probabilities of these values: units are independent, an
   responsibilities. Exact.
 - Continuous latents: the nodes and weights of a quadrature for p(z_i | x_i, θ̂). Exact where the
   square of the score is a polynomial that it integrates.
-- Draws from p(z_i | x_i, θ̂), all with the same weight: with Monte Carlo error (Tanner & Wei 1990,
-  J. American Statistical Association 85(411), section 4). As the missing information is a variance
+- Draws from p(z_i | x_i, θ̂), all with the same weight: with Monte Carlo error (Wei & Tanner 1990,
+  J. American Statistical Association 85(411), 699-704). As the missing information is a variance
   over draws, there have to be many, and its error is not in `StandardErrors.precision`.
 
 Where units are not independent, as in a chain, take the whole of it as one unit with draws of the

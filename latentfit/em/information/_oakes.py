@@ -5,7 +5,7 @@ are the same. Differentiate ∂Q(φ | φ') / ∂φ at φ' = φ once more, throug
 
     ∂² log p(x | φ) / ∂φ ∂φᵀ = { ∂² Q(φ | φ') / ∂φ ∂φᵀ + ∂² Q(φ | φ') / ∂φ ∂φ'ᵀ } at φ' = φ
 
-follows (his eq. 3). The first term is minus the complete-data information I_c, the second is the
+follows. The first term is minus the complete-data information I_c, the second is the
 information I_m that is missing, so that it is I_c - I_m again (Louis 1982, of which Oakes removes
 the need for the conditional variance of the score). It holds at any φ, not at a maximum alone.
 
@@ -31,7 +31,7 @@ from latentfit.em.information._differences import (
     jacobian,
     mixed,
 )
-from latentfit.em.information._functions import Q, OnStep, counted, finite, q_on
+from latentfit.em.information._functions import OnStep, Q, counted, finite, q_on
 from latentfit.em.information._result import StandardErrors
 from latentfit.em.information._scale import FreeScale, Kind
 

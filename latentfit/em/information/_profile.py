@@ -27,9 +27,8 @@ from typing import Any
 import numpy as np
 
 from latentfit.em.information._covariance import NO_MAXIMUM, REACHED
-from latentfit.em.information._differences import curvature_units, first
-from latentfit.em.information._functions import Height, OnStep, counted, finite
-from latentfit.em.information._functions import height_on as _height_on
+from latentfit.em.information._differences import curvature_units, gradient
+from latentfit.em.information._functions import Height, OnStep, counted, finite, height_on
 from latentfit.em.information._observed import observed
 from latentfit.em.information._pin import Pin, pin
 from latentfit.em.information._result import StandardErrors, every_label
@@ -104,7 +103,9 @@ class ProfileInterval:
             for side, end in zip(("lower", "upper"), self.ends, strict=True)
             if not end.found
         ]
-        return "\n".join([text, *told, *(f"  {line}" for line in (self.problem, *self.notes) if line)])
+        return "\n".join(
+            [text, *told, *(f"  {line}" for line in (self.problem, *self.notes) if line)]
+        )
 
 
 def profile(
@@ -150,7 +151,7 @@ def profile(
         raise InputError(f"level is between 0 and 1, not {level!r}")
     scale = FreeScale.of(params, kinds)
     natural = scale.params(scale.point(params))
-    top = _height_on(scale, log_likelihood, "log_likelihood")(scale.point(params))
+    top = height_on(scale, log_likelihood, "log_likelihood")(scale.point(params))
     finite(top, "log_likelihood")
     positions = _positions(natural, entries)
     advance = counted(on_interval, len(positions))
@@ -245,8 +246,7 @@ class _Profile:
         return height, rest
 
     def _at(self, value: float) -> Callable[[np.ndarray], float]:
-        height = _height_on(_Joined(self.pin, value), self._function, "log_likelihood")  # type: ignore[arg-type]
-        return height
+        return height_on(_Joined(self.pin, value), self._function, "log_likelihood")
 
 
 @dataclass(frozen=True)
@@ -273,15 +273,12 @@ def _maximum(
         return -height if np.isfinite(height) else -_IMPOSSIBLE
 
     def slope(steps: np.ndarray) -> np.ndarray:
-        axes = np.eye(len(steps))
-        found = [
-            first(lambda t, a=axis: np.array(descent(steps + t * a)), longest=_LONGEST, levels=2)  # type: ignore[misc]
-            for axis in axes
-        ]
-        slopes = np.array([float(each.value) for each in found])
-        return np.where(np.isfinite(slopes), slopes, 0.0)
+        found = gradient(function, start + units * steps, units, longest=_LONGEST, levels=2)
+        return np.where(np.isfinite(found.value), -units * found.value, 0.0)
 
-    found = minimize(descent, np.zeros_like(start), jac=slope, method="BFGS", options={"gtol": 1e-6})
+    found = minimize(
+        descent, np.zeros_like(start), jac=slope, method="BFGS", options={"gtol": 1e-6}
+    )
     if -found.fun < begin:
         return begin, start
     return float(-found.fun), start + units * found.x
@@ -339,4 +336,3 @@ def _no_crossing(curve: _Profile, sign: float) -> tuple[float, End]:
     if link == "log" and sign < 0:
         return 0.0, End.BOUNDARY
     return float(sign * np.inf), End.UNBOUNDED
-

@@ -89,5 +89,7 @@ def named(vector: np.ndarray, like: Mapping[str, np.ndarray]) -> Params:
 def every_label(params: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """``theta``, ``mu[0]``, ``P[0,1]``: one for each entry."""
     return tuple(
-        label(name, index) for name, value in params.items() for index in np.ndindex(np.shape(value))
+        label(name, index)
+        for name, value in params.items()
+        for index in np.ndindex(np.shape(value))
     )

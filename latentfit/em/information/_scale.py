@@ -31,15 +31,19 @@ Kind = Literal["real", "positive", "probability", "simplex", "covariance"]
 _NEARLY = 1e-6
 
 
-class Scale(Protocol):
+class Natural(Protocol):
+    """What knows the natural values at a free point."""
+
+    def params(self, point: np.ndarray) -> Params:
+        """Natural values at a free point, (size,)."""
+
+
+class Scale(Natural, Protocol):
     """What the routes know of the parameters."""
 
     @property
     def edged(self) -> np.ndarray:
         """Which free coordinates are logarithms of what is bounded, shape (size,)."""
-
-    def params(self, point: np.ndarray) -> Params:
-        """Natural values at a free point, (size,)."""
 
     def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
         """Labels of what lies at an end of its range."""
@@ -185,9 +189,7 @@ def _positive(array: np.ndarray) -> _Block:
 
 def _probability(array: np.ndarray) -> _Block:
     free = (array > _NEARLY) & (array < 1 - _NEARLY)
-    return _partly(
-        array, free, lambda p: np.log(p) - np.log1p(-p), lambda c: 1 / (1 + np.exp(-c))
-    )
+    return _partly(array, free, lambda p: np.log(p) - np.log1p(-p), lambda c: 1 / (1 + np.exp(-c)))
 
 
 def _partly(

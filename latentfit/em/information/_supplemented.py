@@ -6,7 +6,7 @@ missing. For M(φ') is where Q(· | φ') has no slope; differentiate that in φ'
     DM = I_c⁻¹ I_m,      hence   I = I_c - I_m = I_c (I - DM),   V = (I - DM)⁻¹ I_c⁻¹
 
 with I_c the complete-data information, I_m the missing one and DM_ij = ∂M_i/∂φ_j (Dempster, Laird &
-Rubin 1977, theorem 4; the paper's eq. 2.3.5, whose DM is the transpose of this one).
+Rubin 1977, theorem 4; the paper's DM is the transpose of this one).
 
 The paper finds DM along EM's own way, as ratios of errors that shrink until they settle, to about
 half the digits to which the fixed point is known. Here M is differentiated at the fixed point by
@@ -14,9 +14,10 @@ central differences with extrapolation, as Jamshidian & Jennrich (2000, J. R. St
 257-270) advise: to ten digits or so, and without a run that has to be kept.
 
 What it needs is the map, E step and M step as they are, and I_c. The map alone does not do: if
-W⁻¹ Λ W is DM taken apart by its eigenvalues, every I_c = Wᵀ D W with a positive diagonal D goes with
-it, so that DM settles I_c but for as many numbers as there are parameters. What it does settle is
-how fast EM converges (`convergence`). Here I_c comes from Q in its first argument. As
+W⁻¹ Λ W is DM taken apart by its eigenvalues, all different, every I_c = Wᵀ D W with a positive
+diagonal D goes with it, so that DM settles I_c but for as many numbers as there are parameters.
+What it does settle is how fast EM converges (`convergence`). Here I_c comes from Q in its first
+argument, the expected complete-data log-likelihood as a function of what the E step returns. As
 I_c DM = I_m is symmetric, what it lacks in that is a measure of error; a large one says that Q and
 the map do not belong together, or that the M step does not maximise.
 """
