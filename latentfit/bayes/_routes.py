@@ -20,6 +20,7 @@ from latentfit.declaration import Params, Space
 from latentfit.em.information import StandardErrors
 from latentfit.em.information._covariance import standard_errors
 from latentfit.em.information._differences import Derivative, jacobian
+from latentfit.em.information._functions import OnStep, counted
 from latentfit.em.information._oakes import oakes_information
 from latentfit.em.information._supplemented import supplemented_information
 from latentfit.errors import DeclarationError, InputError
@@ -71,7 +72,13 @@ def by_observed(density: Density, point: np.ndarray, *, prior: bool = False) -> 
     return standard_errors("observed", SpaceScale(density.space), point, information, score)
 
 
-def by_oakes(complete: CompleteData, point: np.ndarray, *, prior: bool = False) -> StandardErrors:
+def by_oakes(
+    complete: CompleteData,
+    point: np.ndarray,
+    *,
+    prior: bool = False,
+    on_step: OnStep | None = None,
+) -> StandardErrors:
     """Standard errors from second derivatives of the declaration's Q (Oakes 1999).
 
     Parameters
@@ -79,6 +86,8 @@ def by_oakes(complete: CompleteData, point: np.ndarray, *, prior: bool = False) 
     complete : CompleteData
     point, prior
         As in `by_observed`.
+    on_step : callable, optional
+        ``on_step(done, total)``, after each coordinate.
 
     Raises
     ------
@@ -90,7 +99,8 @@ def by_oakes(complete: CompleteData, point: np.ndarray, *, prior: bool = False) 
     def slope(given: np.ndarray) -> np.ndarray:
         return complete.q(_statistics(complete, given), point, prior=prior)[1]
 
-    information = oakes_information(bend, jacobian(slope, point, units))
+    advance = counted(on_step, len(point))
+    information = oakes_information(bend, jacobian(slope, point, units, advance=advance))
     return standard_errors(
         "oakes", SpaceScale(complete.density.space), point, information, score, bend.value
     )
@@ -103,6 +113,7 @@ def by_supplement(
     *,
     to_model: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda params: params,
     prior: bool = False,
+    on_step: OnStep | None = None,
 ) -> StandardErrors:
     """Standard errors from a hand-written EM and the declaration's complete-data information.
 
@@ -115,8 +126,8 @@ def by_supplement(
         Where EM ended.
     to_model : callable
         From EM's parameters to values of the model's variables.
-    prior : bool
-        As in `by_observed`.
+    prior, on_step
+        As in `by_oakes`.
 
     Raises
     ------
@@ -140,7 +151,8 @@ def by_supplement(
         return space.locate(to_model(em_map({name: natural[name] for name in params})))
 
     bend, score, units = _q_at(complete, point, prior)
-    information, notes = supplemented_information(bend, jacobian(move, point, units))
+    slopes = jacobian(move, point, units, advance=counted(on_step, len(point)))
+    information, notes = supplemented_information(bend, slopes)
     return standard_errors(
         "supplemented", SpaceScale(space), point, information, score, bend.value, notes
     )

@@ -39,7 +39,8 @@ class Convergence:
     ----------
     rate : float
         Rate of convergence: its largest eigenvalue, and the largest fraction of missing
-        information of any combination of parameters. 1 where there is a ridge.
+        information of any combination of parameters. 1 where there is a ridge, or where a scale
+        tends to zero.
     fractions : ndarray, shape (size,)
         All its eigenvalues, largest first.
     slowest : dict of float
@@ -188,7 +189,12 @@ def _problem(values: np.ndarray, error: float, condition: float) -> str:
     if largest > 1 + slack:
         return f"not a maximum: EM moves away from here, at rate {largest:.4g}"
     if largest >= 1 - slack:
-        return "rate 1: there is a ridge, along which parameters are not identified"
+        rest = values.real[values.real < 1 - slack]
+        off = f"; off it the rate is {rest.max():.4g}" if rest.size else ""
+        return (
+            f"rate 1: there is a ridge, along which parameters are not identified, or one of them "
+            f"is on its way to an end of its range{off}"
+        )
     if least < -slack:
         return (
             f"an eigenvalue is {least:.3g}, and a fraction of information is no less than 0: the "

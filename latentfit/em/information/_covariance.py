@@ -33,7 +33,7 @@ from latentfit.em.information._result import StandardErrors, every_label, flat, 
 from latentfit.em.information._scale import Scale
 
 # What is still to be gained where a density has levelled off; the share of such a direction that
-# lies along logarithms; the curvature of a ridge; by how much a slope across may bend it.
+# lies along flat logarithms; the curvature of a ridge; by how much a slope across may bend it.
 _FLAT = 1e-7
 _AMONG = 0.99
 _LEVEL = 1e-9
@@ -45,7 +45,10 @@ REACHED = 0.01
 _PRECISE = 1e-3
 
 NO_MAXIMUM = "not a maximum: a saddle or no end in sight"
-NOT_FINITE = "the information is not finite: a function is not defined close to these params"
+NOT_FINITE = (
+    "a function is not defined close to these params; kinds can say that they lie at an end of "
+    "their range"
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def shape_of(information: Derivative, score: np.ndarray, edged: np.ndarray) -> S
     values, vectors = np.linalg.eigh(information.value * np.outer(units, units))
     blur = float(np.linalg.norm(information.error * np.outer(units, units), 2))
     slopes = vectors.T @ (score * units)
-    among = np.sum(vectors[edged] ** 2, axis=0) >= _AMONG
+    # A ridge among logarithms has them bent one by one: what has levelled off is flat by itself.
+    alone = edged & (diagonal <= _FLAT + np.diag(information.error))
+    among = np.sum(vectors[alone] ** 2, axis=0) >= _AMONG
     directions = vectors * units[:, None]
     length = np.linalg.norm(directions, axis=0)
     level = (np.abs(values) <= _FLAT * length**2 + blur) & among

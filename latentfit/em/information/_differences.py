@@ -24,6 +24,8 @@ import numpy as np
 # The longest step, in units, and how many: the shortest is a thirtieth of a unit.
 _LONGEST = 0.5
 _LEVELS = 5
+# How often it is halved to begin with, where the function is not finite so far out.
+_HALVINGS = 12
 _EPS = np.finfo(float).eps
 # Over one unit a function is to fall by 1/2; between these it is near enough.
 _FALL = (0.1, 2.0)
@@ -48,8 +50,8 @@ def first(
 ) -> Derivative:
     """The derivative at 0 of a function of one number, array by array.
 
-    Where the function is not finite at the longer steps, the shorter ones have to do; NaN with
-    an infinite error where there are too few of these.
+    Where the function is not finite, the longest step is halved until it is; NaN with an infinite
+    error where that does not help.
     """
 
     def difference(step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -238,13 +240,19 @@ def _extrapolated(
     """Ridders' triangle; each entry is taken from where its own error is least."""
     row: list[np.ndarray] = []
     blurs: list[np.ndarray] = []
-    best, least = np.array(np.nan), np.array(np.inf)
+    step = longest
+    value, blur = difference(step)
+    for _ in range(_HALVINGS):
+        if np.isfinite(value).all():
+            break
+        step /= 2
+        value, blur = difference(step)
+    best, least = np.full(np.shape(value), np.nan), np.full(np.shape(value), np.inf)
     for level in range(levels):
         before, before_blurs = row, blurs
-        value, blur = difference(longest / 2**level)
+        if level:
+            value, blur = difference(step / 2**level)
         row, blurs = [value], [blur]
-        if level == 0:
-            best, least = np.full(np.shape(value), np.nan), np.full(np.shape(value), np.inf)
         for order in range(1, level + 1):
             factor = 4.0**order
             shorter, longer = row[-1], before[order - 1]

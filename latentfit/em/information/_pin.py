@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from latentfit.em._layout import Params
-from latentfit.em.information._scale import FreeScale, Kind, _covariance
+from latentfit.em.information._scale import FreeScale, Kind, _covariance, rows_of
 
 Link = Literal["identity", "log", "logit"]
 # Entries at an end of their range are moved this far from it, for a start.
@@ -120,7 +120,7 @@ def _alone(array: np.ndarray, place: int, kind: Kind) -> _Pieces:
 
 
 def _in_row(array: np.ndarray, place: int, kind: Kind) -> _Pieces:
-    rows = array.reshape(-1, array.shape[-1])
+    rows = rows_of(array)
     row, column = divmod(place, rows.shape[1])
     left = np.delete(rows[row], column)
     total = left.sum()

@@ -34,8 +34,9 @@ class StandardErrors:
     distance : float
         From `params` to the maximum of the parabola through them, in standard errors.
     precision : float
-        Estimated relative error of the standard errors, from the differences that they rest on;
-        of the bootstrap, its Monte Carlo standard error, the largest.
+        Estimated relative error of the standard errors at `params`, from the differences that
+        they rest on; of the bootstrap, its Monte Carlo standard error, the largest. That `params`
+        are short of the maximum is not in it: on another scale errors differ by about `distance`.
     problem : str
         Empty where `params` is a maximum and the numbers are what they are called.
     notes : tuple of str

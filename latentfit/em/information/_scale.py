@@ -88,8 +88,9 @@ class FreeScale:
         kinds : mapping, optional
             What arrays are, by name. Of the others it is seen from their values: symmetric
             positive definite matrices are covariances, arrays that sum to one along their last
-            axis are simplexes, arrays that are positive otherwise are positive, or probabilities
-            where the largest entry is 1.
+            axis or, as tables do, as a whole are simplexes, others that are positive are positive.
+            That they are probabilities, too, has to be stated; it matters where one of them is 1.
+            An array of zeros is real: that a scale of zero is none has to be stated.
 
         Raises
         ------
@@ -149,16 +150,21 @@ def _kind(array: np.ndarray) -> Kind:
         if _is(array, kind):
             return kind
     if array.min() >= 0 and array.max() > 0:
-        # A rate may be smaller than one and yet no probability. One that is 1, though, ...
-        return "probability" if 1 - _NEARLY <= array.max() <= 1 else "positive"
+        # A rate may be smaller than one and yet no probability.
+        return "positive"
     return "real"
+
+
+def rows_of(array: np.ndarray) -> np.ndarray:
+    """What sums to one, a row each: along the last axis, or where that does not, all of it."""
+    return array.reshape(-1, array.shape[-1]) if is_simplex(array) else array.reshape(1, -1)
 
 
 def _is(array: np.ndarray, kind: Kind) -> bool:
     if kind == "covariance":
         return _definite(array)
     if kind == "simplex":
-        return is_simplex(array)
+        return bool(array.ndim) and is_simplex(rows_of(array))
     if kind == "positive":
         return bool((array >= 0).all())
     return kind == "real" or bool(((array >= 0) & (array <= 1)).all())
@@ -207,7 +213,7 @@ def _partly(
 
 
 def _simplex(array: np.ndarray) -> _Block:
-    rows = array.reshape(-1, array.shape[-1])
+    rows = rows_of(array)
     held = rows <= _NEARLY
     base = np.arange(rows.shape[1]) == rows.argmax(axis=1)[:, None]
     free = ~(held | base)
