@@ -68,5 +68,5 @@ def natural_errors(
             still and label not in edge
             for still, label in zip(known, labels(name, dims), strict=True)
         ]
-        errors[name] = np.where(usable, np.sqrt(variances), np.nan).reshape(dims)
+        errors[name] = np.sqrt(np.where(usable & (variances >= 0), variances, np.nan)).reshape(dims)
     return errors

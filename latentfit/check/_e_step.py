@@ -7,7 +7,7 @@ A step can be right at the maximum and wrong elsewhere, so most θ lie away from
 Where the declaration's expectations are exact, so is the comparison. Where they are means of M
 draws, each entry's difference is set against its Monte Carlo standard error, sd / √M, and a
 finding needs a difference that one entry among all those compared would show by chance with
-probability 1e-3 (Bonferroni).
+its share of a probability of 1e-3.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.check._chance import share
 from latentfit.check._explain import CLOSE, explain, orders
 from latentfit.check._mistakes_e_step import FUNCTION_OF_EXPECTATION, arrays, means, mistaken
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import labels
-
-FALSE_ALARM = 1e-3
 
 
 def examine(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Outcome:
@@ -35,9 +34,7 @@ def examine(subject: Subject, given: Mapping[str, Mapping[str, Any]]) -> Outcome
         ``{trial.where: what the E step returned there}``, for the trials where it returned.
     """
     names = (*subject.complete.latents, *subject.expectations)
-    known = subject.trials[0].expected
-    # What may be wrong by chance is shared by all entries that are compared with draws.
-    allowed = FALSE_ALARM / max(1, sum(name not in known for name in names))
+    allowed = share(subject)
     outcomes = [_entry(subject, name, given, allowed) for name in names]
     return Outcome(
         tuple(check for outcome in outcomes for check in outcome.checks),

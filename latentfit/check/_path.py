@@ -12,7 +12,7 @@ import numpy as np
 
 from latentfit import bayes
 from latentfit.bayes import Curvature
-from latentfit.check._e_step import FALSE_ALARM
+from latentfit.check._chance import share
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject
 from latentfit.em import Fit, Solution
@@ -214,7 +214,7 @@ def _by_fisher_s_identity(
         ]
     )
     z = np.abs(slopes.mean(axis=0)) / (slopes.std(axis=0, ddof=1) / np.sqrt(count))
-    allowed = float(norm.isf(FALSE_ALARM / (2 * z.size)))
+    allowed = float(norm.isf(share(subject) / (2 * z.size)))
     said = (
         f"the slope of log p(x | θ) at EM's end, from {count} draws of the latents (Fisher's "
         f"identity): the largest of {z.size} components is {z.max():.1f} standard errors from "
