@@ -1,0 +1,32 @@
+"""Fast steps of EM that a derivation can be written in.
+
+Each has the name of what it computes, in the field's words, and NumPy arrays go in and come out.
+They are compiled by Numba at their first use, which takes seconds, once: the machine code is kept.
+
+A first group follows the derivation line by line: `log_normal`, `log_multivariate_normal` and
+`log_categorical` are log densities of every row under every component, `responsibilities` and
+`forward_backward` the conditional distribution of the latents with the log-likelihood,
+`weighted_moments`, `weighted_scatter` and `weighted_counts` the sums that the M step needs.
+
+A second group, the ``..._statistics``, goes from parameters to those sums in one pass over the
+data and stores nothing for each row.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "_categorical": ["log_categorical", "weighted_counts"],
+        "_chunks": ["threads"],
+        "_latent_class": ["ClassStatistics", "latent_class_statistics"],
+        "_moments": ["Moments", "weighted_moments", "weighted_scatter"],
+        "_normal": ["log_multivariate_normal", "log_normal"],
+        "_normal_mixture": [
+            "MixtureStatistics",
+            "multivariate_normal_mixture_statistics",
+            "normal_mixture_statistics",
+        ],
+        "_responsibilities": ["responsibilities"],
+    },
+)

@@ -1,0 +1,90 @@
+"""Arguments of primitives, as arrays that the kernels can read.
+
+Double precision alone: the log-likelihoods of large samples need all of its digits, and a
+silent copy of float32 data in every iteration would take twice the memory of the data.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def numbers(name: str, value: Any, *ndims: int) -> np.ndarray:
+    """Float64, rows contiguous, with one of the numbers of axes.
+
+    Raises
+    ------
+    TypeError
+        Not real numbers of double precision, nor integers.
+    ValueError
+        Masked entries, or another number of axes.
+    """
+    array = _unmasked(name, value)
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and array.dtype != np.float64):
+        raise TypeError(
+            f"{name} is {array.dtype}; expected float64, double precision: {name}.astype(float)"
+        )
+    _axes(name, array, ndims)
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def codes(name: str, value: Any, *ndims: int) -> np.ndarray:
+    """Integers of any width, rows contiguous, with one of the numbers of axes.
+
+    Raises
+    ------
+    TypeError
+        Not integers.
+    ValueError
+        Masked entries, or another number of axes.
+    """
+    array = _unmasked(name, value)
+    if array.dtype.kind == "b":
+        array = array.view(np.uint8)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} is {array.dtype}; expected integers, the codes 0, 1, 2, ... of categories"
+        )
+    _axes(name, array, ndims)
+    return np.ascontiguousarray(array)
+
+
+def shape(name: str, array: np.ndarray, expected: tuple[int, ...], what: str) -> np.ndarray:
+    """The array itself, if it has that shape; `what` the axes are is for the message.
+
+    Raises
+    ------
+    ValueError
+        It has another.
+    """
+    if array.shape != expected:
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}: {what}")
+    return array
+
+
+def some(name: str, array: np.ndarray) -> np.ndarray:
+    """The array itself, if it has entries.
+
+    Raises
+    ------
+    ValueError
+        It has none.
+    """
+    if not array.size:
+        raise ValueError(f"{name} is empty: shape {array.shape}")
+    return array
+
+
+def _unmasked(name: str, value: Any) -> np.ndarray:
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, of which these sums know nothing")
+    return np.asarray(value)
+
+
+def _axes(name: str, array: np.ndarray, ndims: tuple[int, ...]) -> None:
+    if array.ndim not in ndims:
+        expected = " or ".join(str(ndim) for ndim in ndims)
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected {expected} "
+            f"{'axis' if ndims == (1,) else 'axes'}"
+        )

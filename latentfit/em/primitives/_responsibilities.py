@@ -1,0 +1,77 @@
+"""From log joint densities to responsibilities and the log-likelihood.
+
+By Bayes' theorem, and by the law of total probability,
+
+    r_ik = exp(v_ik) / Σ_l exp(v_il),   log p(x) = Σ_i log Σ_k exp(v_ik),   v_ik = log p(x_i, z_i = k),
+
+with the largest of a row taken out of both sums before the exponential is taken.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from latentfit.em.primitives._blocks import MOST_COMPONENTS, NARROW, softmax, transpose
+from latentfit.em.primitives._check import numbers, some
+from latentfit.em.primitives._chunks import cut, spread
+from latentfit.em.primitives._jit import reordered
+
+
+def responsibilities(log_joint: Any) -> tuple[np.ndarray, float]:
+    """p(z = k | x) of every row and log p(x) of all, in one pass over log p(x, z = k).
+
+    Parameters
+    ----------
+    log_joint : array_like, shape (n, K)
+        log p(x_i, z_i = k), natural logarithm; minus infinity where that is impossible.
+
+    Returns
+    -------
+    r : ndarray, shape (n, K)
+        Rows sum to one. Below 2e-308 they are 0.
+    log_likelihood : float
+        Σ_i log Σ_k exp(log_joint[i, k]).
+
+    Raises
+    ------
+    TypeError
+        Not of double precision.
+    ValueError
+        Not two axes, no entries, or masked ones.
+
+    Notes
+    -----
+    A row of minus infinities has no responsibilities: they are NaN, and the log-likelihood is minus
+    infinity. NaN and plus infinity make a row, and the log-likelihood, NaN.
+    """
+    log_joint = some("log_joint", numbers("log_joint", log_joint, 2))
+    few_components(log_joint.shape[1])
+    r = np.empty_like(log_joint)
+    chunks, size = cut(len(log_joint))
+    heights = np.zeros(chunks)
+    spread(_kernel, chunks, 8 * log_joint.size, log_joint, size, r, heights)
+    return r, float(heights.sum())
+
+
+def few_components(components: int) -> None:
+    """Refuse more components than a product of their sums can be kept in range for."""
+    if components > MOST_COMPONENTS:
+        raise ValueError(f"{components} components, and at most {MOST_COMPONENTS} are possible")
+
+
+@reordered
+def _kernel(
+    first: int, last: int, log_joint: np.ndarray, size: int, r: np.ndarray, heights: np.ndarray
+) -> None:
+    n, components = log_joint.shape
+    v = np.empty((components, NARROW))
+    largest, total = np.empty(NARROW), np.empty(NARROW)
+    for chunk in range(first, last):
+        end = min(n, (chunk + 1) * size)
+        for begin in range(chunk * size, end, NARROW):
+            rows = min(NARROW, end - begin)
+            transpose(log_joint, begin, rows, v)
+            heights[chunk] += softmax(v, rows, largest, total)
+            for i in range(rows):
+                for k in range(components):
+                    r[begin + i, k] = v[k, i]
