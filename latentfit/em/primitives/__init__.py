@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "_categorical": ["log_categorical", "weighted_counts"],
         "_chunks": ["threads"],
+        "_forward_backward": ["ChainStatistics", "forward_backward"],
         "_latent_class": ["ClassStatistics", "latent_class_statistics"],
         "_moments": ["Moments", "weighted_moments", "weighted_scatter"],
         "_normal": ["log_multivariate_normal", "log_normal"],

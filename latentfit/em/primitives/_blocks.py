@@ -37,6 +37,22 @@ def transpose(x: np.ndarray, begin: int, rows: int, out: np.ndarray) -> None:
 
 
 @reordered
+def largest_taken_out(v: np.ndarray, rows: int, largest: np.ndarray) -> float:
+    """The largest log joint density of each row, and the sum of these."""
+    for i in range(rows):
+        largest[i] = v[0, i]
+    for k in range(1, v.shape[0]):
+        for i in range(rows):
+            largest[i] = v[k, i] if v[k, i] > largest[i] else largest[i]
+    height = 0.0
+    for i in range(rows):
+        # A row of -inf would otherwise become -inf less -inf.
+        largest[i] = 0.0 if largest[i] == -np.inf else largest[i]
+        height += largest[i]
+    return height
+
+
+@reordered
 def softmax(v: np.ndarray, rows: int, largest: np.ndarray, total: np.ndarray) -> float:
     """Responsibilities in the place of log joint densities; the sum over rows of log p(x).
 
@@ -44,16 +60,8 @@ def softmax(v: np.ndarray, rows: int, largest: np.ndarray, total: np.ndarray) ->
     K. One logarithm is taken of the product of several s.
     """
     components = v.shape[0]
+    height = largest_taken_out(v, rows, largest)
     for i in range(rows):
-        largest[i] = v[0, i]
-    for k in range(1, components):
-        for i in range(rows):
-            largest[i] = v[k, i] if v[k, i] > largest[i] else largest[i]
-    height = 0.0
-    for i in range(rows):
-        # A row of -inf would otherwise be -inf less -inf.
-        largest[i] = 0.0 if largest[i] == -np.inf else largest[i]
-        height += largest[i]
         total[i] = 0.0
     for k in range(components):
         for i in range(rows):
