@@ -126,13 +126,15 @@ def backward(
         p0, p1 = _plus(p0, _by(row[0], w)), _plus(p1, _by(row[1], w))
         p2, p3 = _plus(p2, _by(row[2], w)), _plus(p3, _by(row[3], w))
         gamma = _times(row, _multiply(w, transposed))
-        z[t - 1, 0] = gamma[0]
+        # The sum is 1 but for rounding errors, which add up.
+        share = 1.0 / _sum(gamma)
+        z[t - 1, 0] = gamma[0] * share
         if states > 1:
-            z[t - 1, 1] = gamma[1]
+            z[t - 1, 1] = gamma[1] * share
         if states > 2:
-            z[t - 1, 2] = gamma[2]
+            z[t - 1, 2] = gamma[2] * share
         if states > 3:
-            z[t - 1, 3] = gamma[3]
+            z[t - 1, 3] = gamma[3] * share
     _put(pairs, 0, p0)
     _put(pairs, 1, p1)
     _put(pairs, 2, p2)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+_SMALL = 10_000
+
 
 def numbers(name: str, value: Any, *ndims: int) -> np.ndarray:
     """Float64, rows contiguous, with one of the numbers of axes.
@@ -25,7 +27,9 @@ def numbers(name: str, value: Any, *ndims: int) -> np.ndarray:
             f"{name} is {array.dtype}; expected float64, double precision: {name}.astype(float)"
         )
     _axes(name, array, ndims)
-    return np.ascontiguousarray(array, dtype=np.float64)
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    # For arrays that are read-only, as params are, Numba would compile every kernel once more.
+    return array.copy() if array.size < _SMALL and not array.flags.writeable else array
 
 
 def codes(name: str, value: Any, *ndims: int) -> np.ndarray:

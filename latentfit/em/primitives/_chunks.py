@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from numba import config
+import numba
 
 _MOST = 64
 _LEAST_ROWS = 2048
 # Operations, by the hundred thousand, that are worth waking a thread for: some 50 microseconds.
 _WORTH = 100_000
+
+_AVAILABLE: int = vars(numba.config)["NUMBA_NUM_THREADS"]
 
 _limit: ContextVar[int | None] = ContextVar("threads", default=None)
 _pool: ThreadPoolExecutor | None = None
@@ -64,7 +66,7 @@ def spread(kernel: Callable[..., Any], chunks: int, work: float, *arguments: Any
 
     `work` is the number of operations on all of them, by its order of magnitude.
     """
-    most = _limit.get() or config.NUMBA_NUM_THREADS
+    most = _limit.get() or _AVAILABLE
     number = max(1, min(most, chunks, int(work / _WORTH)))
     edges = [chunks * part // number for part in range(number + 1)]
     tasks = [

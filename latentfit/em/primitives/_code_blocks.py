@@ -1,28 +1,34 @@
 """Categories in a block of rows: log probabilities looked up, responsibilities counted.
 
-Tables have the component last, ``table[j, c, k]``. With two categories nothing is looked up:
-which of two numbers is added is decided for as many rows at once as a register holds. Both numbers
-are added up by themselves, since the difference 1 - p has lost the digits of a probability close to
-0, and a product with an indicator would make 0 times minus infinity of one that is 0.
+Tables have the component last, ``table[j, c, k]``. With few categories nothing is looked up: for
+each of them, as many rows at once as a register holds are compared with it. A sum is kept for each
+category, also of two, since a count that is the difference of two others has lost its digits where
+it is close to 0, and a product with an indicator would make 0 times minus infinity of a
+probability that is 0.
 """
 
 import numpy as np
 
 from latentfit.em.primitives._jit import reordered
 
+# Beyond that many categories looking up is faster than comparing.
+_FEW = 8
+
 
 @reordered
 def transpose(x: np.ndarray, begin: int, rows: int, categories: int, out: np.ndarray) -> int:
     """Rows of an array of codes as a block; the first row with an impossible one, or -1."""
-    bad = 0
+    items = x.shape[1]
     for i in range(rows):
-        for j in range(x.shape[1]):
-            code = np.int64(x[begin + i, j])
-            bad |= code < 0 or code >= categories
-            out[j, i] = code
+        for j in range(items):
+            out[j, i] = x[begin + i, j]
+    bad = np.int64(0)
+    for j in range(items):
+        for i in range(rows):
+            bad |= np.int64(out[j, i] < 0) | np.int64(out[j, i] >= categories)
     if bad:
         for i in range(rows):
-            for j in range(x.shape[1]):
+            for j in range(items):
                 if out[j, i] < 0 or out[j, i] >= categories:
                     return begin + i
     return -1
@@ -38,6 +44,12 @@ def log_probability(x: np.ndarray, rows: int, table: np.ndarray, v: np.ndarray) 
                 zero, one = table[j, 0, k], table[j, 1, k]
                 for i in range(rows):
                     v[k, i] += one if x[j, i] else zero
+        elif categories <= _FEW:
+            for k in range(components):
+                for c in range(categories):
+                    value = table[j, c, k]
+                    for i in range(rows):
+                        v[k, i] += value if x[j, i] == c else 0.0
         else:
             for i in range(rows):
                 code = x[j, i]
@@ -58,6 +70,14 @@ def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
                     zero += 0.0 if x[j, i] else r[k, i]
                 counts[j, 0, k] += zero
                 counts[j, 1, k] += one
+    elif categories <= _FEW:
+        for j in range(items):
+            for k in range(components):
+                for c in range(categories):
+                    total = 0.0
+                    for i in range(rows):
+                        total += r[k, i] if x[j, i] == c else 0.0
+                    counts[j, c, k] += total
     else:
         # Items in the inner loop: two rows with the same code would wait for one another.
         for i in range(rows):

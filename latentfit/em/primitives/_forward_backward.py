@@ -5,8 +5,8 @@
 by the forward-backward recursions (Baum et al. 1970), which `_chain_scaled` derives.
 
 L. E. Baum, T. Petrie, G. Soules and N. Weiss (1970). A maximization technique occurring in the
-statistical analysis of probabilistic functions of Markov chains. *Annals of Mathematical Statistics*
-41, 164-171.
+statistical analysis of probabilistic functions of Markov chains. *Annals of Mathematical
+Statistics* 41, 164-171.
 """
 
 import math
@@ -118,8 +118,8 @@ def _edges(lengths: Any, rows: int) -> np.ndarray:
         raise TypeError(f"lengths are {lengths.dtype}; expected integers")
     if lengths.ndim != 1 or not (lengths > 0).all() or lengths.sum() != rows:
         raise ValueError(
-            f"lengths of shape {lengths.shape} add up to {lengths.sum()}; expected positive numbers "
-            f"on one axis that add up to {rows}, the rows of log_b"
+            f"lengths of shape {lengths.shape} add up to {lengths.sum()}; expected positive "
+            f"numbers on one axis that add up to {rows}, the rows of log_b"
         )
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 

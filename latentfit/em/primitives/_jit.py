@@ -11,7 +11,30 @@ adds and subtracts one large number, must not be reordered and is `fused` alone:
 belongs to each instruction, and stays what it is where `exp` is inlined elsewhere.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from numba import njit
 
-fused = njit(fastmath={"contract"}, nogil=True, cache=True, error_model="numpy")
-reordered = njit(fastmath={"contract", "reassoc"}, nogil=True, cache=True, error_model="numpy")
+_FILES = [path.stat() for path in Path(__file__).parent.glob("*.py")]
+_STAMP = max(file.st_mtime_ns for file in _FILES), sum(file.st_size for file in _FILES)
+
+
+def _compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
+    decorate = njit(fastmath=set(flags), nogil=True, cache=True, error_model="numpy")
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        kernel: Any = decorate(function)
+        # Kernels contain others. Numba would keep machine code until the file of the outermost
+        # changes, and it has no public name for what it compares.
+        file: Any = getattr(kernel._cache, "_cache_file", None)
+        if hasattr(file, "_source_stamp"):
+            file._source_stamp = _STAMP
+        return kernel
+
+    return compiled
+
+
+fused = _compiled("contract")
+reordered = _compiled("contract", "reassoc")

@@ -1,8 +1,8 @@
 """Quadratic forms and scatter matrices of a block of rows.
 
 Both are products of a matrix and a block, and half of each is known beforehand: the inverse of a
-Cholesky factor is lower triangular, a scatter matrix symmetric. Four columns are taken at a time, so
-that sums of four products are loaded and stored once.
+Cholesky factor is lower triangular, a scatter matrix symmetric. Four columns are taken at a time,
+so that sums of four products are loaded and stored once.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ WIDTH = 4
 
 
 @reordered
-def inverses(L: np.ndarray, out: np.ndarray) -> None:
+def inverses(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
     """L⁻¹ of each factor by forward substitution, padded with zeros."""
     for k in range(L.shape[0]):
         for column in range(L.shape[1]):

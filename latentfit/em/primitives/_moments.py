@@ -112,12 +112,11 @@ def merged(
         return n, mean, scatter[0]
     gap = means - mean
     weighted = counts[:, :, None] * gap
-    between = (
-        (weighted * gap).sum(axis=0)
-        if scatter.ndim == 3
-        else np.einsum("cki,ckj->kij", weighted, gap)
-    )
-    return n, mean, scatter.sum(axis=0) + between
+    if scatter.ndim == 3:
+        return n, mean, scatter.sum(axis=0) + (weighted * gap).sum(axis=0)
+    between = np.einsum("cki,ckj->kij", weighted, gap)
+    # Symmetric to the last bit, as the scatter of each chunk is.
+    return n, mean, scatter.sum(axis=0) + (between + between.mT) / 2
 
 
 def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """From log joint densities to responsibilities and the log-likelihood.
 
-By Bayes' theorem, and by the law of total probability,
+With v_ik = log p(x_i, z_i = k), by Bayes' theorem and by the law of total probability
 
-    r_ik = exp(v_ik) / Σ_l exp(v_il),   log p(x) = Σ_i log Σ_k exp(v_ik),   v_ik = log p(x_i, z_i = k),
+    r_ik = exp(v_ik) / Σ_l exp(v_il),   log p(x) = Σ_i log Σ_k exp(v_ik),
 
 with the largest of a row taken out of both sums before the exponential is taken.
 """

@@ -1,0 +1,242 @@
+"""Forward-backward against the sum over all paths, and where plain probabilities would fail."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logsumexp
+
+from latentfit.em import primitives as em
+from latentfit.em.primitives import _chain_log
+
+quick = settings(max_examples=60, deadline=None)
+
+
+def all_paths(log_b, start, P):  # noqa: N803
+    """The same by definition: every path of states, and its probability."""
+    times, states = log_b.shape
+    paths = np.array(list(itertools.product(range(states), repeat=times)))
+    with np.errstate(divide="ignore"):
+        heights = np.log(start)[paths[:, 0]] + np.log(P)[paths[:, :-1], paths[:, 1:]].sum(axis=1)
+    heights += log_b[np.arange(times), paths].sum(axis=1)
+    height = logsumexp(heights)
+    weights = np.exp(heights - height)
+    at = paths[..., None] == np.arange(states)
+    z = np.einsum("p,ptk->tk", weights, at)
+    pairs = np.einsum("p,ptj,ptk->jk", weights, at[:, :-1].astype(float), at[:, 1:].astype(float))
+    return height, z, pairs
+
+
+def recursion(log_b, start, P):  # noqa: N803
+    """The same by the textbook's recursions on logarithms, in NumPy."""
+    with np.errstate(divide="ignore"):
+        log_p, log_start = np.log(P), np.log(start)
+    alpha, beta = np.empty_like(log_b), np.zeros_like(log_b)
+    alpha[0] = log_start + log_b[0]
+    for t in range(1, len(log_b)):
+        alpha[t] = np.logaddexp.reduce(alpha[t - 1][:, None] + log_p, axis=0) + log_b[t]
+    for t in range(len(log_b) - 1, 0, -1):
+        beta[t - 1] = np.logaddexp.reduce(log_p + log_b[t] + beta[t], axis=1)
+    height = np.logaddexp.reduce(alpha[-1])
+    pairs = alpha[:-1, :, None] + log_p + (log_b + beta)[1:, None, :] - height
+    return height, np.exp(alpha + beta - height), np.exp(pairs).sum(axis=0)
+
+
+def check(log_b, start, P, expected, tolerance=1e-12):  # noqa: N803
+    found = em.forward_backward(log_b, start, P)
+    height, z, pairs = expected
+    assert found.log_likelihood == pytest.approx(height, rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(found.z, z, rtol=tolerance, atol=1e-14)
+    np.testing.assert_allclose(found.transitions, pairs, rtol=tolerance, atol=1e-14 * len(log_b))
+    np.testing.assert_allclose(found.starts, found.z[0])
+
+
+def chain(rng, states):
+    return rng.dirichlet(np.ones(states)), rng.dirichlet(np.ones(states), size=states)
+
+
+@pytest.mark.parametrize("states", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("times", [1, 2, 6])
+@pytest.mark.parametrize("spread", [0.1, 3.0, 300.0])
+def test_is_the_sum_over_all_paths(states, times, spread):
+    rng = np.random.default_rng(times)
+    start, P = chain(rng, states)
+    log_b = rng.normal(size=(times, states)) * spread
+    check(log_b, start, P, all_paths(log_b, start, P))
+
+
+zero_or_not = st.sampled_from([0.0, 0.0, 1e-320, 1e-180, 1e-30, 0.1, 1.0])
+density = st.sampled_from([-np.inf, -1e4, -800.0, -500.0, -300.0, -1.0, 0.0, 300.0])
+
+
+@quick
+@given(st.data(), st.integers(2, 5), st.integers(1, 5))
+def test_exact_whatever_is_impossible(data, states, times):
+    """Zeros and next to zeros in every place, which single sums of products would lose."""
+    draw = data.draw
+    row = st.lists(zero_or_not, min_size=states, max_size=states).filter(any)
+    start = np.array(draw(row))
+    P = np.array([draw(row) for _ in range(states)])
+    start, P = start / start.sum(), P / P.sum(axis=1, keepdims=True)
+    rows = st.lists(density, min_size=states, max_size=states)
+    log_b = np.array([draw(rows) for _ in range(times)])
+    with np.errstate(all="ignore"):
+        expected = all_paths(log_b, start, P)
+    if np.isneginf(expected[0]):
+        with pytest.raises(ValueError, match="has probability 0 in every state"):
+            em.forward_backward(log_b, start, P)
+        return
+    found = em.forward_backward(log_b, start, P)
+    assert found.log_likelihood == pytest.approx(expected[0], rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(found.z, expected[1], rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(found.transitions, expected[2], rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("states", [2, 3, 4, 5, 8, 9])
+@pytest.mark.parametrize("times", [127, 128, 129, 1000])
+def test_is_the_recursion_on_logarithms(states, times):
+    rng = np.random.default_rng(times + states)
+    start, P = chain(rng, states)
+    log_b = rng.normal(size=(times, states)) * 3
+    check(log_b, start, P, recursion(log_b, start, P), 1e-10)
+
+
+@pytest.mark.parametrize("states", [3, 6])
+def test_a_chain_that_only_goes_on(states):
+    """Most pairs of states are impossible, and most states cannot be reached for a while."""
+    rng = np.random.default_rng(1)
+    P = np.triu(np.tril(rng.uniform(0.1, 1, (states, states)), 1))
+    P /= P.sum(axis=1, keepdims=True)
+    start = np.eye(states)[0]
+    log_b = rng.normal(size=(400, states)) * 4
+    check(log_b, start, P, recursion(log_b, start, P), 1e-10)
+    found = em.forward_backward(log_b, start, P)
+    assert not found.transitions[P == 0].any()
+    np.testing.assert_allclose(found.z[0], start, rtol=1e-14)
+    assert not np.triu(found.z[:states], 1).any()
+
+
+def test_what_is_negligible_now_may_be_everything_later():
+    """A state with 1e-313 of the first row, and no step that by itself is beyond doubles."""
+    log_b = np.zeros((14, 2))
+    log_b[0, 1], log_b[7:, 0] = -720, -230
+    start = np.array([0.5, 0.5])
+    found = em.forward_backward(log_b, start, np.eye(2))
+    np.testing.assert_allclose(found.z[:, 1], 1)
+    assert found.log_likelihood == pytest.approx(-720 + np.log(0.5))
+    np.testing.assert_allclose(found.transitions, [[0, 0], [0, 13]], atol=1e-300)
+
+
+def test_a_state_that_cannot_be_reached_fits_best_by_far():
+    """Its backward variable grows by exp(5) a step, beyond the range of doubles."""
+    log_b = np.column_stack([np.full(2000, -5.0), np.zeros(2000)])
+    found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2))
+    assert found.log_likelihood == -10_000
+    np.testing.assert_array_equal(found.z, np.tile([1.0, 0.0], (2000, 1)))
+    np.testing.assert_array_equal(found.transitions, [[1999, 0], [0, 0]])
+
+
+def test_probabilities_and_logarithms_agree():
+    """Two implementations, on a sequence of which either can make sense."""
+    rng = np.random.default_rng(1)
+    for states in (3, 7):
+        start, P = chain(rng, states)
+        log_b = rng.normal(size=(3000, states)) * 5
+        z, pairs = np.empty_like(log_b), np.zeros((states, states))
+        height, bad = _chain_log.forward_backward(log_b, np.log(start), np.log(P), z, pairs)
+        assert bad == -1
+        check(log_b, start, P, (height, z, pairs), 1e-9)
+
+
+def test_long_sequences_keep_their_digits():
+    """Of rows that are all alike the log-likelihood is known, and the rows sum to one."""
+    P = np.array([[0.9, 0.1], [0.3, 0.7]])
+    found = em.forward_backward(np.full((200_000, 2), -3.0), [0.75, 0.25], P)
+    assert found.log_likelihood == pytest.approx(-600_000, rel=1e-14)
+    np.testing.assert_allclose(found.z, np.tile([0.75, 0.25], (200_000, 1)), rtol=1e-10)
+    expected = 199_999 * np.array([[0.675, 0.075], [0.075, 0.175]])
+    np.testing.assert_allclose(found.transitions, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("states", [3, 6])
+def test_sequences_of_any_lengths_are_independent(states):
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, states)
+    lengths = rng.integers(1, 300, size=150)
+    log_b = rng.normal(size=(lengths.sum(), states))
+    whole = em.forward_backward(log_b, start, P, lengths)
+    pieces = np.split(log_b, np.cumsum(lengths)[:-1])
+    parts = [em.forward_backward(piece, start, P) for piece in pieces]
+    np.testing.assert_array_equal(whole.z, np.concatenate([part.z for part in parts]))
+    np.testing.assert_allclose(whole.transitions, sum(part.transitions for part in parts))
+    np.testing.assert_allclose(whole.starts, sum(part.starts for part in parts))
+    total = sum(part.log_likelihood for part in parts)
+    assert whole.log_likelihood == pytest.approx(total, rel=1e-13)
+    assert whole.transitions.sum() == pytest.approx(lengths.sum() - len(lengths), rel=1e-12)
+    assert whole.starts.sum() == pytest.approx(len(lengths), rel=1e-12)
+
+
+def test_a_time_without_data_is_a_row_of_zeros():
+    """The chain is then in between: two steps of P at once."""
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 3)
+    log_b = rng.normal(size=(3, 3))
+    log_b[1] = 0
+    found = em.forward_backward(log_b, start, P)
+    skipped = em.forward_backward(log_b[[0, 2]], start, P @ P)
+    assert found.log_likelihood == pytest.approx(skipped.log_likelihood, rel=1e-14)
+    np.testing.assert_allclose(found.z[[0, 2]], skipped.z, rtol=1e-13)
+
+
+def test_states_can_be_renumbered():
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 4)
+    log_b, order = rng.normal(size=(500, 4)), [2, 0, 3, 1]
+    found = em.forward_backward(log_b, start, P)
+    other = em.forward_backward(log_b[:, order], start[order], P[np.ix_(order, order)])
+    assert other.log_likelihood == pytest.approx(found.log_likelihood, rel=1e-14)
+    np.testing.assert_allclose(other.z, found.z[:, order], rtol=1e-10)
+    transitions = found.transitions[np.ix_(order, order)]
+    np.testing.assert_allclose(other.transitions, transitions, rtol=1e-12)
+
+
+def test_an_impossible_row_is_named():
+    log_b = np.zeros((300, 2))
+    log_b[250] = -np.inf
+    with pytest.raises(ValueError, match="row 250 of log_b has probability 0"):
+        em.forward_backward(log_b, [0.5, 0.5], np.full((2, 2), 0.5), [100, 200])
+    log_b = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
+    with pytest.raises(ValueError, match="row 1 of log_b"):
+        em.forward_backward(log_b, [0.5, 0.5], np.eye(2))
+
+
+def test_not_a_number_spoils_its_sequence_alone():
+    log_b = np.zeros((30, 2))
+    log_b[15, 1] = np.nan
+    found = em.forward_backward(log_b, [0.5, 0.5], np.full((2, 2), 0.5), [10, 10, 10])
+    assert np.isnan(found.log_likelihood)
+    assert np.isnan(found.z[10:20]).all()
+    assert (found.z[:10] == 0.5).all()
+    assert (found.z[20:] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"log_b": np.zeros(3)}, ValueError, r"log_b has shape \(3,\), expected 2 axes"),
+        ({"log_b": np.zeros((0, 2))}, ValueError, "log_b is empty"),
+        ({"log_b": np.zeros((3, 2), np.float32)}, TypeError, "log_b is float32"),
+        ({"start": [1.0]}, ValueError, r"start has shape \(1,\), expected \(2,\)"),
+        ({"P": np.eye(3)}, ValueError, r"P has shape \(3, 3\), expected \(2, 2\)"),
+        ({"lengths": [1, 1]}, ValueError, "add up to 2; expected .* add up to 3"),
+        ({"lengths": [3, 0]}, ValueError, "expected positive numbers"),
+        ({"lengths": [4, -1]}, ValueError, "expected positive numbers"),
+        ({"lengths": [1.5, 1.5]}, TypeError, "lengths are float64; expected integers"),
+    ],
+)
+def test_arguments_that_do_not_go_together(change, error, said):
+    arguments = {"log_b": np.zeros((3, 2)), "start": [0.5, 0.5], "P": np.eye(2)} | change
+    with pytest.raises(error, match=said):
+        em.forward_backward(**arguments)

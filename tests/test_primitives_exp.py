@@ -1,0 +1,73 @@
+"""The vectorised exponential, and what importing primitives costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentfit.em import primitives
+from latentfit.em.primitives._exp import exp
+
+
+def values(x):
+    return np.array([exp(value) for value in x])
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no precision beyond double")
+@pytest.mark.parametrize("low", [-708.0, -40.0, -1.0, -1e-3, -1e-12])
+def test_to_a_unit_in_the_last_place(low):
+    x = np.random.default_rng(1).uniform(low, 0, 20_000)
+    exact = np.exp(x.astype(np.longdouble))
+    error = np.abs(values(x) - exact) / np.spacing(exact.astype(float))
+    assert error.max() < 1
+
+
+def test_beside_multiples_of_log_2():
+    """Where the nearest integer changes, and where the remainder is smallest."""
+    n = np.arange(-1021, 1)
+    for x in (n * np.log(2), (n + 0.5) * np.log(2)):
+        for beside in (np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)):
+            below = beside[(beside <= 0) & (beside > -708)]
+            np.testing.assert_array_max_ulp(values(below), np.exp(below), maxulp=1)
+
+
+def test_special_values():
+    assert values([0.0, -0.0, -5e-324, -1e-300]).tolist() == [1, 1, 1, 1]
+    assert values([-np.inf, -1e308, -1e5, -709.0]).tolist() == [0, 0, 0, 0]
+    assert np.isnan(exp(np.nan))
+    least = exp(-708.39)
+    assert least == pytest.approx(np.exp(-708.39), rel=1e-15)
+    assert least >= np.finfo(float).tiny
+
+
+def test_never_above_one_and_never_decreasing():
+    x = -np.logspace(-18, 2.8, 20_000)[::-1]
+    found = values(x)
+    assert (found <= 1).all()
+    # Neighbours this far apart differ by more than rounding.
+    far = np.diff(x) > 1e-14 * np.maximum(1, -x[1:])
+    assert (np.diff(found)[far] >= 0).all()
+
+
+def test_numba_is_imported_only_when_a_primitive_is_used():
+    code = (
+        "import sys, latentfit.em\n"
+        "from latentfit.em import primitives\n"
+        "assert 'numba' not in sys.modules\n"
+        "assert 'log_normal' in dir(primitives)\n"
+        "primitives.log_normal\n"
+        "assert 'numba' in sys.modules\n"
+        "assert 'pymc' not in sys.modules\n"
+    )
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_name_is_there_and_says_what_it_does():
+    for name in primitives.__all__:
+        assert getattr(primitives, name).__doc__

@@ -1,0 +1,413 @@
+"""Responsibilities, normal densities, weighted moments, and the passes that join them."""
+
+import math
+import os
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logsumexp, softmax
+from scipy.stats import multivariate_normal, norm
+
+from latentfit.em import primitives as em
+
+# A row, less and more than a block of 128 and of 256, less and more than a chunk of 2048, and more
+# rows than 64 chunks of 2048 have.
+ROWS = (1, 2, 127, 129, 255, 257, 2047, 2049, 5000, 64 * 2048 + 1)
+quick = settings(max_examples=40, deadline=None)
+
+
+def random(seed=1):
+    return np.random.default_rng(seed)
+
+
+def covariances(rng, components, d):
+    root = rng.normal(size=(components, d, d))
+    return root @ root.mT + 0.1 * np.eye(d)
+
+
+# Responsibilities.
+
+
+@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.parametrize("components", [1, 2, 3, 20])
+def test_responsibilities_are_the_softmax(n, components):
+    v = random(n).normal(size=(n, components)) * 50
+    r, height = em.responsibilities(v)
+    np.testing.assert_allclose(r, softmax(v, axis=1), rtol=1e-13, atol=1e-307)
+    np.testing.assert_allclose(r.sum(axis=1), 1, rtol=1e-14)
+    assert height == pytest.approx(math.fsum(logsumexp(v, axis=1)), rel=1e-13)
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-1e300, 1e300) | st.just(-np.inf)] * 3).filter(
+            lambda row: max(row) > -np.inf
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_responsibilities_of_anything(rows):
+    v = np.array(rows)
+    r, height = em.responsibilities(v)
+    np.testing.assert_allclose(r, softmax(v, axis=1), rtol=1e-13, atol=1e-307)
+    assert height == pytest.approx(logsumexp(v, axis=1).sum(), rel=1e-13, abs=1e-13)
+
+
+def test_responsibilities_do_not_depend_on_a_constant_of_the_row():
+    v = random().integers(-20, 20, size=(300, 4)).astype(float)
+    constant = random(2).integers(-10_000, 10_000, size=(300, 1)).astype(float)
+    r, height = em.responsibilities(v)
+    moved, higher = em.responsibilities(v + constant)
+    np.testing.assert_array_equal(moved, r)
+    assert higher - height == pytest.approx(constant.sum(), abs=1e-7)
+
+
+def test_rare_components_vanish_without_a_trace():
+    r, height = em.responsibilities([[0.0, -700.0], [0.0, -800.0], [-1e6, -1e6 - 1]])
+    assert r[0, 1] == pytest.approx(np.exp(-700), rel=1e-13)
+    assert r[1].tolist() == [1, 0]
+    assert r[2, 1] == pytest.approx(1 / (1 + np.e))
+    assert height == pytest.approx(-1e6 + np.log1p(np.exp(-1)))
+
+
+def test_many_components_of_equal_height():
+    """As many factors in one product as there can be."""
+    r, height = em.responsibilities(np.full((200, 2**15), -3.0))
+    assert (r == 2.0**-15).all()
+    assert height == pytest.approx(200 * (15 * np.log(2) - 3))
+    with pytest.raises(ValueError, match="at most 32768"):
+        em.responsibilities(np.zeros((1, 2**15 + 1)))
+
+
+def test_an_impossible_row_has_no_responsibilities():
+    v = random().normal(size=(400, 2))
+    v[[3, 300]] = -np.inf
+    r, height = em.responsibilities(v)
+    assert height == -np.inf
+    assert np.flatnonzero(np.isnan(r).any(axis=1)).tolist() == [3, 300]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_a_density_spoils_its_row_and_the_sum(bad):
+    v = random().normal(size=(400, 3))
+    v[70, 1] = bad
+    r, height = em.responsibilities(v)
+    assert np.isnan(height)
+    assert np.flatnonzero(np.isnan(r).any(axis=1)).tolist() == [70]
+
+
+# Densities.
+
+
+@pytest.mark.parametrize("n", ROWS)
+def test_log_normal_is_that_of_scipy(n):
+    x, mu, sigma = random(n).normal(size=n) * 10, np.array([-1.0, 0, 1e3]), np.array([1e-3, 1, 50])
+    found = em.log_normal(x, mu, sigma)
+    np.testing.assert_allclose(found, norm.logpdf(x[:, None], mu, sigma), rtol=1e-13)
+
+
+def test_log_normal_of_independent_columns():
+    rng = random()
+    x, mu, sigma = rng.normal(size=(300, 5)), rng.normal(size=(2, 5)), rng.uniform(1, 2, (2, 5))
+    expected = norm.logpdf(x[:, None], mu, sigma).sum(axis=-1)
+    np.testing.assert_allclose(em.log_normal(x, mu, sigma), expected, rtol=1e-13)
+
+
+def test_log_normal_far_out_and_where_nothing_is_left():
+    found = em.log_normal([1e4, 1e200], [0.0], [1.0])
+    assert found[0, 0] == pytest.approx(norm.logpdf(1e4))
+    assert found[1, 0] == -np.inf
+    assert np.isnan(em.log_normal([1.0], [1.0], [0.0])).all()
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 9, 17])
+@pytest.mark.parametrize("n", [1, 130, 2049])
+def test_log_multivariate_normal_is_that_of_scipy(d, n):
+    rng = random(d)
+    x, mu, cov = rng.normal(size=(n, d)), rng.normal(size=(3, d)), covariances(rng, 3, d)
+    expected = [multivariate_normal(m, c).logpdf(x) for m, c in zip(mu, cov, strict=True)]
+    expected = np.column_stack([np.reshape(column, n) for column in expected])
+    L = np.linalg.cholesky(cov)
+    found = em.log_multivariate_normal(x, mu, L)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    common = em.log_multivariate_normal(x, mu, L[1])
+    np.testing.assert_allclose(common[:, 1], expected[:, 1], rtol=1e-9)
+    # What stands above the diagonal is not read.
+    np.testing.assert_array_equal(
+        em.log_multivariate_normal(x, mu, L + np.triu(np.full((d, d), 7.0), 1)), found
+    )
+
+
+def test_log_multivariate_normal_close_to_a_plane():
+    """Scales of 1e-8 and 1e8 side by side, in numbers that are not rounded."""
+    L = np.array([[2.0**27, 0, 0], [2.0**27, 1, 0], [0, 2.0**-10, 2.0**-27]])
+    u = random().integers(-20, 20, size=(50, 3)) / 8
+    found = em.log_multivariate_normal(u @ L.T, np.zeros((1, 3)), L)[:, 0]
+    np.testing.assert_allclose(found, norm.logpdf(u).sum(axis=1), rtol=1e-14)
+
+
+# Moments.
+
+
+def exact_moments(r, x):
+    """Σ r, Σ r x / Σ r and Σ r (x - mean)² in rational arithmetic."""
+    r, x = [Fraction(value) for value in r], [Fraction(value) for value in x]
+    n = sum(r)
+    mean = sum(a * b for a, b in zip(r, x, strict=True)) / n
+    return float(n), float(mean), float(sum(a * (b - mean) ** 2 for a, b in zip(r, x, strict=True)))
+
+
+@pytest.mark.parametrize("centre", [0.0, 1e3, -1e8, 1e12])
+@pytest.mark.parametrize("n", [1, 2, 300, 3000])
+def test_moments_are_exact_wherever_the_data_are(centre, n):
+    rng = random(n)
+    x, r = centre + rng.normal(size=n), rng.dirichlet(np.ones(2), size=n)
+    counts, means, scatter = em.weighted_moments(r, x)
+    for k in range(2):
+        count, mean, squares = exact_moments(r[:, k], x)
+        assert counts[k] == pytest.approx(count, rel=1e-14)
+        assert means[k] == pytest.approx(mean, rel=1e-14)
+        # Deviations are differences of numbers that have the rounding error of `centre`.
+        error = np.spacing(abs(centre)) * np.sqrt(n)
+        assert scatter[k] == pytest.approx(squares, rel=1e-13, abs=4 * error * np.sqrt(squares))
+
+
+@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.parametrize("d", [1, 3, 4, 7, 8])
+def test_scatter_matrices(n, d):
+    rng = random(n + d)
+    x, r = 100 + rng.normal(size=(n, d)), rng.dirichlet(np.ones(3), size=n)
+    counts, means, scatter = em.weighted_scatter(r, x)
+    np.testing.assert_allclose(counts, r.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(means, r.T @ x / counts[:, None], rtol=1e-12)
+    for k in range(3):
+        gap = x - means[k]
+        np.testing.assert_allclose(scatter[k], (r[:, k, None] * gap).T @ gap, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(scatter, scatter.mT)
+    columns = em.weighted_moments(r, x)
+    np.testing.assert_allclose(columns.means, means, rtol=1e-13)
+    diagonal = np.diagonal(scatter, axis1=1, axis2=2)
+    np.testing.assert_allclose(columns.scatter, diagonal, rtol=1e-10, atol=1e-12)
+
+
+def test_a_component_without_weight_has_no_mean():
+    r = np.column_stack([np.ones(5), np.zeros(5)])
+    for found in (em.weighted_moments(r, np.arange(5.0)), em.weighted_scatter(r, np.eye(5))):
+        assert found.counts.tolist() == [5, 0]
+        assert np.isnan(found.means[1]).all()
+        assert not np.isnan(found.means[0]).any()
+        assert not found.scatter[1].any()
+
+
+def test_weights_that_are_all_but_zero():
+    x = random().normal(size=4000)
+    r = np.column_stack([np.full(4000, 1e-290), np.where(np.arange(4000) == 3000, 1e-290, 0.0)])
+    counts, means, scatter = em.weighted_moments(r, x)
+    assert means[0] == pytest.approx(x.mean(), rel=1e-12)
+    assert scatter[0] / counts[0] == pytest.approx(x.var(), rel=1e-12)
+    assert (means[1], scatter[1]) == (pytest.approx(x[3000], rel=1e-15), 0)
+
+
+# Passes over the data.
+
+
+def columns_by_hand(x, w, mu, sigma):
+    r, height = em.responsibilities(np.log(w) + em.log_normal(x, mu, sigma))
+    return (*em.weighted_moments(r, x), height)
+
+
+def matrices_by_hand(x, w, mu, L):  # noqa: N803
+    r, height = em.responsibilities(np.log(w) + em.log_multivariate_normal(x, mu, L))
+    return (*em.weighted_scatter(r, x), height)
+
+
+def same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", ROWS)
+def test_the_statistics_are_the_steps_one_after_the_other(n):
+    rng = random(n)
+    w = np.array([0.2, 0.3, 0.5])
+    x, mu, sigma = rng.normal(size=n), np.array([-1.0, 0, 2]), np.array([0.5, 1, 2])
+    found = em.normal_mixture_statistics(x, w, mu, sigma)
+    same(found, columns_by_hand(x, w, mu, sigma))
+    assert found.counts.sum() == pytest.approx(n, rel=1e-12)
+    x, mu = rng.normal(size=(n, 5)), rng.normal(size=(3, 5))
+    sigma = rng.uniform(0.5, 2, size=(3, 5))
+    same(em.normal_mixture_statistics(x, w, mu, sigma), columns_by_hand(x, w, mu, sigma))
+    L = np.linalg.cholesky(covariances(rng, 3, 5))
+    same(em.multivariate_normal_mixture_statistics(x, w, mu, L), matrices_by_hand(x, w, mu, L))
+
+
+def test_the_first_step_from_far_away_is_as_exact_as_the_last():
+    """Means of the parameters play no part in the moments."""
+    x = 1e6 + random().normal(size=3000)
+    found = em.normal_mixture_statistics(x, [1.0], [-1e9], [1e9])
+    assert found.scatter[0] / found.counts[0] == pytest.approx(x.var(), rel=1e-11)
+    table = np.column_stack([x, x[::-1]])
+    found = em.multivariate_normal_mixture_statistics(table, [1.0], [[-1e9, 1e9]], 1e9 * np.eye(2))
+    np.testing.assert_allclose(
+        found.scatter[0] / 3000, np.cov(table.T, bias=True), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_a_component_of_weight_zero():
+    found = em.normal_mixture_statistics(random().normal(size=100), [1.0, 0.0], [0.0, 0.0], [1, 1])
+    assert found.counts.tolist() == [100, 0]
+    assert np.isfinite(found.log_likelihood)
+
+
+def test_a_collapsed_component_is_not_a_number():
+    x = np.array([1.0, 2.0, 3.0])
+    found = em.normal_mixture_statistics(x, [0.5, 0.5], [1.0, 2.0], [0.0, 1.0])
+    assert np.isnan(found.log_likelihood)
+    L = np.array([np.full((2, 2), np.nan), np.eye(2)])
+    found = em.multivariate_normal_mixture_statistics(
+        np.zeros((3, 2)), [0.5, 0.5], np.zeros((2, 2)), L
+    )
+    assert np.isnan(found.log_likelihood)
+
+
+def large(n=300_000):
+    rng = random()
+    return rng.normal(np.where(rng.random(n) < 0.3, 7.0, 10.0), 0.5), [0.4, 0.6], [6.0, 9], [1.0, 1]
+
+
+def bits(found):
+    return b"".join(np.asarray(part).tobytes() for part in found)
+
+
+def test_threads_do_not_change_a_bit():
+    x, w, mu, sigma = large()
+    table, means, L = x[:240_000].reshape(-1, 4), np.array([[6.0] * 4, [9.0] * 4]), np.eye(4)
+    log_joint = em.log_normal(x, mu, sigma)
+    calls = (
+        lambda: em.normal_mixture_statistics(x, w, mu, sigma),
+        lambda: em.multivariate_normal_mixture_statistics(table, w, means, L),
+        lambda: em.responsibilities(log_joint),
+        lambda: em.weighted_moments(np.exp(log_joint), x),
+        lambda: em.forward_backward(log_joint, w, [[0.9, 0.1], [0.2, 0.8]], [100] * 3000),
+    )
+    for call in calls:
+        found = set()
+        for number in (1, 2, 3, 7, 64):
+            with em.threads(number):
+                found.add(bits(call()))
+        assert len(found) == 1
+    with pytest.raises(ValueError, match="at least 1"), em.threads(0):
+        pass
+
+
+def test_callers_may_be_threads_themselves():
+    x, w, mu, sigma = large()
+    expected = bits(em.normal_mixture_statistics(x, w, mu, sigma))
+
+    def call(_):
+        with em.threads(3):
+            return bits(em.normal_mixture_statistics(x, w, mu, sigma))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(call, range(12))) == {expected}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_makes_threads_of_its_own():
+    x, w, mu, sigma = large()
+    with em.threads(3):
+        expected = bits(em.normal_mixture_statistics(x, w, mu, sigma))
+        child = os.fork()
+        if child == 0:
+            os._exit(bits(em.normal_mixture_statistics(x, w, mu, sigma)) != expected)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_nothing_is_stored_for_each_row():
+    x, w, mu, sigma = large()
+    em.normal_mixture_statistics(x, w, mu, sigma)
+    tracemalloc.start()
+    em.normal_mixture_statistics(x, w, mu, sigma)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < x.nbytes / 20
+
+
+# Arguments.
+
+
+def test_integers_and_rows_that_are_not_contiguous_are_taken_as_they_are():
+    x = random().normal(size=(100, 6))
+    found = em.normal_mixture_statistics(x[:, ::2], [1], np.zeros((1, 3), int), np.ones((1, 3)))
+    expected = em.normal_mixture_statistics(
+        x[:, ::2].copy(), [1.0], np.zeros((1, 3)), np.ones((1, 3))
+    )
+    assert bits(found) == bits(expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: em.log_normal(np.zeros(3, np.float32), [0.0], [1.0]), "x is float32.*float64"),
+        (lambda: em.log_normal(np.zeros(3), np.zeros(1, np.float32), [1.0]), "mu is float32"),
+        (lambda: em.responsibilities(np.zeros((2, 2), complex)), "log_joint is complex128"),
+        (lambda: em.weighted_moments([["a"]], [1.0]), "r is <U1"),
+    ],
+)
+def test_other_precisions_are_refused(call, said):
+    with pytest.raises(TypeError, match=said):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: em.responsibilities([0.0, 1.0]), r"log_joint has shape \(2,\), expected 2 axes"),
+        (lambda: em.responsibilities(np.zeros((0, 2))), r"log_joint is empty: shape \(0, 2\)"),
+        (lambda: em.log_normal([1.0], [0.0, 1], [1.0]), r"sigma has shape \(1,\), expected \(2,\)"),
+        (
+            lambda: em.log_normal([[1.0]], [[0.0, 1]], [[1.0, 1]]),
+            r"mu has shape \(1, 2\), .*\(1, 1\)",
+        ),
+        (lambda: em.log_normal([[1.0]], [0.0], [1.0]), r"mu has shape \(1,\), expected 2 axes"),
+        (lambda: em.log_normal(1.0, [0.0], [1.0]), r"x has shape \(\), expected 1 or 2 axes"),
+        (
+            lambda: em.log_normal(np.ma.masked_invalid([1.0, np.nan]), [0.0], [1.0]),
+            "x has masked entries",
+        ),
+        (
+            lambda: em.log_multivariate_normal(np.zeros((4, 2)), np.zeros((3, 2)), np.eye(3)),
+            r"L has shape \(3, 3\), expected \(2, 2\)",
+        ),
+        (
+            lambda: em.log_multivariate_normal(
+                np.zeros((4, 2)), np.zeros((3, 2)), np.zeros((2, 2, 2))
+            ),
+            r"L has shape \(2, 2, 2\), expected \(3, 2, 2\)",
+        ),
+        (lambda: em.weighted_moments(np.ones((3, 2)), [1.0, 2]), r"r has shape \(3, 2\).*\(2, 2\)"),
+        (lambda: em.weighted_scatter(np.ones((2, 2)), [1.0, 2]), r"x has shape \(2,\), expected 2"),
+        (
+            lambda: em.normal_mixture_statistics([1.0], [1.0], [0.0, 1], [1.0, 1]),
+            r"w has shape \(1,\), expected \(2,\)",
+        ),
+    ],
+)
+def test_wrong_shapes_are_named(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_masked_arrays_without_masked_entries_are_data():
+    x = np.ma.masked_invalid([1.0, 2.0])
+    np.testing.assert_array_equal(
+        em.log_normal(x, [0.0], [1.0]), em.log_normal(x.data, [0.0], [1.0])
+    )
