@@ -1,0 +1,238 @@
+"""How fast EM written in the primitives is, beside other packages and beside the machine's limits.
+
+Every case is one model on one data set: `latentfit.em.run` on an E step and an M step written in
+`latentfit.em.primitives`, and a peer from PyPI, from the same start, for the same number of
+iterations, with the same number of threads. Both then have to be at the same log-likelihood, to a
+relative difference of 1e-8, or the case has failed, exit status 1. They take turns, each is
+measured several times, and the shortest time counts: whatever else the machine does can only make
+it longer. An iteration is the difference of a long and a short fit over that of their iterations.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from engine import chains, classes, memory, mixtures
+from engine._case import Case, Fit
+from engine.limits import Machine, measured
+from threadpoolctl import threadpool_limits
+
+import latentfit
+from latentfit.em import primitives
+
+ROOT = Path(__file__).resolve().parents[1]
+SAME = 1e-8
+# Of the data's own size.
+MOST_MEMORY = 2.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case with some number of threads; times are seconds for an iteration.
+
+    Attributes
+    ----------
+    model, size, peer : str
+    threads : int
+    ours, theirs : float
+    ratio : float
+        How many times faster ours is.
+    target : float or None
+    limit : float
+        How many times the machine's own limit ours takes.
+    loop : float
+        Share of our time that the EM loop takes, outside of both steps.
+    difference : float
+        Relative difference of the log-likelihoods where both end.
+    """
+
+    model: str
+    size: str
+    peer: str
+    threads: int
+    ours: float
+    theirs: float
+    ratio: float
+    target: float | None
+    limit: float
+    loop: float
+    difference: float
+
+    @property
+    def met(self) -> bool:
+        return self.target is None or self.ratio >= self.target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time primitives beside other packages.")
+    parser.add_argument("--repeats", type=int, default=7, help="of each timing [default: 7]")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--only", default="", help="cases whose model has this in its name")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "engine.md")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.getLogger("hmmlearn").setLevel(logging.ERROR)
+    machines, rows = {}, []
+    for threads in arguments.threads:
+        machines[threads] = measured(threads, arguments.repeats)
+    for cases in (mixtures.cases, chains.cases, classes.cases):
+        for case in cases():
+            if arguments.only not in case.model:
+                continue
+            for threads in arguments.threads:
+                row = timed(case, threads, machines[threads], arguments.repeats)
+                rows.append(row)
+                print(line(row), flush=True)
+    peaks = {} if arguments.only else {name: peak(name) for name in ("latentfit", "scikit-learn")}
+    text = page(rows, machines, peaks)
+    if not arguments.only:
+        record = {
+            "machine": {str(threads): asdict(machine) for threads, machine in machines.items()},
+            "rows": [asdict(row) for row in rows],
+            "peak_memory_over_data": peaks,
+        }
+        arguments.out.write_text(text)
+        arguments.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    print(text)
+    different = [row for row in rows if not row.difference <= SAME]
+    for row in different:
+        print(f"not the same log-likelihood: {line(row)}", file=sys.stderr)
+    sys.exit(bool(different))
+
+
+def timed(case: Case, threads: int, machine: Machine, repeats: int) -> Row:
+    few, many = case.iterations
+    spans: dict[tuple[str, int], list[float]] = {}
+    loops = []
+    fits: Mapping[str, Fit] = {"ours": case.ours, "theirs": case.theirs}
+    with threadpool_limits(threads), primitives.threads(threads):
+        heights = {name: fit(many) for name, fit in fits.items()}
+        for _ in range(repeats):
+            for iterations in (few, many):
+                for name, fit in fits.items():
+                    span = clocked(fit, iterations)
+                    spans.setdefault((name, iterations), []).append(span)
+                    if (name, iterations) == ("ours", many):
+                        loops.append((span, span - case.ours.inside))
+    each = {name: (min(spans[name, many]) - min(spans[name, few])) / (many - few) for name in fits}
+    whole, outside = min(loops)
+    return Row(
+        model=case.model,
+        size=case.size,
+        peer=case.peer,
+        threads=threads,
+        ours=each["ours"],
+        theirs=each["theirs"],
+        ratio=each["theirs"] / each["ours"],
+        target=case.target,
+        limit=each["ours"] / machine.least(case.work),
+        loop=outside / whole,
+        difference=abs(heights["ours"] / heights["theirs"] - 1),
+    )
+
+
+def clocked(fit: Callable[[int], Any], iterations: int) -> float:
+    began = time.perf_counter()
+    fit(iterations)
+    return time.perf_counter() - began
+
+
+def peak(name: str) -> float:
+    """Memory that data and fit take at their highest, over the size of the data."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])}
+    command = (sys.executable, "-m", "engine.memory", name)
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    return float(found["peak"] / found["data"])
+
+
+def line(row: Row) -> str:
+    return (
+        f"{row.model}, {row.size}, {row.peer}, threads {row.threads}: {1e3 * row.ours:.3f} ms, "
+        f"peer {1e3 * row.theirs:.3f} ms, {row.ratio:.1f}x, difference {row.difference:.1e}"
+    )
+
+
+def page(rows: Sequence[Row], machines: Mapping[int, Machine], peaks: Mapping[str, float]) -> str:
+    sought = [row for row in rows if row.target is not None]
+    lines = [
+        "# EM in primitives, beside other packages",
+        "",
+        "Milliseconds for an EM iteration: `latentfit.em.run` with an E step and an M step written "
+        "in `latentfit.em.primitives`, and a peer on the same data, from the same start, with the "
+        "same number of threads. After as many iterations both are at the same log-likelihood; "
+        "*difference* is what is between them, relative. They took turns, and the shortest of "
+        "several times counts. `make bench` writes this page.",
+        "",
+        f"{sum(row.met for row in sought)} of {len(sought)} targets are met. *Limit* is how many "
+        "times longer the iteration takes than the machine needs for reading the data once, or "
+        "for the iteration's arithmetic at the rates below, whichever is longer. *Loop* is the "
+        "share of the time that passes in latentfit's EM loop, outside of both steps.",
+        "",
+        f"latentfit {latentfit.__version__}, NumPy {np.__version__}, Numba {numba.__version__}, "
+        f"Python {platform.python_version()}, {processor()}.",
+        "",
+        "| model | data | peer | threads | ms | peer's ms | times faster | target | limit | loop "
+        "| difference |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        target = "" if row.target is None else f"{row.target:g}{'' if row.met else ' (missed)'}"
+        cells = (
+            row.model,
+            row.size,
+            row.peer,
+            str(row.threads),
+            f"{1e3 * row.ours:.3g}",
+            f"{1e3 * row.theirs:.3g}",
+            f"{row.ratio:.1f}",
+            target,
+            f"{row.limit:.1f}",
+            f"{row.loop:.0%}",
+            f"{row.difference:.0e}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| threads | read from memory | matrix multiplication | exponentials, NumPy's |",
+        "|--:|--:|--:|--:|",
+    ]
+    for threads, machine in machines.items():
+        lines.append(
+            f"| {threads} | {machine.bytes / 1e9:.1f} GB/s | {machine.flops / 1e9:.1f} GFLOP/s "
+            f"| {machine.exponentials / 1e9:.2f} · 10⁹/s |"
+        )
+    if peaks:
+        ours, theirs = peaks["latentfit"], peaks["scikit-learn"]
+        verdict = "" if ours <= MOST_MEMORY else ", more than it may be"
+        lines += [
+            "",
+            f"Peak memory of data and fit, of {memory.ROWS:,} rows in one dimension and K = 2: "
+            f"{ours:.2f} times the size of the data{verdict}; scikit-learn {theirs:.2f} times.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine()
+    names = [row.split(":", 1)[1].strip() for row in text.splitlines() if "model name" in row]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""EM written in the primitives beside other packages: same data, same start, same iterations."""
