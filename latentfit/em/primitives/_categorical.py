@@ -125,15 +125,21 @@ def _log_kernel(
     bad: np.ndarray,
 ) -> None:
     n, items = x.shape
-    components = table.shape[2]
+    categories, components = table.shape[1:]
     block, v = np.empty((items, WIDE), np.int64), np.empty((components, WIDE))
     for chunk in range(first, last):
         end = min(n, (chunk + 1) * size)
         for begin in range(chunk * size, end, WIDE):
             rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, table.shape[1], block)
+            bad[chunk] = transpose(x, begin, rows, categories, block)
             if bad[chunk] >= 0:
                 return
+            if items == 1:
+                # Nothing is summed: rows of the table are copied.
+                for i in range(rows):
+                    for k in range(components):
+                        out[begin + i, k] = table[0, block[0, i], k]
+                continue
             v[:] = 0.0
             log_probability(block, rows, table, v)
             for i in range(rows):
@@ -160,5 +166,10 @@ def _count_kernel(
             bad[chunk] = transpose(x, begin, rows, counts.shape[2], block)
             if bad[chunk] >= 0:
                 return
+            if items == 1:
+                for i in range(rows):
+                    for k in range(r.shape[1]):
+                        counts[chunk, 0, block[0, i], k] += r[begin + i, k]
+                continue
             transpose_numbers(r, begin, rows, weights)
             count(weights, block, rows, counts[chunk])

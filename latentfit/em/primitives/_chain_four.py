@@ -7,7 +7,14 @@ back.
 
 import numpy as np
 
-from latentfit.em.primitives._chain_scaled import LEAST_SUM, LIFT, LOW_SUM
+from latentfit.em.primitives._chain_scaled import (
+    LEAST_STATE,
+    LEAST_SUM,
+    LIFT,
+    LOW_SUM,
+    exponentials,
+    invert,
+)
 from latentfit.em.primitives._jit import reordered
 
 Four = tuple[float, float, float, float]
@@ -56,8 +63,54 @@ def _multiply(v: Four, P: Square) -> Four:  # noqa: N803
 
 
 @reordered
-def _quotient(u: float, v: float) -> float:
-    return u / v if v > 0.0 else 0.0
+def _get(z: np.ndarray, t: int, padding: float) -> Four:
+    states = z.shape[1]
+    return (
+        z[t, 0],
+        z[t, 1] if states > 1 else padding,
+        z[t, 2] if states > 2 else padding,
+        z[t, 3] if states > 3 else padding,
+    )
+
+
+@reordered
+def _set(z: np.ndarray, t: int, v: Four) -> None:
+    states = z.shape[1]
+    z[t, 0] = v[0]
+    if states > 1:
+        z[t, 1] = v[1]
+    if states > 2:
+        z[t, 2] = v[2]
+    if states > 3:
+        z[t, 3] = v[3]
+
+
+@reordered
+def _smallest(v: Four, states: int) -> float:
+    least = v[0]
+    if states > 1:
+        least = min(least, v[1])
+    if states > 2:
+        least = min(least, v[2])
+    if states > 3:
+        least = min(least, v[3])
+    return least
+
+
+@reordered
+def scale(log_b: np.ndarray, begin: int, rows: int, b: np.ndarray) -> float:
+    """`_chain_scaled.scale`."""
+    height = 0.0
+    for i in range(rows):
+        row = _get(log_b, begin + i, -np.inf)
+        first = row[1] if row[1] > row[0] else row[0]
+        second = row[3] if row[3] > row[2] else row[2]
+        largest = second if second > first else first
+        largest = 0.0 if largest == -np.inf else largest
+        height += largest
+        _put(b, i, _plus(row, (-largest, -largest, -largest, -largest)))
+    exponentials(b, rows)
+    return height
 
 
 @reordered
@@ -66,75 +119,69 @@ def forward(
     rows: int,
     P: np.ndarray,  # noqa: N803
     reached: np.ndarray,
-    a: np.ndarray,
-    sums: np.ndarray,
-) -> int:
+    alpha: np.ndarray,
+) -> tuple[int, float, bool]:
     """`_chain_scaled.forward`."""
     square = _square(P)
     ahead = reached[0], reached[1], reached[2], reached[3]
-    lifted = 0
+    lifted, least, total = 0, 1.0, 0.0
     for i in range(rows):
         row = _times(ahead, _row(b, i))
         total = _sum(row)
         if not total > LOW_SUM:
             if not total > LEAST_SUM:
-                return -1
+                return -1, total, False
             row = _by(LIFT, row)
             total *= LIFT
             lifted += 1
-        sums[i] = total
-        _put(a, i, row)
+        # The next step does not wait for this.
+        share = _by(1.0 / total, row)
+        _set(alpha, i, share)
+        least = min(least, _smallest(share, alpha.shape[1]))
         ahead = _multiply(row, square)
     reached[0], reached[1], reached[2], reached[3] = ahead
-    return lifted
+    return lifted, total, least < LEAST_STATE
 
 
 @reordered
-def _filtered(z: np.ndarray, t: int) -> Four:
-    states = z.shape[1]
-    return (
-        z[t, 0],
-        z[t, 1] if states > 1 else 0.0,
-        z[t, 2] if states > 2 else 0.0,
-        z[t, 3] if states > 3 else 0.0,
-    )
+def predict(
+    alpha: np.ndarray,
+    begin: int,
+    rows: int,
+    P: np.ndarray,  # noqa: N803
+    inverse: np.ndarray,
+) -> None:
+    """`_chain_scaled.predict`."""
+    square = _square(P)
+    for i in range(rows):
+        _put(inverse, i, _multiply(_get(alpha, begin + i - 1, 0.0), square))
+    invert(inverse, rows)
 
 
 @reordered
 def backward(
     z: np.ndarray,
-    P: np.ndarray,  # noqa: N803
+    begin: int,
+    rows: int,
     P_transposed: np.ndarray,  # noqa: N803
+    inverse: np.ndarray,
+    gamma: np.ndarray,
     pairs: np.ndarray,
 ) -> None:
     """`_chain_scaled.backward`."""
-    square, transposed = _square(P), _square(P_transposed)
+    square = _square(P_transposed)
     p0, p1, p2, p3 = _square(pairs)
-    states = z.shape[1]
-    gamma = _filtered(z, len(z) - 1)
-    for back in range(1, len(z)):
-        t = len(z) - back
-        row = _filtered(z, t - 1)
-        q = _multiply(row, square)
-        inverse = (
-            _quotient(1.0, q[0]),
-            _quotient(1.0, q[1]),
-            _quotient(1.0, q[2]),
-            _quotient(1.0, q[3]),
-        )
-        w = _times(gamma, inverse)
+    now = gamma[0], gamma[1], gamma[2], gamma[3]
+    for back in range(1, rows + 1):
+        t = begin + rows - back
+        w = _times(now, _row(inverse, t - begin))
+        row = _get(z, t - 1, 0.0)
         p0, p1 = _plus(p0, _by(row[0], w)), _plus(p1, _by(row[1], w))
         p2, p3 = _plus(p2, _by(row[2], w)), _plus(p3, _by(row[3], w))
-        gamma = _times(row, _multiply(w, transposed))
-        # The sum is 1 but for rounding errors, which add up.
-        share = 1.0 / _sum(gamma)
-        z[t - 1, 0] = gamma[0] * share
-        if states > 1:
-            z[t - 1, 1] = gamma[1] * share
-        if states > 2:
-            z[t - 1, 2] = gamma[2] * share
-        if states > 3:
-            z[t - 1, 3] = gamma[3] * share
+        now = _times(row, _multiply(w, square))
+        _set(z, t - 1, now)
+    # The sum is 1 but for rounding errors, which add up.
+    gamma[0], gamma[1], gamma[2], gamma[3] = _by(1.0 / _sum(now), now)
     _put(pairs, 0, p0)
     _put(pairs, 1, p1)
     _put(pairs, 2, p2)

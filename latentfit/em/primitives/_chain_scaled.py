@@ -34,7 +34,7 @@ LEAST_TRANSITION = 1e-100
 LEAST_SUM = 1e-100
 LOW_SUM = 1e-50
 LIFT = 2.0**166
-_LEAST_STATE = 1e-200
+LEAST_STATE = 1e-200
 
 
 @reordered
@@ -54,10 +54,16 @@ def scale(log_b: np.ndarray, begin: int, rows: int, b: np.ndarray) -> float:
             b[i, k] = log_b[begin + i, k] - largest
         for k in range(states, width):
             b[i, k] = -np.inf
-    flat = b.ravel()
-    for i in range(rows * width):
-        flat[i] = exp(flat[i])
+    exponentials(b, rows)
     return height
+
+
+@reordered
+def exponentials(b: np.ndarray, rows: int) -> None:
+    """exp(b) in its place."""
+    flat = b.ravel()
+    for i in range(rows * b.shape[1]):
+        flat[i] = exp(flat[i])
 
 
 @reordered
@@ -80,44 +86,36 @@ def forward(
     rows: int,
     P: np.ndarray,  # noqa: N803
     reached: np.ndarray,
-    a: np.ndarray,
-    sums: np.ndarray,
-) -> int:
-    """Fill rows of a, and their sums; the number of lifted rows, or -1 if a sum is too small.
+    alpha: np.ndarray,
+) -> tuple[int, float, bool]:
+    """Fill rows of α, the normalised ones of a.
 
-    `reached` is Σ_j a_{t-1,j} P_jk of the block's first row, at the beginning the start, and in the
-    end that of the next block.
+    `reached` is Σ_j a_{t-1,j} P_jk of the first row, at the beginning the start, and in the end that
+    of the row after the last. Returned are the number of lifted rows, or -1 if a sum is too small,
+    the sum of the last row of a, and whether a row has a state with next to nothing.
     """
-    width = P.shape[1]
-    lifted = 0
+    states, width = P.shape[0], P.shape[1]
+    a = np.empty(width)
+    lifted, little, total = 0, False, 0.0
     for i in range(rows):
         total = 0.0
         for k in range(width):
-            a[i, k] = reached[k] * b[i, k]
-            total += a[i, k]
+            a[k] = reached[k] * b[i, k]
+            total += a[k]
         # Also if it is NaN.
         if not total > LOW_SUM:
             if not total > LEAST_SUM:
-                return -1
+                return -1, total, little
             for k in range(width):
-                a[i, k] *= LIFT
+                a[k] *= LIFT
             total *= LIFT
             lifted += 1
-        sums[i] = total
-        multiply(a[i], P, reached)
-    return lifted
-
-
-@reordered
-def settle(a: np.ndarray, rows: int, sums: np.ndarray, begin: int, alpha: np.ndarray) -> bool:
-    """Rows of α from those of a; whether one has a state with next to nothing."""
-    little = False
-    for i in range(rows):
-        share = 1.0 / sums[i]
+        share = 1.0 / total
         for k in range(alpha.shape[1]):
-            alpha[begin + i, k] = a[i, k] * share
-            little |= alpha[begin + i, k] < _LEAST_STATE
-    return little
+            alpha[i, k] = a[k] * share
+            little |= alpha[i, k] < LEAST_STATE
+        multiply(a[:states], P, reached)
+    return lifted, total, little
 
 
 @reordered
@@ -133,7 +131,7 @@ def unreached(
     states = len(start)
     for t in range(begin, end):
         for k in range(states):
-            if alpha[t, k] >= _LEAST_STATE or log_b[t, k] == -np.inf:
+            if alpha[t, k] >= LEAST_STATE or log_b[t, k] == -np.inf:
                 continue
             if t == 0:
                 if start[k] > 0.0:
@@ -146,31 +144,64 @@ def unreached(
 
 
 @reordered
+def predict(
+    alpha: np.ndarray,
+    begin: int,
+    rows: int,
+    P: np.ndarray,  # noqa: N803
+    inverse: np.ndarray,
+) -> None:
+    """1 / q of rows other than the first of a sequence, and 0 where q is 0."""
+    states, width = P.shape
+    for i in range(rows):
+        for k in range(width):
+            inverse[i, k] = 0.0
+        for j in range(min(states, alpha.shape[1])):
+            weight = alpha[begin + i - 1, j]
+            for k in range(width):
+                inverse[i, k] += weight * P[j, k]
+    invert(inverse, rows)
+
+
+@reordered
+def invert(q: np.ndarray, rows: int) -> None:
+    """1 / q in its place, and 0 where q is 0."""
+    flat = q.ravel()
+    for i in range(rows * q.shape[1]):
+        flat[i] = 1.0 / flat[i] if flat[i] > 0.0 else 0.0
+
+
+@reordered
 def backward(
     z: np.ndarray,
-    P: np.ndarray,  # noqa: N803
+    begin: int,
+    rows: int,
     P_transposed: np.ndarray,  # noqa: N803
-    a: np.ndarray,
-    w: np.ndarray,
+    inverse: np.ndarray,
+    gamma: np.ndarray,
     pairs: np.ndarray,
 ) -> None:
-    """γ in the place of α, and Σ_t α_{t-1,j} γ_tk / q_tk added to `pairs`."""
-    states, width = z.shape[1], len(w)
-    for back in range(1, len(z)):
-        t = len(z) - back
-        a[:states] = z[t - 1]
-        multiply(a, P, w)
-        for k in range(states):
-            w[k] = z[t, k] / w[k] if w[k] > 0.0 else 0.0
+    """γ in the place of α of the rows before those of the block; Σ α_{t-1,j} γ_tk / q_tk.
+
+    `gamma` is that of the block's last row, and becomes that of the row before the block.
+    """
+    states, width = z.shape[1], len(gamma)
+    w = np.empty(width)
+    for back in range(1, rows + 1):
+        t = begin + rows - back
+        for k in range(width):
+            w[k] = gamma[k] * inverse[t - begin, k]
         for j in range(states):
+            weight = z[t - 1, j]
             for k in range(width):
-                pairs[j, k] += a[j] * w[k]
-        multiply(w, P_transposed, a)
-        total = 0.0
+                pairs[j, k] += weight * w[k]
+        multiply(w, P_transposed, gamma)
         for j in range(states):
-            a[j] *= z[t - 1, j]
-            total += a[j]
-        # 1 but for rounding errors, which would add up.
-        total = 1.0 / total
-        for j in range(states):
-            z[t - 1, j] = a[j] * total
+            gamma[j] *= z[t - 1, j]
+            z[t - 1, j] = gamma[j]
+        for k in range(states, width):
+            gamma[k] = 0.0
+    # The sum is 1 but for rounding errors, which add up.
+    total = gamma.sum()
+    for k in range(width):
+        gamma[k] /= total

@@ -149,42 +149,52 @@ def _kernel(
     forth, back = np.zeros((width, width)), np.zeros((width, width))
     forth[:states, :states] = P
     back[:states, :states] = P.T
-    reached, row, w = np.empty(width), np.zeros(width), np.empty(width)
-    b, a, sums = np.empty((WIDE, width)), np.empty((WIDE, width)), np.empty(WIDE)
-    pairs = np.empty((width, width))
+    reached, gamma = np.empty(width), np.empty(width)
+    b, pairs = np.empty((WIDE, width)), np.empty((width, width))
     for chunk in range(first, last):
         pairs[:] = 0.0
         for s in range(cuts[chunk], cuts[chunk + 1]):
             seen, alpha = log_b[edges[s] : edges[s + 1]], z[edges[s] : edges[s + 1]]
             times = len(seen)
-            exact, height, rows = not tiny, 0.0, 0
+            exact, height, total = not tiny, 0.0, 1.0
             reached[:] = 0.0
             reached[:states] = start
             for begin in range(0, times, WIDE):
                 rows = min(WIDE, times - begin)
-                height += scaled.scale(seen, begin, rows, b)
+                block = alpha[begin : begin + rows]
                 if width == WIDTH:
-                    lifted = four.forward(b, rows, forth, reached, a, sums)
+                    height += four.scale(seen, begin, rows, b)
+                    lifted, total, little = four.forward(b, rows, forth, reached, block)
                 else:
-                    lifted = scaled.forward(b, rows, forth, reached, a, sums)
+                    height += scaled.scale(seen, begin, rows, b)
+                    lifted, total, little = scaled.forward(b, rows, forth, reached, block)
                 exact = exact and lifted >= 0
-                if exact and scaled.settle(a, rows, sums, begin, alpha) and not positive:
+                if exact and little and not positive:
                     exact = scaled.unreached(alpha, begin, begin + rows, start, P, seen)
                 if not exact:
                     break
                 height -= lifted * _LOG_LIFT
-            if exact:
-                heights[chunk] += height + math.log(sums[rows - 1])
-                if width == WIDTH:
-                    four.backward(alpha, forth, back, pairs)
-                else:
-                    scaled.backward(alpha, forth, back, row, w, pairs)
-            else:
+            if not exact:
                 height, impossible = logarithms(seen, log_start, log_p, alpha, transitions[chunk])
                 heights[chunk] += height
                 if impossible >= 0:
                     bad[chunk] = edges[s] + impossible
                     return
+                continue
+            heights[chunk] += height + math.log(total)
+            gamma[:] = 0.0
+            gamma[:states] = alpha[times - 1]
+            end = times
+            while end > 1:
+                rows = min(WIDE, end - 1)
+                begin = end - rows
+                if width == WIDTH:
+                    four.predict(alpha, begin, rows, forth, b)
+                    four.backward(alpha, begin, rows, back, b, gamma, pairs)
+                else:
+                    scaled.predict(alpha, begin, rows, forth, b)
+                    scaled.backward(alpha, begin, rows, back, b, gamma, pairs)
+                end = begin
         for j in range(states):
             for k in range(states):
                 transitions[chunk, j, k] += P[j, k] * pairs[j, k]
