@@ -212,9 +212,12 @@ def test_an_impossible_row_is_named():
         em.forward_backward(log_b, [0.5, 0.5], np.eye(2))
 
 
-def test_not_a_number_spoils_its_sequence_alone():
+@pytest.mark.parametrize("other", [0.0, -np.inf])
+@pytest.mark.parametrize("state", [0, 1])
+def test_not_a_number_spoils_its_sequence_alone(state, other):
     log_b = np.zeros((30, 2))
-    log_b[15, 1] = np.nan
+    log_b[15] = other
+    log_b[15, state] = np.nan
     found = em.forward_backward(log_b, [0.5, 0.5], np.full((2, 2), 0.5), [10, 10, 10])
     assert np.isnan(found.log_likelihood)
     assert np.isnan(found.z[10:20]).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from latentfit.em import primitives
+from latentfit.em.primitives import _jit
 from latentfit.em.primitives._exp import exp
 
 
@@ -71,3 +72,8 @@ def test_numba_is_imported_only_when_a_primitive_is_used():
 def test_every_name_is_there_and_says_what_it_does():
     for name in primitives.__all__:
         assert getattr(primitives, name).__doc__
+
+
+def test_machine_code_is_made_anew_when_any_file_of_the_folder_changes():
+    """Numba looks at the file of the outermost function, under names that are its own affair."""
+    assert exp._cache._cache_file._source_stamp == _jit._STAMP

@@ -13,8 +13,18 @@ from latentfit.em.primitives._jit import fused
 
 
 @fused
+def _largest(v: np.ndarray) -> float:
+    largest = v[0]
+    for value in v:
+        # NaN is kept.
+        if value > largest or value != value:
+            largest = value
+    return largest
+
+
+@fused
 def _log_sum_exp(v: np.ndarray) -> float:
-    largest = v.max()
+    largest = _largest(v)
     if largest == -np.inf:
         return -np.inf
     total = 0.0
@@ -34,7 +44,7 @@ def forward_backward(
     """Fill γ, where log α stands on the way, and add ξ; log p(x), first impossible row or -1."""
     times, states = log_b.shape
     terms, beta, after = np.empty(states), np.zeros(states), np.empty(states)
-    pair = np.empty((states, states))
+    pair = np.empty(states * states)
     height = 0.0
     for t in range(times):
         for k in range(states):
@@ -44,7 +54,7 @@ def forward_backward(
             for j in range(states):
                 terms[j] = z[t - 1, j] + log_p[j, k]
             z[t, k] = _log_sum_exp(terms) + log_b[t, k]
-        largest = z[t].max()
+        largest = _largest(z[t])
         if largest == -np.inf:
             return -np.inf, t
         for k in range(states):
@@ -54,23 +64,24 @@ def forward_backward(
     for back in range(1, times + 1):
         t = times - back
         for k in range(states):
+            after[k] = log_b[t, k] + beta[k]
             terms[k] = z[t, k] + beta[k]
         total = _log_sum_exp(terms)
         for k in range(states):
             z[t, k] = math.exp(terms[k] - total)
         if t == 0:
             break
-        for k in range(states):
-            after[k] = log_b[t, k] + beta[k]
         for j in range(states):
             for k in range(states):
                 terms[k] = log_p[j, k] + after[k]
-                pair[j, k] = z[t - 1, j] + terms[k]
+                pair[j * states + k] = z[t - 1, j] + terms[k]
             beta[j] = _log_sum_exp(terms)
-        total = _log_sum_exp(pair.ravel())
+        total = _log_sum_exp(pair)
         for j in range(states):
             for k in range(states):
-                transitions[j, k] += math.exp(pair[j, k] - total)
+                transitions[j, k] += math.exp(pair[j * states + k] - total)
         # Rows that lead to nothing are -inf; one at least leads to what was seen.
-        beta -= beta.max()
+        largest = _largest(beta)
+        for k in range(states):
+            beta[k] -= largest
     return height, -1

@@ -90,9 +90,9 @@ def forward(
 ) -> tuple[int, float, bool]:
     """Fill rows of α, the normalised ones of a.
 
-    `reached` is Σ_j a_{t-1,j} P_jk of the first row, at the beginning the start, and in the end that
-    of the row after the last. Returned are the number of lifted rows, or -1 if a sum is too small,
-    the sum of the last row of a, and whether a row has a state with next to nothing.
+    `reached` is Σ_j a_{t-1,j} P_jk of the first row, at the beginning the start, and in the end
+    that of the row after the last. Returned are the number of lifted rows, or -1 if a sum is too
+    small, the sum of the last row of a, and whether a row has a state with next to nothing.
     """
     states, width = P.shape[0], P.shape[1]
     a = np.empty(width)

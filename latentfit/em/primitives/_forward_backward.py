@@ -97,11 +97,17 @@ def forward_backward(
     inner = np.searchsorted(edges, np.linspace(0, rows, _CHUNKS + 1)[1:-1])
     cuts = np.unique([0, *inner, len(edges) - 1])
     chunks = len(cuts) - 1
+    width = -(-states // WIDTH) * WIDTH
+    forth, back = np.zeros((width, width)), np.zeros((width, width))
+    forth[:states, :states], back[:states, :states] = P, P.T
+    with np.errstate(all="ignore"):
+        parameters = start, P, np.log(start), np.log(P), forth, back
     z = np.empty_like(log_b)
     transitions = np.zeros((chunks, states, states))
     heights, bad = np.zeros(chunks), np.full(chunks, -1)
     work = rows * (8 * states + 4 * states**2)
-    spread(_kernel, chunks, work, log_b, start, P, edges, cuts, z, transitions, heights, bad)
+    parts = edges, cuts, z, transitions, heights, bad
+    spread(_kernel, chunks, work, log_b, *parameters, *parts)
     if (bad >= 0).any():
         raise ValueError(
             f"row {bad[bad >= 0][0]} of log_b has probability 0 in every state that can be reached"
@@ -131,6 +137,10 @@ def _kernel(
     log_b: np.ndarray,
     start: np.ndarray,
     P: np.ndarray,  # noqa: N803
+    log_start: np.ndarray,
+    log_p: np.ndarray,
+    forth: np.ndarray,
+    back: np.ndarray,
     edges: np.ndarray,
     cuts: np.ndarray,
     z: np.ndarray,
@@ -138,27 +148,24 @@ def _kernel(
     heights: np.ndarray,
     bad: np.ndarray,
 ) -> None:
-    states = len(start)
+    states, width = len(start), len(forth)
     positive, tiny = True, False
     for j in range(states):
         for k in range(states):
             positive = positive and P[j, k] >= LEAST_TRANSITION
             tiny = tiny or 0.0 < P[j, k] < LEAST_TRANSITION
-    log_start, log_p = np.log(start), np.log(P)
-    width = -(-states // WIDTH) * WIDTH
-    forth, back = np.zeros((width, width)), np.zeros((width, width))
-    forth[:states, :states] = P
-    back[:states, :states] = P.T
     reached, gamma = np.empty(width), np.empty(width)
     b, pairs = np.empty((WIDE, width)), np.empty((width, width))
     for chunk in range(first, last):
-        pairs[:] = 0.0
+        for j in range(width):
+            for k in range(width):
+                pairs[j, k] = 0.0
         for s in range(cuts[chunk], cuts[chunk + 1]):
             seen, alpha = log_b[edges[s] : edges[s + 1]], z[edges[s] : edges[s + 1]]
             times = len(seen)
             exact, height, total = not tiny, 0.0, 1.0
-            reached[:] = 0.0
-            reached[:states] = start
+            for k in range(width):
+                reached[k] = start[k] if k < states else 0.0
             for begin in range(0, times, WIDE):
                 rows = min(WIDE, times - begin)
                 block = alpha[begin : begin + rows]
@@ -182,8 +189,8 @@ def _kernel(
                     return
                 continue
             heights[chunk] += height + math.log(total)
-            gamma[:] = 0.0
-            gamma[:states] = alpha[times - 1]
+            for k in range(width):
+                gamma[k] = alpha[times - 1, k] if k < states else 0.0
             end = times
             while end > 1:
                 rows = min(WIDE, end - 1)
