@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from latentfit.em import primitives as em
-from latentfit.em.primitives import _chain_log
+from latentfit.em.primitives import _chain_log, _chain_scaled
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -158,6 +158,24 @@ def test_long_sequences_keep_their_digits():
     np.testing.assert_allclose(found.z, np.tile([0.75, 0.25], (200_000, 1)), rtol=1e-10)
     expected = 199_999 * np.array([[0.675, 0.075], [0.075, 0.175]])
     np.testing.assert_allclose(found.transitions, expected, rtol=1e-10)
+
+
+def test_where_buffers_lie_in_memory_does_not_change_a_bit():
+    """How far they are apart decides while a loop runs whether it is vectorised."""
+    rng = np.random.default_rng(1)
+    P = np.zeros((8, 8))
+    P[:6, :6] = rng.dirichlet(np.ones(6), size=6)
+    b = np.zeros((128, 8))
+    b[:, :6] = np.exp(rng.normal(size=(128, 6)))
+    found = set()
+    for _ in range(100):
+        # Every second of them, so that the kernel's own buffers find room between two.
+        for reached in [np.zeros(8) for _ in range(64)][::2]:
+            reached[:6] = 1 / 6
+            alpha = np.empty((128, 6))
+            _chain_scaled.forward(b, 128, P, reached, alpha)
+            found.add(alpha.tobytes())
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("states", [3, 6])

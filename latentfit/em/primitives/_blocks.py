@@ -44,10 +44,11 @@ def largest_taken_out(v: np.ndarray, rows: int, largest: np.ndarray) -> float:
     for k in range(1, v.shape[0]):
         for i in range(rows):
             largest[i] = v[k, i] if v[k, i] > largest[i] else largest[i]
-    height = 0.0
     for i in range(rows):
         # A row of -inf would otherwise become -inf less -inf.
         largest[i] = 0.0 if largest[i] == -np.inf else largest[i]
+    height = 0.0
+    for i in range(rows):
         height += largest[i]
     return height
 

@@ -15,7 +15,7 @@ from latentfit.em.primitives._chain_scaled import (
     exponentials,
     invert,
 )
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._jit import fused, reordered
 
 Four = tuple[float, float, float, float]
 Square = tuple[Four, Four, Four, Four]
@@ -97,7 +97,7 @@ def _smallest(v: Four, states: int) -> float:
     return least
 
 
-@reordered
+@fused
 def scale(log_b: np.ndarray, begin: int, rows: int, b: np.ndarray) -> float:
     """`_chain_scaled.scale`."""
     height = 0.0

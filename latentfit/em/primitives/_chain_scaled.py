@@ -26,7 +26,7 @@ C.-J. Kim (1994). Dynamic linear models with Markov-switching. *Journal of Econo
 import numpy as np
 
 from latentfit.em.primitives._exp import exp
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._jit import fused, reordered
 
 # States are padded with zeros to a multiple of this.
 WIDTH = 4
@@ -37,7 +37,7 @@ LIFT = 2.0**166
 LEAST_STATE = 1e-200
 
 
-@reordered
+@fused
 def scale(log_b: np.ndarray, begin: int, rows: int, b: np.ndarray) -> float:
     """Rows of b from log densities; the sum of the logarithms of what they were divided by."""
     states, width = log_b.shape[1], b.shape[1]
@@ -98,9 +98,10 @@ def forward(
     a = np.empty(width)
     lifted, little, total = 0, False, 0.0
     for i in range(rows):
-        total = 0.0
         for k in range(width):
             a[k] = reached[k] * b[i, k]
+        total = 0.0
+        for k in range(width):
             total += a[k]
         # Also if it is NaN.
         if not total > LOW_SUM:

@@ -5,10 +5,13 @@ zero follows IEEE 754, as in NumPy, and machine code is kept from process to pro
 
 `fused` lets a product and a sum become one instruction with one rounding, which changes no
 special value. `reordered` lets sums over rows be taken in several lanes at once besides; without
-that no loop that sums is vectorised. The order is then that of the machine code, the same in every
-call. Neither presumes that there are no NaN or infinities. The range reduction of `exp`, which
-adds and subtracts one large number, must not be reordered and is `fused` alone: the permission
-belongs to each instruction, and stays what it is where `exp` is inlined elsewhere.
+that no loop that sums is vectorised. Neither presumes that there are no NaN or infinities.
+
+The order of a sum is then that of the machine code. It is the same in every call if loops that sum
+store nothing: whether a loop with several arrays is vectorised may be decided while it runs, by how
+far apart in memory they are. The range reduction of `exp`, which adds and subtracts one large
+number, must not be reordered and is `fused` alone: the permission belongs to each instruction, and
+stays what it is where `exp` is inlined elsewhere.
 """
 
 from collections.abc import Callable
