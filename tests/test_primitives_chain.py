@@ -168,12 +168,13 @@ def test_where_buffers_lie_in_memory_does_not_change_a_bit():
     b = np.zeros((128, 8))
     b[:, :6] = np.exp(rng.normal(size=(128, 6)))
     found = set()
-    for _ in range(100):
-        # Every second of them, so that the kernel's own buffers find room between two.
-        for reached in [np.zeros(8) for _ in range(64)][::2]:
-            reached[:6] = 1 / 6
+    for between in range(8, 200):
+        memory = np.zeros(208)
+        for one, other in ((0, between), (between, 0)):
+            reached, a = memory[one : one + 8], memory[other : other + 8]
+            reached[:6], reached[6:] = 1 / 6, 0
             alpha = np.empty((128, 6))
-            _chain_scaled.forward(b, 128, P, reached, alpha)
+            _chain_scaled.forward(b, 128, P, reached, a, alpha)
             found.add(alpha.tobytes())
     assert len(found) == 1
 

@@ -86,6 +86,7 @@ def forward(
     rows: int,
     P: np.ndarray,  # noqa: N803
     reached: np.ndarray,
+    a: np.ndarray,
     alpha: np.ndarray,
 ) -> tuple[int, float, bool]:
     """Fill rows of α, the normalised ones of a.
@@ -95,7 +96,6 @@ def forward(
     small, the sum of the last row of a, and whether a row has a state with next to nothing.
     """
     states, width = P.shape[0], P.shape[1]
-    a = np.empty(width)
     lifted, little, total = 0, False, 0.0
     for i in range(rows):
         for k in range(width):
@@ -179,6 +179,7 @@ def backward(
     rows: int,
     P_transposed: np.ndarray,  # noqa: N803
     inverse: np.ndarray,
+    w: np.ndarray,
     gamma: np.ndarray,
     pairs: np.ndarray,
 ) -> None:
@@ -187,7 +188,6 @@ def backward(
     `gamma` is that of the block's last row, and becomes that of the row before the block.
     """
     states, width = z.shape[1], len(gamma)
-    w = np.empty(width)
     for back in range(1, rows + 1):
         t = begin + rows - back
         for k in range(width):

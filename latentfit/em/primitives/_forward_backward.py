@@ -154,7 +154,7 @@ def _kernel(
         for k in range(states):
             positive = positive and P[j, k] >= LEAST_TRANSITION
             tiny = tiny or 0.0 < P[j, k] < LEAST_TRANSITION
-    reached, gamma = np.empty(width), np.empty(width)
+    reached, gamma, row = np.empty(width), np.empty(width), np.empty(width)
     b, pairs = np.empty((WIDE, width)), np.empty((width, width))
     for chunk in range(first, last):
         for j in range(width):
@@ -174,7 +174,7 @@ def _kernel(
                     lifted, total, little = four.forward(b, rows, forth, reached, block)
                 else:
                     height += scaled.scale(seen, begin, rows, b)
-                    lifted, total, little = scaled.forward(b, rows, forth, reached, block)
+                    lifted, total, little = scaled.forward(b, rows, forth, reached, row, block)
                 exact = exact and lifted >= 0
                 if exact and little and not positive:
                     exact = scaled.unreached(alpha, begin, begin + rows, start, P, seen)
@@ -200,7 +200,7 @@ def _kernel(
                     four.backward(alpha, begin, rows, back, b, gamma, pairs)
                 else:
                     scaled.predict(alpha, begin, rows, forth, b)
-                    scaled.backward(alpha, begin, rows, back, b, gamma, pairs)
+                    scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
                 end = begin
         for j in range(states):
             for k in range(states):
