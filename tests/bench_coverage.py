@@ -128,13 +128,20 @@ class Swapped:
         score = pytensor.grad(likelihood[0], point, disconnected_inputs="ignore")
         self._value = declared.function([point, *inputs], [*likelihood, score], rewritten=True)
         self._hessian = curvature([score], point, inputs)
-        self._types = [value.type.dtype for value in inputs]
+        self._types = [value.type for value in inputs]
 
-    def on(self, declaration: declared.Declaration) -> "OneSample":
-        """What `bayes.standard_errors` asks of a density, on the data of another declaration."""
+    def on(self, declaration: declared.Declaration) -> "OneSample | None":
+        """What `bayes.standard_errors` asks of a density, on the data of another declaration.
+
+        None where these are of another shape, as tables are of which each line is a count.
+        """
         model = declaration.model
         values = declared.function([], [model.rvs_to_values[model[name]] for name in self.names])()
-        return OneSample(self, [np.asarray(v, t) for v, t in zip(values, self._types, strict=True)])
+        typed = [np.asarray(v, t.dtype) for v, t in zip(values, self._types, strict=True)]
+        fitting = all(
+            t.is_super(t.clone(shape=v.shape)) for v, t in zip(typed, self._types, strict=True)
+        )
+        return OneSample(self, typed) if fitting else None
 
 
 @dataclass
@@ -218,14 +225,16 @@ class Study:
         found, anew = Swapped(self.density), self.density_of(declaration)
         point = self.alignment.em.unconstrained
         beside = point + 0.05 * np.random.default_rng(self.seed).standard_normal(point.shape)
+        if (sample := found.on(declaration)) is None:
+            return None
         for where in (point, beside):
-            ours, theirs = (d.log_likelihood(where) for d in (found.on(declaration), anew))
+            ours, theirs = (d.log_likelihood(where) for d in (sample, anew))
             scale = 1 + np.abs(theirs[1]).max()
             if not np.isclose(ours[0], theirs[0], rtol=1e-10, atol=1e-10):
                 return None
             if not np.allclose(ours[1], theirs[1], rtol=0, atol=1e-8 * scale):
                 return None
-        ours, theirs = (bayes.standard_errors(d, point) for d in (found.on(declaration), anew))
+        ours, theirs = (bayes.standard_errors(d, point) for d in (sample, anew))
         same = all(np.allclose(ours[n], theirs[n], rtol=1e-6, equal_nan=True) for n in ours)
         return found if same else None
 
@@ -252,10 +261,11 @@ class Study:
             declaration = self.model.declare(arguments)
             if not ratios:
                 swapped = self.swapped(declaration)
-            density = swapped.on(declaration) if swapped else self.density_of(declaration)
+            sample = swapped.on(declaration) if swapped else None
+            density = sample or self.density_of(declaration)
             height = density.log_likelihood(point)[0]
             known = fit.log_likelihood
-            if swapped and (known is None or not np.isclose(height, known, rtol=1e-8, atol=1e-6)):
+            if sample and (known is None or not np.isclose(height, known, rtol=1e-8, atol=1e-6)):
                 # What else depends on the data was by chance the same in the first of them.
                 swapped, density = None, self.density_of(declaration)
                 height = density.log_likelihood(point)[0]
