@@ -102,6 +102,8 @@ def run(
 _LOST = 1e-9
 # Relative steps of which it cannot be said which is longer.
 _BLURRED = 1e-10
+# Where steps are so short, relative, EM has arrived, and secants are of rounding.
+_AT_REST = 1e-11
 # Plain steps that may prove convergence, more than the least by which a rate is measured.
 _PROOF = 12
 
@@ -266,7 +268,7 @@ class _Leaps:
             self._back = 2 * self._back + 1
             self._pause = self._back
             return self._algorithm.enter(instead[0], iteration)
-        if proposal is not None:
+        if proposal is not None and change > _AT_REST:
             there = self._algorithm.enter(proposal, iteration)
             if there.failure is None and not self._watch.falls(state.height, there.height):
                 self._pilot.followed()

@@ -103,7 +103,7 @@ def test_published():
 
 
 def test_caveats_of_the_example():
-    fit = MODEL.fit(TESTS, seed=1, starts=1)
+    fit = MODEL.fit(TESTS, seed=1, starts=1, accelerate="none")
     S = np.cov(TESTS.T, bias=True)
     np.testing.assert_allclose(np.diag(covariance(fit.params)), np.diag(S), rtol=1e-7)
     saturated = multivariate_normal.logpdf(TESTS, TESTS.mean(axis=0), S).sum()

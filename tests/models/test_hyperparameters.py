@@ -16,6 +16,7 @@ DATA = MODEL.example_data()
 
 def run(data, start, **options):
     options.setdefault("log_likelihood", MODEL.log_likelihood)
+    options.setdefault("accelerate", "none")
     return em.run(MODEL.e_step, MODEL.m_step, data, start, **options)
 
 

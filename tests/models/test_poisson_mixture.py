@@ -28,6 +28,7 @@ def run(x, start, **options):
         {"x": np.array(x, float)},
         start,
         log_likelihood=MODEL.log_likelihood,
+        accelerate="none",
         **options,
     )
 
