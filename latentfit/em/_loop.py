@@ -53,7 +53,7 @@ def run(
     stopping : Stopping
     accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
         How EM is extrapolated; ``"auto"`` leaves it alone for a hundred iterations and then takes
-        ``"quasi-newton"``. A leap that lowers the log-likelihood is not taken; one that does not
+        ``"quasi-newton"``, if there is a log-likelihood. A leap that lowers the log-likelihood is not taken; one that does not
         raise it by what can be told is taken back if EM's step is longer after it. Once EM itself
         has lowered the log-likelihood, there are no more leaps.
     on_iteration : callable, optional
@@ -76,6 +76,9 @@ def run(
         A function raised an error, and no collapse explains it.
     """
     accelerator, patience = acceleration(accelerate)
+    if accelerate == "auto" and log_likelihood is None:
+        # Nothing would tell whether a leap leads uphill.
+        accelerator = None
     layout = Layout.of(start)
     algorithm = _Algorithm(e_step, m_step, log_likelihood, data, layout)
     objective = algorithm.height if log_likelihood else None

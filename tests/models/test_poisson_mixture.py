@@ -18,7 +18,7 @@ START = {"w": np.array([0.3, 0.7]), "lam": np.array([1.0, 2.5])}
 @pytest.fixture(scope="module")
 def times():
     """The maximum on the example."""
-    return MODEL.fit(seed=1, starts=1).best
+    return MODEL.fit(seed=1, starts=1, accelerate="none").best
 
 
 def run(x, start, **options):
