@@ -53,9 +53,9 @@ def run(
     stopping : Stopping
     accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
         How EM is extrapolated; ``"auto"`` leaves it alone for a hundred iterations and then takes
-        ``"quasi-newton"``, if there is a log-likelihood. A leap that lowers the log-likelihood is not taken; one that does not
-        raise it by what can be told is taken back if EM's step is longer after it. Once EM itself
-        has lowered the log-likelihood, there are no more leaps.
+        ``"quasi-newton"``, if there is a log-likelihood. A leap that lowers the log-likelihood is
+        not taken; one that does not raise it by what can be told is taken back if EM's step is
+        longer after it. Once EM itself has lowered the log-likelihood, there are no more leaps.
     on_iteration : callable, optional
         ``on_iteration(iteration, params)``, after each iteration.
 
