@@ -151,6 +151,17 @@ def test_a_linear_map_ends_at_its_fixed_point(accelerate, rates, seed, measured)
 
 
 @every
+def test_a_leap_away_from_zero_is_taken_back(accelerate):
+    """On the scale of the logarithm the steps do not shrink, and point nowhere."""
+    steps = linear(np.array([[0.99]]), np.zeros(1))
+    solution = em.run(
+        *steps, {}, {"x": [4.0]}, stopping=Stopping(distance=1e-6), accelerate=accelerate
+    )
+    assert solution.converged
+    assert 0 <= solution.params["x"][0] <= 1.2e-6 * 4e-4
+
+
+@every
 def test_every_iterate_is_feasible(accelerate):
     model = latentfit.load("gaussian-mixture")
     iris = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1, usecols=range(4))

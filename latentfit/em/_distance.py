@@ -75,42 +75,43 @@ class Odometer:
 
     def advance(self, now: np.ndarray, aimed: Estimate | None = None) -> Estimate:
         """Take in the parameters after one more iteration, or a leap that `aim` has judged."""
-        relative = self._relative(now - self._last, now)
-        self._last = now
+        before, self._last = self._last, now
         if aimed is not None:
             # Steps before a leap say nothing of the rate of those after it.
             self._steps.clear()
             self._changes.append(aimed.change)
             return replace(aimed, at_rest=self._at_rest(aimed.change))
+        # By EM's own steps: a leap may have been far astray, and taken back.
+        self._moved = np.maximum(self._moved, self._largest(now - self._start))
+        relative = self.relative(now - before, now)
         self._steps.append(relative)
         change = max(relative)
         self._changes.append(change)
         remaining, slowest = self._extrapolate(relative)
         return Estimate(change, remaining, self._rate, self._at_rest(change), slowest)
 
-    def aim(self, point: np.ndarray, image: np.ndarray, proposal: np.ndarray | None) -> Estimate:
+    def aim(self, point: np.ndarray, image: np.ndarray, proposal: np.ndarray) -> Estimate:
         """What a step of EM says, and a proposal of where it leads.
 
         The limit is about as far away as the proposal, but no nearer than the step tells at the
         last known rate.
         """
-        steps = self._relative(image - point, image)
+        steps = self.relative(image - point, image)
         rate = self._rate if self._rate < 1 else 0.0
         far = [max(step, _ahead(step, rate)) for step in steps]
-        if proposal is None:
-            remaining = [math.inf] * len(far)
-        else:
-            remaining = list(map(max, far, self._relative(proposal - point, proposal)))
-        slowest = remaining.index(max(remaining)) if proposal is not None else far.index(max(far))
+        remaining = list(map(max, far, self.relative(proposal - point, proposal)))
+        slowest = remaining.index(max(remaining))
         return Estimate(max(steps), remaining[slowest], self._rate, False, slowest)
 
-    def _relative(self, step: np.ndarray, now: np.ndarray) -> list[float]:
-        rows = np.abs((step, now - self._start, now))
-        length, away, size = np.maximum.reduceat(rows, self._offsets, axis=1)
-        self._moved = np.maximum(self._moved, away)
-        scale = np.maximum(_WAY * self._moved, size)
+    def relative(self, step: np.ndarray, at: np.ndarray) -> list[float]:
+        """The largest change of an entry of each array, relative to the parameters `at` a place."""
+        scale = np.maximum(_WAY * self._moved, self._largest(at))
         # An array of zeros that stays there has no scale, and has not moved either.
-        found: list[float] = (length / np.where(scale > 0, scale, 1.0)).tolist()
+        found: list[float] = (self._largest(step) / np.where(scale > 0, scale, 1.0)).tolist()
+        return found
+
+    def _largest(self, values: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.maximum.reduceat(np.abs(values), self._offsets)
         return found
 
     def _extrapolate(self, latest: list[float]) -> tuple[float, int]:

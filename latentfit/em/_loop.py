@@ -249,13 +249,20 @@ class _Leaps:
         self._algorithm = algorithm
         self._watch = watch
         self._pilot = pilot
-        # Where EM would have gone, and by what change, in place of a leap still to be judged.
-        self._instead: tuple[np.ndarray, float] | None = None
+        watch.hurry()
+        # A step of EM in place of which there was a leap still to be judged: from where to where.
+        self._instead: tuple[np.ndarray, np.ndarray] | None = None
         self._proving = self._pause = self._back = 0
 
     def beyond(self, state: _State, image: np.ndarray) -> _State:
         """The state after `state`, whose image under EM is given."""
         iteration = state.iteration + 1
+        instead, self._instead = self._instead, None
+        if instead is not None and self._watch.longer(state.flat, image, *instead):
+            # Longer each time, so that EM gets on by itself where leaps go in circles.
+            self._back = 2 * self._back + 1
+            self._pause, self._proving = self._back, 0
+            return self._algorithm.enter(instead[1], iteration)
         if self._proving and self._watch.undecided:
             self._proving -= 1
             return self._algorithm.enter(image, iteration)
@@ -263,20 +270,14 @@ class _Leaps:
             self._pause -= 1
             return self._algorithm.enter(image, iteration)
         proposal = self._pilot.propose(state.flat, image)
-        change = self._watch.aim(state.flat, image, proposal)
-        self._proving = _PROOF if self._watch.near else 0
-        instead, self._instead = self._instead, None
-        if instead is not None and change > max(instead[1], _BLURRED):
-            # Longer each time, so that EM gets on by itself where leaps go in circles.
-            self._back = 2 * self._back + 1
-            self._pause = self._back
-            return self._algorithm.enter(instead[0], iteration)
-        if proposal is not None and change > _AT_REST:
+        if proposal is not None and self._watch.moves(state.flat, image):
             there = self._algorithm.enter(proposal, iteration)
             if there.failure is None and not self._watch.falls(state.height, there.height):
                 self._pilot.followed()
+                near = self._watch.leap(state.flat, image, proposal)
+                self._proving = _PROOF if near else 0
                 if not self._watch.falls(there.height, state.height):
-                    self._instead = image, change
+                    self._instead = state.flat, image
                 return there
         return self._algorithm.enter(image, iteration)
 
@@ -297,7 +298,6 @@ class _Watch:
         self._decrease: Decrease | None = None
         self._estimate = Estimate(np.inf, np.nan, np.nan, False, 0)
         self._aimed: Estimate | None = None
-        self._near = False
         self._accelerated: int | None = None
 
     @property
@@ -313,20 +313,33 @@ class _Watch:
         """Whether the steps do not tell how far the limit is."""
         return not np.isfinite(self._estimate.remaining)
 
-    @property
-    def near(self) -> bool:
-        """Whether the latest leap leads no further than the distance at which EM may stop."""
-        return self._near
-
-    def aim(self, point: np.ndarray, image: np.ndarray, proposal: np.ndarray | None) -> float:
-        """Take in an iteration that is to be replaced by a leap; the relative change in it."""
-        aimed = self._odometer.aim(point, image, proposal)
-        tolerance = self._stopping.distance
-        self._near = tolerance is not None and aimed.remaining <= tolerance
-        self._aimed = replace(aimed, remaining=np.inf) if self._near else aimed
+    def hurry(self) -> None:
+        """Take in that there may be leaps from now on."""
         if self._accelerated is None:
             self._accelerated = len(self._history)
-        return self._aimed.change
+
+    def leap(self, point: np.ndarray, image: np.ndarray, proposal: np.ndarray) -> bool:
+        """Take in an iteration that a leap replaces; whether that seems to lead to the limit.
+
+        As far as EM has to come for it to stop, that is.
+        """
+        aimed = self._odometer.aim(point, image, proposal)
+        tolerance = self._stopping.distance
+        near = tolerance is not None and aimed.remaining <= tolerance
+        self._aimed = replace(aimed, remaining=np.inf) if near else aimed
+        return near
+
+    def moves(self, point: np.ndarray, image: np.ndarray) -> bool:
+        """Whether EM's step is more than rounding."""
+        return max(self._odometer.relative(image - point, image)) > _AT_REST
+
+    def longer(
+        self, point: np.ndarray, image: np.ndarray, before: np.ndarray, after: np.ndarray
+    ) -> bool:
+        """Whether the step to an image is longer than one elsewhere, beyond rounding error."""
+        steps = (self._odometer.relative(s, before) for s in (image - point, after - before))
+        now, then = map(max, steps)
+        return now > max(then, _BLURRED)
 
     def falls(self, before: float, now: float) -> bool:
         """Whether a log-likelihood is lower than another, beyond rounding error."""
