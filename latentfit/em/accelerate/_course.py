@@ -15,6 +15,8 @@ class Course(NamedTuple):
         The map takes each of the points to the image in the same row; the latest are last.
     evaluations : int
         How many evaluations there have been, those that are no longer held included.
+    since : int
+        How many since the latest proposal, whether that was followed or not.
     leaps : int
         How many proposals have been followed.
     objective : callable or None
@@ -24,6 +26,7 @@ class Course(NamedTuple):
     points: np.ndarray
     images: np.ndarray
     evaluations: int
+    since: int
     leaps: int
     objective: Callable[[np.ndarray], float] | None = None
 

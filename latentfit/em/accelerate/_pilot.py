@@ -42,7 +42,7 @@ class Pilot:
         self._objective = objective
         self._points: deque[np.ndarray] = deque(maxlen=_HELD)
         self._images: deque[np.ndarray] = deque(maxlen=_HELD)
-        self._evaluations = self._leaps = 0
+        self._evaluations = self._since = self._leaps = 0
         # Up to which evaluation no limit is looked for at infinity, since none was found there.
         self._refused = 0
 
@@ -51,6 +51,7 @@ class Pilot:
         self._points.append(point)
         self._images.append(image)
         self._evaluations += 1
+        self._since += 1
         rows = np.array([*self._points, *self._images])
         chart = Coordinates.of(self._layout, rows)
         half = len(self._points)
@@ -67,12 +68,14 @@ class Pilot:
             np.concatenate(points, axis=1) / scale,
             np.concatenate(images, axis=1) / scale,
             self._evaluations,
+            self._since,
             self._leaps,
             None if objective is None else lambda place: objective(natural(place)),
         )
         proposal = self._accelerator(course)
         if proposal is None or not np.isfinite(proposal).all():
             return None
+        self._since = 0
         way = (proposal - course.points[-1]) * scale
         free = np.repeat(
             [kind != "real" for kind in chart.kinds], [part.shape[1] for part in whole]

@@ -16,8 +16,9 @@ from latentfit.em.accelerate._course import Course
 
 
 def squarem(course: Course) -> np.ndarray | None:
-    """Propose a point after two plain steps, those after a leap not counting."""
-    if not course.went_on(1) or (course.leaps and not course.went_on(2)):
+    """Propose a point after two plain steps, and one more before them after a leap."""
+    followed = len(course.points) > course.since and not course.went_on(course.since)
+    if course.since < (3 if followed else 2) or not course.went_on(1):
         return None
     first, second = course.steps[-2:]
     change = second - first
