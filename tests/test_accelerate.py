@@ -162,6 +162,23 @@ def test_a_leap_away_from_zero_is_taken_back(accelerate):
 
 
 @every
+@pytest.mark.parametrize(
+    "criterion", [{"distance": 1e-4}, {"parameters": 1e-4}, {"log_likelihood": 1e-3}], ids=str
+)
+def test_the_last_step_is_one_of_em(accelerate, criterion):
+    """Whatever says that it converged, no leap does."""
+    model, data = latentfit.load("gaussian-mixture"), overlapping()
+    stopping = Stopping(**{"distance": None, "parameters": None, **criterion})
+    fit = model.fit(data, seed=1, starts=3, stopping=stopping, accelerate=accelerate)
+    for solution in fit.solutions:
+        assert solution.converged
+        before = {name: values[-2] for name, values in solution.trace.params.items()}
+        after = model.m_step(model.e_step(before, data), data, before)
+        for name, value in solution.params.items():
+            np.testing.assert_array_equal(after[name], value)
+
+
+@every
 def test_every_iterate_is_feasible(accelerate):
     model = latentfit.load("gaussian-mixture")
     iris = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1, usecols=range(4))

@@ -262,6 +262,7 @@ class _Leaps:
             # Longer each time, so that EM gets on by itself where leaps go in circles.
             self._back = 2 * self._back + 1
             self._pause, self._proving = self._back, 0
+            self._watch.back(*instead)
             return self._algorithm.enter(instead[1], iteration)
         if self._proving and self._watch.undecided:
             self._proving -= 1
@@ -298,6 +299,7 @@ class _Watch:
         self._decrease: Decrease | None = None
         self._estimate = Estimate(np.inf, np.nan, np.nan, False, 0)
         self._aimed: Estimate | None = None
+        self._leapt = False
         self._accelerated: int | None = None
 
     @property
@@ -329,6 +331,10 @@ class _Watch:
         self._aimed = replace(aimed, remaining=np.inf) if near else aimed
         return near
 
+    def back(self, point: np.ndarray, image: np.ndarray) -> None:
+        """Take in that EM goes on where it would have gone in place of its latest leap."""
+        self._aimed = replace(self._odometer.aim(point, image, image), remaining=np.inf)
+
     def moves(self, point: np.ndarray, image: np.ndarray) -> bool:
         """Whether EM's step is more than rounding."""
         return max(self._odometer.relative(image - point, image)) > _AT_REST
@@ -351,7 +357,7 @@ class _Watch:
             self._history.append(state.flat)
             if state.iteration:
                 self._estimate = self._odometer.advance(state.flat, self._aimed)
-                self._aimed = None
+                self._leapt, self._aimed = self._aimed is not None, None
             if self._heights is not None:
                 self._heights.append(state.height)
                 if state.iteration:
@@ -413,6 +419,20 @@ class _Watch:
             after = f"{iteration} iteration{'s' if iteration > 1 else ''}"
             return stop, f"{stop.value} ({numbers}; {rate}{after}{self._how()})"
 
+        if not self._leapt and (stop := self._converged(end)) is not None:
+            return stop
+        if iteration >= stopping.max_iterations:
+            name = list(self._layout.shapes)[estimate.slowest]
+            ahead = (
+                f"relative distance {estimate.remaining:.2g} still to go in {name}"
+                if np.isfinite(estimate.remaining)
+                else f"relative change {estimate.change:.2g} in the last, in {name}"
+            )
+            return end(Stop.ITERATION_LIMIT, ahead)
+        return None
+
+    def _converged(self, end: Callable[[Stop, str], tuple[Stop, str]]) -> tuple[Stop, str] | None:
+        estimate, stopping = self._estimate, self._stopping
         if stopping.parameters is not None and estimate.change <= stopping.parameters:
             return end(Stop.PARAMETERS, f"relative change {estimate.change:.2g}")
         if estimate.at_rest:
@@ -424,14 +444,6 @@ class _Watch:
             gain = abs(self._heights[-1] - self._heights[-2])
             if gain <= stopping.log_likelihood:
                 return end(Stop.LOG_LIKELIHOOD, f"change {gain:.2g}")
-        if iteration >= stopping.max_iterations:
-            name = list(self._layout.shapes)[estimate.slowest]
-            ahead = (
-                f"relative distance {estimate.remaining:.2g} still to go in {name}"
-                if np.isfinite(estimate.remaining)
-                else f"relative change {estimate.change:.2g} in the last, in {name}"
-            )
-            return end(Stop.ITERATION_LIMIT, ahead)
         return None
 
     def _how(self) -> str:
