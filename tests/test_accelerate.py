@@ -119,6 +119,9 @@ def test_hurried_only_where_a_hundred_iterations_are_not_enough():
     assert quick.best.accelerated is None
     assert quick.best.evaluations == quick.iterations + 1
     assert slow.best.accelerated == 101
+    # What is left after leaps need not be what is slow.
+    assert 0 < quick.best.rate < 1
+    assert np.isnan(slow.best.rate)
     assert "accelerated from iteration 101" in slow.message
 
 

@@ -230,6 +230,8 @@ class Comparison:
                 "joint_mode": vars(self.joint_mode) if self.joint_mode else None,
                 "em": {
                     "iterations": self.fit.best.iterations,
+                    "evaluations": self.fit.best.evaluations,
+                    "accelerated": self.fit.best.accelerated,
                     "stop": self.fit.best.stop.name.lower(),
                     "converged": self.fit.best.converged,
                     "message": self.fit.best.message,

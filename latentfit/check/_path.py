@@ -110,8 +110,9 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     _, gradient = objective(point)
     hessian = subject.density.hessian(point, prior=posterior)
     space = subject.density.space
-    edge = space.at_edge(space.constrain(point))
+    natural = space.constrain(point)
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+        edge = space.at_edge(natural)
         severity = "warning" if edge else "error"
         where = f", on the boundary of the parameter space: {_listed(edge)}" if edge else ""
         return _found(
@@ -120,7 +121,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             severity,
         )
     shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
-    edge = bayes.boundary(space, space.constrain(point), shape)
+    edge = bayes.boundary(space, natural, shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
     return level or _classified(best, gradient, shape, edge)
 

@@ -303,6 +303,11 @@ class _Watch:
         self._accelerated: int | None = None
 
     @property
+    def _rate(self) -> float:
+        """That of EM left alone: after leaps it is of whatever direction these have left over."""
+        return self._estimate.rate if self._accelerated is None else float("nan")
+
+    @property
     def decreased(self) -> bool:
         """Whether the log-likelihood has, by more than may be lost in ill-conditioned sums."""
         fall = self._decrease
@@ -384,7 +389,7 @@ class _Watch:
             stop=stop,
             message=message,
             remaining=remaining if np.isfinite(remaining) and not stop.degenerate else np.nan,
-            rate=self._estimate.rate,
+            rate=self._rate,
             decrease=self._decrease,
             trace=Trace(
                 self._layout.unpack(history), None if heights is None else np.array(heights)
@@ -415,7 +420,7 @@ class _Watch:
         estimate, stopping = self._estimate, self._stopping
 
         def end(stop: Stop, numbers: str) -> tuple[Stop, str]:
-            rate = "" if np.isnan(estimate.rate) else f"linear rate {estimate.rate:.4g}, "
+            rate = "" if np.isnan(self._rate) else f"linear rate {self._rate:.4g}, "
             after = f"{iteration} iteration{'s' if iteration > 1 else ''}"
             return stop, f"{stop.value} ({numbers}; {rate}{after}{self._how()})"
 

@@ -68,7 +68,7 @@ class Solution:
     remaining : float
         Estimated distance to the limit, relative as in `Stopping`; NaN if unknown.
     rate : float
-        Estimated linear rate of convergence; NaN if unknown.
+        Estimated linear rate of convergence; NaN if unknown, as it is of EM that was accelerated.
     decrease : Decrease or None
         Worst decrease of the log-likelihood beyond rounding error.
     trace : Trace
