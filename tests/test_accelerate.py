@@ -195,6 +195,33 @@ def test_every_iterate_is_feasible(accelerate):
 
 
 @every
+def test_units_do_not_matter(accelerate):
+    model, data = latentfit.load("gaussian-mixture"), overlapping()
+    start = {"w": [0.4, 0.6], "mu": [-0.5, 1.5], "sigma": [1.2, 0.8]}
+    ends = []
+    for shift, scale in ((0.0, 1.0), (30.0, 1e-3), (-5.0, 1e6)):
+        there = {
+            "w": start["w"],
+            "mu": scale * (np.array(start["mu"]) + shift),
+            "sigma": scale * np.array(start["sigma"]),
+        }
+        end = em.run(
+            model.e_step,
+            model.m_step,
+            {"x": scale * (data["x"] + shift)},
+            there,
+            log_likelihood=model.log_likelihood,
+            accelerate=accelerate,
+        )
+        assert end.converged
+        ends.append(
+            (end.params["w"], end.params["mu"] / scale - shift, end.params["sigma"] / scale)
+        )
+    for other in ends[1:]:
+        np.testing.assert_allclose(np.array(other), np.array(ends[0]), rtol=0, atol=1e-5)
+
+
+@every
 def test_the_log_likelihood_never_falls(accelerate):
     heights = fitted("overlapping", accelerate).best.trace.log_likelihood
     assert np.min(np.diff(heights)) >= -1e-10
