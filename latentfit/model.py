@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from latentfit.agreement import Comparison
     from latentfit.bayes import Density
     from latentfit.check import CheckResult, Derivation, Reference
-    from latentfit.declaration import Data, Declaration, Params, Space
+    from latentfit.declaration import Data, Declaration, Draw, Params, Space
+    from latentfit.em.information import Bootstrap
 
 Step = Callable[..., Mapping[str, Any]]
 
@@ -245,22 +246,8 @@ class LatentModel:
         """
         if samples < 1:
             raise InputError(f"samples must be at least 1, not {samples}")
-        if not self.arguments:
-            raise InputError(
-                "the model is built already and holds its data: to draw others, "
-                "give model as a function of them"
-            )
-        arguments = self._arguments(data, options)
-        params = {name: np.asarray(value) for name, value in params.items()}
-        rng = np.random.default_rng(seed)
-        if self.simulate is None:
-            declaration = self._declared(arguments, options)
-            return declared.draw(declaration, arguments, self._to_model(params), samples, rng)
-        shown = self._shown(arguments, options)
-        return [
-            self._new(em.call(self.simulate, "simulate", params, shown, rng, **options), arguments)
-            for _ in range(samples)
-        ]
+        draw = self._sampler(params, self._arguments(data, options), options)
+        return draw(samples, np.random.default_rng(seed))
 
     @one_thread
     def check(
@@ -337,6 +324,8 @@ class LatentModel:
         tune: int = 1000,
         chains: int = 4,
         check: bool = True,
+        bootstrap: int = 0,
+        profile: Sequence[str] = (),
         progress: Progress | None = None,
         **options: Any,
     ) -> "Comparison":
@@ -350,6 +339,11 @@ class LatentModel:
             For NUTS: draws kept and discarded a chain, number of chains.
         check : bool
             Whether to check the derivation first.
+        bootstrap : int
+            Replicates of a parametric bootstrap of EM, see `bootstrap`; none by default.
+        profile : sequence of str
+            Parameters for which profile likelihood intervals are wanted: labels such as
+            ``"mu[0]"``, or names for all their entries. Each takes hundreds of evaluations.
 
         Returns
         -------
@@ -360,10 +354,13 @@ class LatentModel:
         InputError, DeclarationError, StepError
         """
         from latentfit import agreement, bayes
+        from latentfit.em import information
 
         for label, value in (("draws", draws), ("chains", chains), ("tune", tune)):
             if value < 1:
                 raise InputError(f"{label} must be at least 1, not {value}")
+        if bootstrap == 1 or bootstrap < 0:
+            raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
         seed = secrets.randbits(31) if seed is None else seed
         progress = progress or Progress(quiet=True)
         timings: dict[str, float] = {}
@@ -377,10 +374,13 @@ class LatentModel:
         if begins is None:
             begins = _random(space, seed, starts)
         space.locate(self._to_model(begins[0]))
+        profiled = agreement.profiled(profile, space)
+        with progress.stage("Building the complete-data view"):
+            against = self._complete(declaration, density)
         found: CheckResult | str | None = None
         if check:
             began = time.perf_counter()
-            found = self._examined(declaration, density, begins[:_CHECKED], seed, progress)
+            found = self._examined(against, begins[:_CHECKED], seed, progress)
             timings["check_s"] = time.perf_counter() - began
         began = time.perf_counter()
         fit = self._run(
@@ -392,6 +392,13 @@ class LatentModel:
             progress,
         )
         timings["em_s"] = time.perf_counter() - began
+        replicates = None
+        if bootstrap and not fit.best.stop.degenerate:
+            began = time.perf_counter()
+            replicates = self._bootstrap(
+                fit.params, arguments, bootstrap, seed, stopping, progress, options
+            )
+            timings["bootstrap_s"] = time.perf_counter() - began
         subject = agreement.Subject(
             self.name,
             self.title or self.name,
@@ -399,6 +406,7 @@ class LatentModel:
             self.objective,
             tuple(self.published),
             self._to_model,
+            information.em_map(self.e_step, self.m_step, declaration.data),
         )
         return agreement.compare(
             subject,
@@ -412,8 +420,43 @@ class LatentModel:
             settings={"starts": starts, **self.options, **options},
             timings=timings,
             progress=progress,
+            complete=against if isinstance(against, str) else against.complete,
             check=found,
+            bootstrap=replicates,
+            profile=profiled,
         )
+
+    def bootstrap(
+        self,
+        params: Mapping[str, Any],
+        data: Any = None,
+        *,
+        replicates: int = 200,
+        seed: int | None = None,
+        stopping: em.Stopping | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> "Bootstrap":
+        """Standard errors by the parametric bootstrap: EM on data drawn at its estimate.
+
+        Parameters
+        ----------
+        params : mapping
+            EM's estimate, such as ``fit().params``.
+        data, stopping, progress, **options
+            As in `fit`.
+        replicates : int
+            Data sets, 2 at least. The Monte Carlo error of a standard error is about one in
+            √(2 · replicates) of it.
+        seed : int, optional
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+            As in `draw` and `em.information.bootstrap`.
+        """
+        arguments = self._arguments(data, options)
+        return self._bootstrap(params, arguments, replicates, seed, stopping, progress, options)
 
     def __repr__(self) -> str:
         takes = ", ".join((*self.arguments, *(f"{k}={v!r}" for k, v in self.options.items())))
@@ -483,6 +526,28 @@ class LatentModel:
                 )
         return [dict(start) for start in found]
 
+    def _sampler(
+        self, params: Mapping[str, Any], arguments: "Data", options: Mapping[str, Any]
+    ) -> "Draw":
+        if not self.arguments:
+            raise InputError(
+                "the model is built already and holds its data: to draw others, "
+                "give model as a function of them"
+            )
+        params = {name: np.asarray(value) for name, value in params.items()}
+        if self.simulate is None:
+            declaration = self._declared(arguments, options)
+            return declared.sampler(declaration, arguments, self._to_model(params))
+        simulate, shown = self.simulate, self._shown(arguments, options)
+
+        def draw(samples: int, rng: np.random.Generator) -> "list[Data]":
+            return [
+                self._new(em.call(simulate, "simulate", params, shown, rng, **options), arguments)
+                for _ in range(samples)
+            ]
+
+        return draw
+
     def _new(self, simulated: Mapping[str, Any], arguments: "Data") -> "Data":
         """The arguments with what ``simulate`` returned put in, as data that can be used."""
         if not isinstance(simulated, Mapping):
@@ -521,6 +586,46 @@ class LatentModel:
                 on_start=lambda done, _: bar.update(done),
             )
 
+    def _bootstrap(
+        self,
+        params: Mapping[str, Any],
+        arguments: "Data",
+        replicates: int,
+        seed: int | None,
+        stopping: em.Stopping | None,
+        progress: Progress | None,
+        options: Mapping[str, Any],
+    ) -> "Bootstrap":
+        from latentfit.em import information
+
+        progress = progress or Progress(quiet=True)
+        climbed = self.log_likelihood if self.objective == "likelihood" else None
+        draw = self._sampler(params, arguments, options)
+
+        def simulate(_: "Params", rng: np.random.Generator) -> Mapping[str, Any]:
+            (drawn,) = draw(1, rng)
+            return self._shown(drawn, options)
+
+        def refit(drawn: Mapping[str, Any], start: "Params") -> em.Solution:
+            return em.run(
+                self.e_step,
+                self.m_step,
+                drawn,
+                start,
+                log_likelihood=climbed,
+                stopping=stopping or em.Stopping(),
+            )
+
+        with progress.stage("Bootstrap", total=replicates) as bar:
+            return information.bootstrap(
+                simulate,
+                refit,
+                params,
+                replicates=replicates,
+                seed=seed,
+                on_replicate=lambda done, _: bar.update(done),
+            )
+
     def _derivation(self, begins: "list[Params]", problem: str | None = None) -> "Derivation":
         from latentfit import check as checks
 
@@ -536,20 +641,28 @@ class LatentModel:
             problem,
         )
 
+    def _complete(self, declaration: "Declaration", density: "Density") -> "Reference | str":
+        """What the derivation is held against, or why there is nothing."""
+        from latentfit import check as checks
+
+        try:
+            return checks.reference(declaration, density)
+        except Exception as error:  # the rest of the comparison does not rest on it
+            return _said(error)
+
     def _examined(
         self,
-        declaration: "Declaration",
-        density: "Density",
+        against: "Reference | str",
         begins: "list[Params]",
         seed: int,
         progress: Progress,
     ) -> "CheckResult | str":
-        """What the check finds, or why there is nothing to hold the derivation against."""
+        """What the check finds, or why it could not be done."""
         from latentfit import check as checks
 
+        if isinstance(against, str):
+            return against
         try:
-            with progress.stage("Building the complete-data view"):
-                against = checks.reference(declaration, density)
             return checks.check(
                 self._derivation(begins),
                 against,
@@ -558,8 +671,8 @@ class LatentModel:
                 paths=True,
                 progress=progress,
             )
-        except Exception as error:  # the rest of the comparison does not rest on it
-            return f"{type(error).__name__}: {error}"
+        except Exception as error:  # nor on this
+            return _said(error)
 
     def _to_model(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return em.call(self.to_model, "to_model", params) if self.to_model else params
@@ -633,6 +746,10 @@ def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
         title=source.title,
         derivation=source.derivation,
     )
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _random(space: "Space", seed: int | None, count: int) -> "list[Params]":

@@ -78,6 +78,7 @@ def test_one_observed_exponential_has_information_one_over_theta_squared(route):
     assert found.precision < 1e-9
     if route != "observed":
         assert found.missing["theta"] == pytest.approx(0.5, abs=1e-9)
+        assert found.rate == pytest.approx(0.5, abs=1e-9)
 
 
 def test_the_toy_converges_at_rate_one_half():
@@ -252,7 +253,8 @@ def test_a_mixture_has_its_analytic_covariance(mixture, route):
 
 def test_fractions_of_missing_information_agree_and_the_rate_bounds_them(mixture):
     model, data, run, routes = mixture
-    three = [routes[route](run.params).missing for route in ("louis", "oakes", "supplemented")]
+    found = [routes[route](run.params) for route in ("louis", "oakes", "supplemented")]
+    three = [errors.missing for errors in found]
     for missing in three[1:]:
         for name, values in missing.items():
             np.testing.assert_allclose(values, three[0][name], atol=1e-7)
@@ -260,6 +262,8 @@ def test_fractions_of_missing_information_agree_and_the_rate_bounds_them(mixture
     rate = information.convergence(update, run.params, observed=run.rate)
     assert rate.rate == pytest.approx(run.rate, abs=1e-4)
     assert rate.problem == ""
+    for errors in found:
+        assert errors.rate == pytest.approx(rate.rate, abs=1e-7)
     every = np.concatenate(list(three[0].values()))
     assert every.min() >= 0
     assert every.max() <= rate.rate
@@ -432,9 +436,9 @@ def test_a_probability_of_zero_has_no_standard_error_and_the_others_are_given_it
         assert np.isnan(found.errors["p"][1])
         se = math.sqrt(0.3 * 0.7 / 100)
         np.testing.assert_allclose(found.errors["p"][[0, 2]], se, rtol=1e-8)
-        (note,) = found.notes
-        assert note.startswith("no standard error for p[1]: at an end of its range")
-        assert found.problem == ""
+        assert list(found.without) == ["p[1]"]
+        assert "no standard error for p[1]: at an end of its range" in repr(found)
+        assert (found.problem, found.notes) == ("", ())
 
 
 def test_where_everything_lies_at_an_end_of_its_range():
@@ -451,8 +455,8 @@ def test_a_variance_on_its_way_to_zero_has_levelled_off():
     found = information.observed(height, {"mu": 1.0, "tau": 1e-6})
     assert found.errors["mu"] == pytest.approx(1, rel=1e-8)
     assert np.isnan(found.errors["tau"])
-    (note,) = found.notes
-    assert note.startswith("no standard error for tau: where the log-likelihood has levelled off")
+    assert list(found.without) == ["tau"]
+    assert found.without["tau"].startswith("where the log-likelihood has levelled off")
 
 
 def test_what_lies_along_a_ridge_is_not_identified():
@@ -464,7 +468,8 @@ def test_what_lies_along_a_ridge_is_not_identified():
     assert np.isnan(found.errors["a"])
     assert np.isnan(found.errors["b"])
     assert found.errors["c"] == pytest.approx(0.5, rel=1e-8)
-    assert found.notes == ("no standard error for a, b: not identified",)
+    assert found.without == {"a": "not identified", "b": "not identified"}
+    assert "no standard error for a, b: not identified" in repr(found)
 
     def move(params):
         gap = (3 - params["a"] - params["b"]) / 4

@@ -11,6 +11,7 @@ from latentfit.agreement._comparison import (
 )
 from latentfit.agreement._figures import adjusted_rand
 from latentfit.agreement._labels import Exchange, assign, exchanges, renumber, renumber_one
+from latentfit.agreement._uncertainty import Uncertainty, profiled
 
 __all__ = [
     "Comparison",
@@ -20,11 +21,13 @@ __all__ = [
     "Optimum",
     "Parameter",
     "Subject",
+    "Uncertainty",
     "Verdict",
     "adjusted_rand",
     "assign",
     "compare",
     "exchanges",
+    "profiled",
     "renumber",
     "renumber_one",
 ]

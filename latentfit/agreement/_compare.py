@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,16 @@ import numpy as np
 import xarray as xr
 
 from latentfit import bayes
-from latentfit.agreement import _figures, _tree, _verdicts
+from latentfit.agreement import _figures, _spread, _tree, _uncertainty, _verdicts
 from latentfit.agreement._alignment import Alignment, Point, Values, align
 from latentfit.agreement._comparison import Comparison, JointMode, Parameter, Verdict
 from latentfit.agreement._identified import ground
 from latentfit.agreement._optima import ends_of_climbs, ends_of_em
-from latentfit.bayes import Density, Identification, Maximum
+from latentfit.agreement._uncertainty import by_label, uncertainty
+from latentfit.bayes import CompleteData, Density, Identification, Maximum
 from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
+from latentfit.em.information import Bootstrap
 from latentfit.errors import LatentfitError
 from latentfit.progress import Progress
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor", "nutpie", "arviz")
 _REPLICATES = 500
+_AGAINST_DRAWS = ("em_in_posterior", "errors_vs_posterior")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Subject:
     published : tuple of mapping
     to_model : callable
         From EM's parameters to values of the model's variables.
+    em_map : callable
+        One iteration of EM, in its own parameters.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Subject:
     objective: str
     published: tuple[Mapping[str, Any], ...]
     to_model: Callable[[Values], Values]
+    em_map: Callable[[Params], Values]
 
 
 def compare(
@@ -65,7 +71,10 @@ def compare(
     settings: Mapping[str, Any],
     timings: Mapping[str, float],
     progress: Progress,
+    complete: CompleteData | str,
     check: "CheckResult | str | None" = None,
+    bootstrap: Bootstrap | None = None,
+    profile: Sequence[str] = (),
 ) -> Comparison:
     """Estimate, sample, align, and judge.
 
@@ -82,8 +91,14 @@ def compare(
     settings, timings : mapping
         Of what came before, passed on.
     progress : Progress
+    complete : CompleteData or str
+        The complete-data view, or why there is none.
     check : CheckResult or str, optional
         What the check of the derivation found, or why it could not be done.
+    bootstrap : Bootstrap, optional
+        From data sets drawn at EM's estimate.
+    profile : sequence of str
+        Labels of the parameters for which profile likelihood intervals are wanted.
 
     Raises
     ------
@@ -105,9 +120,21 @@ def compare(
         found = space.locate(subject.to_model(params))
         return Point(found, space.constrain(found))
 
-    with progress.stage("Standard errors"):
+    prior = subject.objective == "posterior"
+    with _timed(clock, "errors_s"), progress.stage("Standard errors"):
         aligned = align(declaration, density, located(fit.best.params).unconstrained)
-    em, errors = aligned.em, aligned.errors
+        em, errors = aligned.em, aligned.errors
+        unsure = uncertainty(
+            density,
+            complete,
+            subject.em_map,
+            _renumbered(fit.best.params, em),
+            em.unconstrained,
+            to_model=subject.to_model,
+            prior=prior,
+            run_rate=fit.best.rate,
+            bootstrap=bootstrap,
+        )
 
     begins = [{n: v[0] for n, v in s.trace.params.items()} for s in fit.solutions]
     starts = [located(params).unconstrained for params in begins]
@@ -169,13 +196,33 @@ def compare(
         estimates["em"], errors, estimates["mle"], estimates["map"], posterior, edge, on.judged
     )
     rows = tuple(row for row in every if row.name in on.rows)
+    optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
+    if profile:
+        count = len(profile)
+        with _timed(clock, "profile_s"), progress.stage("Profile likelihood", count) as bar:
+            unsure = unsure.with_intervals(
+                bayes.profile_intervals(
+                    density,
+                    mle.unconstrained,
+                    profile,
+                    on_interval=lambda done, _: bar.update(done),
+                )
+            )
+    unsure = unsure.with_differences(
+        _spread.differences(
+            rows,
+            unsure.without,
+            by_label(bayes.standard_errors(density, mode.unconstrained, prior=True)),
+            posterior,
+            optima,
+        )
+    )
     expectations = aligned.expectations(fit.best.expectations)
     latents = [
         _figures.latent(name, expectations[name], recovered[name])
         for name in declaration.latents
         if name in expectations and name in recovered
     ]
-    optima = (*ends_of_em(fit, density, located), *ends_of_climbs(climbs, aligned.point))
     divergences = int(sampled["sample_stats"]["diverging"].sum())
     trust = _verdicts.chains(rows, divergences, chains * draws, chains)
     identified = _verdicts.identified(on)
@@ -191,14 +238,14 @@ def compare(
         ),
         _pull(rows, density, aligned, mle, found, known),
         _verdicts.in_the_bulk(rows),
+        _uncertainty.verdict(unsure),
+        _spread.verdict(rows, unsure.differences),
         _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
         _verdicts.integration(bayes.integrations(declaration, density, mle.unconstrained)),
     )
     if trust.status == "fail":
-        verdicts = tuple(
-            _verdicts.withheld(v) if v.id == "em_in_posterior" else v for v in verdicts
-        )
+        verdicts = tuple(_verdicts.withheld(v) if v.id in _AGAINST_DRAWS else v for v in verdicts)
     heights = {
         key: density.log_likelihood(where.unconstrained)[0]
         for key, where in (("em", em), ("mle", mle), ("map", mode))
@@ -214,6 +261,7 @@ def compare(
         verdicts=verdicts,
         agree=_verdicts.agreement(verdicts),
         optima=optima,
+        uncertainty=unsure,
         joint_mode=trap,
         fit=fit,
         timings=clock,
@@ -276,6 +324,11 @@ def _trap(
         f"latents integrated out the MLE is {listed(ours)} and the MAP {listed(theirs)}. "
         f"The joint mode estimates neither.",
     )
+
+
+def _renumbered(params: Values, em: Point) -> dict[str, Any]:
+    """EM's own parameters at its estimate as it was aligned."""
+    return {name: em.natural.get(name, value) for name, value in params.items()}
 
 
 def _at_em(subject: Subject, density: Density, em: Point) -> Maximum:

@@ -12,6 +12,7 @@ from latentfit.em import Fit
 from latentfit.plain import plain
 
 if TYPE_CHECKING:
+    from latentfit.agreement._uncertainty import Uncertainty
     from latentfit.check import CheckResult
 
 Status = Literal["pass", "fail", "warn", "skip"]
@@ -166,6 +167,8 @@ class Comparison:
         not to be trusted: then nothing is said about agreement, unless the derivation fails
         its check; that needs no chains.
     optima : tuple of Optimum
+    uncertainty : Uncertainty
+        Standard errors by several routes, and the information that is missing.
     joint_mode : JointMode or None
     fit : Fit
         EM from all its starts.
@@ -193,6 +196,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...]
     agree: bool | None
     optima: tuple[Optimum, ...]
+    uncertainty: "Uncertainty"
     joint_mode: JointMode | None
     fit: Fit
     timings: dict[str, float]
@@ -227,6 +231,7 @@ class Comparison:
                     for latent in self.latents
                 ],
                 "optima": [vars(optimum) for optimum in self.optima],
+                "uncertainty": self.uncertainty.to_dict(),
                 "joint_mode": vars(self.joint_mode) if self.joint_mode else None,
                 "em": {
                     "iterations": self.fit.best.iterations,

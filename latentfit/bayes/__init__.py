@@ -21,7 +21,9 @@ from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
 from latentfit.bayes._predictive import posterior_predictive
+from latentfit.bayes._profile import profile_intervals
 from latentfit.bayes._recover import Recovered, recover
+from latentfit.bayes._routes import by_oakes, by_observed, by_supplement
 from latentfit.bayes.complete import (
     DRAWS,
     CompleteData,
@@ -47,6 +49,9 @@ __all__ = [
     "at_boundary",
     "boundary",
     "by_draws",
+    "by_oakes",
+    "by_observed",
+    "by_supplement",
     "categories",
     "complete_data",
     "curvature_of",
@@ -65,6 +70,7 @@ __all__ = [
     "polish",
     "posterior_predictive",
     "prepare",
+    "profile_intervals",
     "recover",
     "sample",
     "smoothed",

@@ -17,6 +17,19 @@ from latentfit.cli._output import check_json, rendered, say, write_json
 @count("--tune", 1000, "Draws before them that only tune the sampler.")
 @count("--chains", 4, "Chains of the sampler.")
 @click.option(
+    "--bootstrap",
+    type=click.IntRange(min=2),
+    default=None,
+    metavar="N",
+    help="Also find standard errors from EM on N data sets drawn at its estimate.",
+)
+@click.option(
+    "--profile",
+    multiple=True,
+    metavar="PARAMETER",
+    help="Also find the profile likelihood interval of a parameter: mu, or mu[0]. Repeatable.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -29,6 +42,7 @@ def command(
     data: Path | None,
     columns: Sequence[str],
     out: Path | None,
+    bootstrap: int | None,
     **sampling: Any,
 ) -> int:
     """Set EM beside PyMC's MLE, MAP and posterior.
@@ -48,7 +62,12 @@ def command(
     report.check_writable(folder)
     with Progress(quiet=options.quiet) as progress:
         comparison = model.compare(
-            values, seed=options.seed, progress=progress, **sampling, **options.settings
+            values,
+            seed=options.seed,
+            bootstrap=bootstrap or 0,
+            progress=progress,
+            **sampling,
+            **options.settings,
         )
         with progress.stage("Writing the report"):
             paths = report.write(comparison, folder)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         stable,
     )
     from latentfit.declaration._declaration import Declaration, declare
-    from latentfit.declaration._draw import draw
+    from latentfit.declaration._draw import Draw, sampler
     from latentfit.declaration._space import Params, Space, labels, space
 
 __getattr__, _, _ = lazy_loader.attach(
@@ -45,7 +45,7 @@ __getattr__, _, _ = lazy_loader.attach(
             "stable",
         ],
         "_declaration": ["Declaration", "declare"],
-        "_draw": ["draw"],
+        "_draw": ["Draw", "sampler"],
         "_space": ["Params", "Space", "labels", "space"],
     },
 )
@@ -53,6 +53,7 @@ __getattr__, _, _ = lazy_loader.attach(
 __all__ = [
     "Data",
     "Declaration",
+    "Draw",
     "Entry",
     "Params",
     "Source",
@@ -65,7 +66,6 @@ __all__ = [
     "check_missing",
     "declare",
     "double_precision",
-    "draw",
     "function",
     "interpretable",
     "interpreted",
@@ -76,6 +76,7 @@ __all__ = [
     "read_columns",
     "read_derivation",
     "read_table",
+    "sampler",
     "signature",
     "space",
     "stable",

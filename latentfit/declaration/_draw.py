@@ -1,10 +1,11 @@
 """New data from a declaration whose observed variables are arguments of ``model``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pymc as pm
+from pymc.pytensorf import compile, reseed_rngs
 
 from latentfit.declaration._arguments import Data, masked, typed
 from latentfit.declaration._compile import interpreting
@@ -12,15 +13,13 @@ from latentfit.declaration._declaration import Declaration
 from latentfit.declaration._space import space
 from latentfit.errors import DeclarationError
 
+Draw = Callable[[int, np.random.Generator], list[Data]]
 
-def draw(
-    declaration: Declaration,
-    arguments: Mapping[str, np.ndarray],
-    params: Mapping[str, Any],
-    samples: int,
-    rng: np.random.Generator,
-) -> list[Data]:
-    """Data sets drawn from a declaration at given values of its parameters.
+
+def sampler(
+    declaration: Declaration, arguments: Mapping[str, np.ndarray], params: Mapping[str, Any]
+) -> Draw:
+    """What draws data sets from a declaration at given values of its parameters.
 
     Parameters
     ----------
@@ -30,8 +29,11 @@ def draw(
         is missing in them stays missing.
     params : mapping
         Of the declaration, natural scale; its deterministics may stand for parameters.
-    samples : int
-    rng : Generator
+
+    Returns
+    -------
+    callable
+        ``draw(samples, rng)``; compiled once.
 
     Raises
     ------
@@ -43,16 +45,19 @@ def draw(
     natural = found.constrain(found.locate(params))
     model = pm.do(declaration.model, {name: natural[name] for name in declaration.parameters})
     with interpreting():
-        drawn = pm.draw([model[name] for name in names], samples, random_seed=rng)
-    # A single one comes without an axis of samples.
-    rows = [
-        np.reshape(values, (samples, *arguments[name].shape))
-        for name, values in zip(names, drawn, strict=True)
-    ]
-    return [
-        {**arguments, **{n: _like(v, arguments[n]) for n, v in zip(names, each, strict=True)}}
-        for each in zip(*rows, strict=True)
-    ]
+        one, updates = compile(
+            [], [model[name] for name in names], random_seed=False, return_updates=True
+        )
+
+    def data(values: list[np.ndarray]) -> Data:
+        drawn = zip(names, values, strict=True)
+        return {**arguments, **{name: _like(value, arguments[name]) for name, value in drawn}}
+
+    def draw(samples: int, rng: np.random.Generator) -> list[Data]:
+        reseed_rngs(list(updates), int(rng.integers(2**30)))
+        return [data(one()) for _ in range(samples)]
+
+    return draw
 
 
 def _names(declaration: Declaration, arguments: Mapping[str, np.ndarray]) -> list[str]:

@@ -113,6 +113,10 @@ class Space:
                 )
         return point
 
+    def transform(self, name: str) -> str:
+        """PyMC's name of a parameter's transform, such as ``"log"``; empty where it has none."""
+        return self._transforms[name]
+
     def at_edge(self, natural: Mapping[str, np.ndarray], *, beside: bool = False) -> list[str]:
         """Labels of the parameters at an end of their range, but for 1e-6 of it.
 

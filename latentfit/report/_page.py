@@ -19,6 +19,7 @@ from latentfit.report import (
     _posterior,
     _scalars,
     _tables,
+    _uncertainty,
     _words,
 )
 from latentfit.report._picture import Picture
@@ -74,6 +75,7 @@ def page(comparison: "Comparison") -> str:
             trap=_tables.trap(comparison),
             published=_tables.published(comparison),
             timings=_tables.timings(comparison),
+            unsure=_uncertainty.section(comparison),
             most=_scalars.MOST,
             style=_style("report.css"),
         )

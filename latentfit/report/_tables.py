@@ -22,17 +22,20 @@ from latentfit.report._words import marked
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison, Latent, Parameter
 
-type _Column = tuple[str, str, Callable[["Parameter"], str]]
+type Column = tuple[str, str, Callable[["Parameter"], str]]
 
 _MOST_ENTRIES = 12
 _SPANS = {
     "check_s": "Checking the derivation",
     "em_s": "EM, all starts",
+    "bootstrap_s": "Bootstrap",
+    "errors_s": "Standard errors",
     "mle_s": "Direct maximum likelihood",
     "map_s": "Maximum a posteriori",
     "compile_s": "Compiling for NUTS",
     "posterior_s": "NUTS",
     "latents_s": "Recovering the latents",
+    "profile_s": "Profile likelihood",
 }
 
 
@@ -58,7 +61,7 @@ class Table:
 def agreement(comparison: "Comparison") -> Table:
     """EM, MLE, MAP and posterior of every scalar parameter, natural scale."""
     units = "in posterior standard deviations"
-    return _per_parameter(
+    return per_parameter(
         comparison,
         ("EM", "estimate of the EM algorithm", lambda p: to_scale(p.em, p.posterior_sd)),
         (
@@ -100,7 +103,7 @@ def agreement(comparison: "Comparison") -> Table:
 
 def diagnostics(comparison: "Comparison") -> Table:
     """How far the chains can be trusted (Vehtari et al. 2021, Bayesian Analysis 16(2))."""
-    return _per_parameter(
+    return per_parameter(
         comparison,
         ("R-hat", "rank-normalised split R-hat", lambda p: fixed(p.rhat, 4)),
         ("bulk ESS", "effective draws in the bulk", lambda p: fixed(p.ess_bulk, 0)),
@@ -201,7 +204,8 @@ def timings(comparison: "Comparison") -> tuple[tuple[str, str], ...]:
     )
 
 
-def _per_parameter(comparison: "Comparison", *columns: _Column) -> Table:
+def per_parameter(comparison: "Comparison", *columns: Column) -> Table:
+    """A row for every scalar parameter; of a column, heading, meaning and text."""
     numbers = {
         (heading, meaning): [text(parameter) for parameter in comparison.parameters]
         for heading, meaning, text in columns

@@ -215,7 +215,7 @@ def _summary(
         None,
         np.nan,
         float(known.max()) if known.size else np.nan,
-        problem,
-        notes,
+        problem=problem,
+        notes=notes,
     )
     return Bootstrap(result, named(bias, natural), named(blur, natural), tuple(found), seed)

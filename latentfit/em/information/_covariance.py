@@ -170,12 +170,15 @@ def standard_errors(
     usable = np.array([label not in reasons for label in labels])
     covariance[~usable] = covariance[:, ~usable] = np.nan
     errors = np.sqrt(np.diag(covariance))
-    missing = nothing
+    missing, rate = nothing, None
     if complete is not None:
         problem = _complete_problem(complete, bent)
         if problem:
             return _without(route, natural, labels, problem)
         seen = np.linalg.cholesky(np.linalg.inv(bent.T @ complete @ bent))
+        # In units of what is seen, the information that there is: 1 less what is missing.
+        left = np.linalg.eigvalsh(seen.T @ np.diag(shape.values[shape.bent]) @ seen)
+        rate = float(1 - left.min(initial=1.0))
         with np.errstate(all="ignore"):
             # Rounding aside it is no less than zero: what is seen says no less than what is seen
             # of it.
@@ -189,8 +192,10 @@ def standard_errors(
         None if complete is None else named(missing, natural),
         shape.distance,
         shape.precision,
+        rate,
+        reasons,
         _short_of(shape),
-        (*notes, *_told(reasons), *_imprecise(shape)),
+        (*notes, *_imprecise(shape)),
     )
 
 
@@ -205,7 +210,7 @@ def _without(route: str, natural: Params, labels: tuple[str, ...], problem: str)
         None,
         np.nan,
         np.nan,
-        f"no standard errors: {problem}",
+        problem=f"no standard errors: {problem}",
     )
 
 
@@ -217,10 +222,11 @@ def _reasons(
     shape: Shape,
 ) -> dict[str, str]:
     """Why an entry has no standard error, by label; `slopes` are per unit of the shape."""
-    found = dict.fromkeys(scale.at_edge(natural), "at an end of its range")
+    given = "; those of the others are given it"
+    found = dict.fromkeys(scale.at_edge(natural), f"at an end of its range{given}")
     size = np.linalg.norm(slopes, axis=1)
     for which, reason in (
-        (shape.level, "where the log-likelihood has levelled off"),
+        (shape.level, f"where the log-likelihood has levelled off{given}"),
         (shape.ridge, "not identified"),
     ):
         basis = shape.vectors[:, which] / shape.units[:, None]
@@ -228,15 +234,6 @@ def _reasons(
         for position in np.flatnonzero(moved):
             found.setdefault(labels[position], reason)
     return found
-
-
-def _told(reasons: dict[str, str]) -> list[str]:
-    lines = []
-    for reason in dict.fromkeys(reasons.values()):
-        those = ", ".join(label for label, why in reasons.items() if why == reason)
-        given = "" if reason == "not identified" else "; those of the others are given it"
-        lines.append(f"no standard error for {those}: {reason}{given}")
-    return lines
 
 
 def _short_of(shape: Shape) -> str:

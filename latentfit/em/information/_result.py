@@ -7,6 +7,8 @@ import numpy as np
 
 from latentfit.em._layout import Params, label
 
+_SHOWN = 8
+
 
 @dataclass(frozen=True)
 class StandardErrors:
@@ -20,7 +22,7 @@ class StandardErrors:
     params : dict of ndarray
         Natural scale: where.
     errors : dict of ndarray
-        Standard errors, natural scale, of the shapes of `params`. NaN for what has none; `notes`
+        Standard errors, natural scale, of the shapes of `params`. NaN for what has none; `without`
         and `problem` say why.
     labels : tuple of str
         Of every entry, in the order of `covariance`: ``theta``, ``mu[0]``, ...
@@ -31,12 +33,18 @@ class StandardErrors:
         Fraction of missing information of each entry: the share of the variance of its estimate
         that would not be there if the latents were seen. None where the route does not tell the
         complete-data information.
+    rate : float or None
+        The largest such fraction that any combination of parameters has: the rate at which EM
+        converges (Dempster, Laird & Rubin 1977, theorem 4), but along ridges and where the
+        log-likelihood has levelled off. None as `missing`.
     distance : float
         From `params` to the maximum of the parabola through them, in standard errors.
     precision : float
         Estimated relative error of the standard errors at `params`, from the differences that
         they rest on; of the bootstrap, its Monte Carlo standard error, the largest. That `params`
         are short of the maximum is not in it: on another scale errors differ by about `distance`.
+    without : dict of str
+        Why an entry has no standard error, by label, where others have one.
     problem : str
         Empty where `params` is a maximum and the numbers are what they are called.
     notes : tuple of str
@@ -51,6 +59,8 @@ class StandardErrors:
     missing: Mapping[str, np.ndarray] | None
     distance: float
     precision: float
+    rate: float | None = None
+    without: Mapping[str, str] = field(default_factory=dict, repr=False)
     problem: str = ""
     notes: tuple[str, ...] = ()
 
@@ -67,9 +77,20 @@ class StandardErrors:
         lines = [f"  {'':<{width}} {' '.join(f'{head:>12}' for head in heads)}"]
         for row in zip(self.labels, *columns, strict=True):
             lines.append(f"  {row[0]:<{width}} {' '.join(f'{value:12.6g}' for value in row[1:])}")
+        if self.rate is not None:
+            lines.append(f"  rate of convergence {self.rate:.6g}")
         if np.isfinite(self.precision):
             lines.append(f"  relative precision {self.precision:.1g}")
-        return [*lines, *(f"  {text}" for text in (self.problem, *self.notes) if text)]
+        told = (self.problem, *self._reasons(), *self.notes)
+        return [*lines, *(f"  {text}" for text in told if text)]
+
+    def _reasons(self) -> list[str]:
+        lines = []
+        for reason in dict.fromkeys(self.without.values()):
+            those = [label for label, why in self.without.items() if why == reason]
+            more = f" and {len(those) - _SHOWN} more" if len(those) > _SHOWN else ""
+            lines.append(f"no standard error for {', '.join(those[:_SHOWN])}{more}: {reason}")
+        return lines
 
 
 def flat(values: Mapping[str, np.ndarray]) -> np.ndarray:
