@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from latentfit.bayes import Density
     from latentfit.check import CheckResult, Derivation, Reference
     from latentfit.declaration import Data, Declaration, Draw, Params, Space
-    from latentfit.em.information import Bootstrap
+    from latentfit.em.information import Bootstrap, StandardErrors
 
 Step = Callable[..., Mapping[str, Any]]
 
@@ -425,6 +425,39 @@ class LatentModel:
             bootstrap=replicates,
             profile=profiled,
         )
+
+    def standard_errors(
+        self, params: Mapping[str, Any], data: Any = None, **options: Any
+    ) -> "StandardErrors":
+        """Standard errors of EM's estimate, from the observed information.
+
+        By second differences of the model file's own ``log_likelihood``, without PyMC; where it
+        has none, or EM is for the posterior, by the declaration's exact Hessian.
+
+        Parameters
+        ----------
+        params : mapping
+            EM's estimate, such as ``fit().params``, natural scale.
+        data, **options
+            As in `fit`.
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+        """
+        arguments = self._arguments(data, options)
+        log_likelihood = self.log_likelihood
+        if log_likelihood is not None and self.objective == "likelihood":
+            from latentfit.em import information
+
+            shown = self._shown(arguments, options)
+            return information.observed(lambda at: log_likelihood(at, shown), params)
+        from latentfit import bayes
+
+        declaration = self._declared(arguments, options)
+        density = bayes.Density(bayes.observed_view(declaration), declared.space(declaration))
+        point = density.space.locate(self._to_model(params))
+        return bayes.by_observed(density, point, prior=self.objective == "posterior")
 
     def bootstrap(
         self,

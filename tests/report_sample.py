@@ -8,9 +8,18 @@ import pymc as pm
 import xarray as xr
 
 from latentfit import em
-from latentfit.agreement import Comparison, JointMode, Latent, Optimum, Parameter, Verdict
+from latentfit.agreement import (
+    Comparison,
+    JointMode,
+    Latent,
+    Optimum,
+    Parameter,
+    Uncertainty,
+    Verdict,
+)
 from latentfit.check import Check, CheckResult, Finding
 from latentfit.declaration import labels
+from latentfit.em import information
 
 CHAINS, DRAWS = 4, 200
 
@@ -112,6 +121,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
             Optimum("EM", float("nan"), 1, params, "sigma went to zero"),
             Optimum("direct", top + 1e-9, 3, params),
         ),
+        uncertainty=_uncertainty(params, x, fit.best.rate),
         joint_mode=JointMode(params, {"b": x[:3]}, "With b free the mode lies elsewhere."),
         fit=fit,
         timings={"em_s": 0.02, "mle_s": 3.1, "map_s": 0.4, "posterior_s": 21.0, "other_s": 1.0},
@@ -123,6 +133,29 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
         latent_names=("z",),
         check=CheckResult("two-normals", (Check("e_step.z", "pass", "to 1e-16 (exact)"),), ()),
         tree=tree,
+    )
+
+
+def _uncertainty(params: dict[str, np.ndarray], x: np.ndarray, rate: float) -> Uncertainty:
+    data = {"x": x}
+    exact = information.observed(lambda at: _log_likelihood(at, data), params)
+    drawn = information.bootstrap(
+        lambda at, rng: {"x": rng.choice(x, size=len(x))},
+        lambda sample, start: em.run(_e_step, _m_step, sample, start),
+        params,
+        replicates=5,
+        seed=1,
+    )
+    (interval,) = information.profile(
+        lambda at: _log_likelihood(at, data), params, ["sigma"], kinds={"mu": "real"}
+    )
+    return Uncertainty(
+        {"observed": exact, "bootstrap": drawn.standard_errors},
+        {"supplemented": "there is no complete-data view"},
+        rate,
+        {interval.label: interval},
+        drawn,
+        {"mu[0]": "the posterior is no normal (skewness 0.4)"},
     )
 
 

@@ -20,7 +20,15 @@ SECTIONS = (
     "Observed log-likelihood",
     "References",
 )
-VERDICTS = ("check", "chains", "em_vs_mle", "em_in_posterior", "monotone", "optima")
+VERDICTS = (
+    "check",
+    "chains",
+    "em_vs_mle",
+    "em_in_posterior",
+    "errors_routes",
+    "monotone",
+    "optima",
+)
 SEED = 1
 STARTS = 2
 # Some figures are published to nine digits; by default EM stops a hundred-millionth short.

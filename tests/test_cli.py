@@ -173,6 +173,16 @@ class TestFit:
     def test_json_on_stdout_is_nothing_but_json(self, lifetimes):
         assert json.loads(run("fit", "lifetimes.py", "--json", "-", cwd=lifetimes).stdout)
 
+    def test_standard_errors(self, tmp_path):
+        result = run(
+            "fit", "genetic-linkage", "--standard-errors", "--bootstrap", "40", "--json", "-",
+            cwd=tmp_path,
+        )  # fmt: skip
+        found = json.loads(result.stdout)["standard_errors"]
+        assert found["observed"]["theta"] == pytest.approx(0.05147, abs=5e-6)
+        # Forty replicates: a ninth of it, four times.
+        assert found["bootstrap"]["theta"] == pytest.approx(0.05147, rel=4 / np.sqrt(80))
+
     def test_a_limit_on_iterations_is_status_1(self, lifetimes):
         done = run(
             "fit", "lifetimes.py", "--max-iterations", 2, "--json", "fit.json", cwd=lifetimes

@@ -10,17 +10,11 @@ from latentfit import bayes
 from latentfit.agreement._comparison import Verdict
 from latentfit.bayes import CompleteData, Density
 from latentfit.declaration import Params, Space, labels
-from latentfit.em.information import Bootstrap, ProfileInterval, StandardErrors
+from latentfit.em.information import ROUTES, Bootstrap, ProfileInterval, StandardErrors
 from latentfit.errors import InputError, LatentfitError
 
 # Differentiated to rounding error or by central differences: routes agree but for this, relative.
 _SAME = 1e-4
-NAMES = {
-    "observed": "the exact Hessian",
-    "oakes": "Oakes",
-    "supplemented": "supplemented EM",
-    "bootstrap": "the bootstrap",
-}
 
 Values = Mapping[str, Any]
 
@@ -228,13 +222,13 @@ def verdict(found: Uncertainty) -> Verdict:
         )
     furthest = found.apart()
     if furthest is None:
-        why = "; ".join(f"{NAMES[route]}: {reason}" for route, reason in found.untaken.items())
+        why = "; ".join(f"{ROUTES[route]}: {reason}" for route, reason in found.untaken.items())
         return Verdict("errors_routes", "skip", "One route to standard errors alone", why)
     route, label, apart = furthest
-    numbers = f"{NAMES[route]} is off by {apart:.1g} at most ({label}), relative"
+    numbers = f"{ROUTES[route]} is off by {apart:.1g} at most ({label}), relative"
     if found.same:
-        names = " and ".join(NAMES[r] for r in found.routes if r not in ("observed", "bootstrap"))
-        numbers = f"{names} against the exact Hessian; {numbers}"
+        names = " and ".join(ROUTES[r] for r in found.routes if r not in ("observed", "bootstrap"))
+        numbers = f"{names} against the declaration's exact Hessian; {numbers}"
         return Verdict("errors_routes", "pass", "Every route leads to the same errors", numbers)
     notes = "; ".join(note for one in found.routes.values() for note in one.notes)
     return Verdict(

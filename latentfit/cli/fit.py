@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     metavar="X",
     help="Estimated relative distance from the limit at which EM stops.",
 )
+@click.option(
+    "--standard-errors",
+    is_flag=True,
+    help="Also from the observed information, of the model's own log-likelihood.",
+)
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Also from EM on N data sets drawn at its estimate.",
+)
 @common()
 def command(
     options: Common,
@@ -36,6 +47,8 @@ def command(
     accelerate: str,
     max_iterations: int,
     tolerance: float,
+    standard_errors: bool,
+    bootstrap: int | None,
 ) -> int:
     """Run EM alone, without PyMC."""
     import latentfit
@@ -45,31 +58,48 @@ def command(
     model = latentfit.load(target)
     check_settings(model, options.settings)
     values = table(model, data, columns)
+    stopping = latentfit.Stopping(distance=tolerance, max_iterations=max_iterations)
+    found = []
     with Progress(quiet=options.quiet) as progress:
         fit = model.fit(
             values,
             seed=options.seed,
             starts=starts,
             accelerate=accelerate,
-            stopping=latentfit.Stopping(distance=tolerance, max_iterations=max_iterations),
+            stopping=stopping,
             progress=progress,
             **options.settings,
         )
-    if fit.best.stop.degenerate:
-        raise LatentfitError(
-            f"EM has no estimate, from {starts} start{'s' if starts > 1 else ''}: "
-            f"{fit.best.message}"
-        )
+        if fit.best.stop.degenerate:
+            raise LatentfitError(
+                f"EM has no estimate, from {starts} start{'s' if starts > 1 else ''}: "
+                f"{fit.best.message}"
+            )
+        if standard_errors:
+            with progress.stage("Standard errors"):
+                found.append(model.standard_errors(fit.params, values, **options.settings))
+        if bootstrap:
+            replicates = model.bootstrap(
+                fit.params,
+                values,
+                replicates=bootstrap,
+                seed=options.seed,
+                stopping=stopping,
+                progress=progress,
+                **options.settings,
+            )
+            found.append(replicates.standard_errors)
     if options.json:
         result = {
             "model": model.name,
             **_summary(fit.best),
             "starts": [_summary(solution) for solution in fit.solutions],
+            "standard_errors": {one.route: one.errors for one in found},
             "seed": options.seed,
         }
         write_json(options.json, result)
     if not options.quiet and options.json != "-":
-        say(repr(fit))
+        say("\n\n".join(map(repr, (fit, *found))))
     return 0 if fit.best.converged else 1
 
 

@@ -25,11 +25,12 @@ from latentfit.em.information._louis import louis
 from latentfit.em.information._oakes import oakes
 from latentfit.em.information._observed import observed
 from latentfit.em.information._profile import End, ProfileInterval, profile
-from latentfit.em.information._result import StandardErrors
+from latentfit.em.information._result import ROUTES, StandardErrors
 from latentfit.em.information._scale import FreeScale, Kind
 from latentfit.em.information._supplemented import supplemented
 
 __all__ = [
+    "ROUTES",
     "Bootstrap",
     "Convergence",
     "End",

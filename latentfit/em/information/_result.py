@@ -7,6 +7,14 @@ import numpy as np
 
 from latentfit.em._layout import Params, label
 
+# The routes, in words.
+ROUTES = {
+    "observed": "the observed information",
+    "louis": "Louis",
+    "oakes": "Oakes",
+    "supplemented": "supplemented EM",
+    "bootstrap": "the bootstrap",
+}
 _SHOWN = 8
 
 
@@ -65,7 +73,7 @@ class StandardErrors:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return "\n".join([f"StandardErrors by {self.route}", *self._lines()])
+        return "\n".join([f"StandardErrors by {ROUTES[self.route]}", *self._lines()])
 
     def _lines(self) -> list[str]:
         columns = [flat(self.params), flat(self.errors)]
