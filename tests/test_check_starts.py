@@ -120,6 +120,16 @@ def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
     assert "saddle" not in {finding.name for finding in result.findings}
 
 
+def test_an_m_step_that_leaves_a_parameter_alone_does_not_end_at_a_maximum(mixture, against):
+    def m_step(expectations, data, params):
+        return {**mixture.m_step(expectations, data, params), "sigma": params["sigma"]}
+
+    result = replace(mixture, m_step=m_step).check(X, against=against)
+    (end,) = (check for check in result.checks if check.id == "fixed_point.maximum")
+    assert end.status == "fail"
+    assert "as slow" not in end.detail
+
+
 def test_how_latents_are_integrated_out_is_said(mixture, against):
     (line,) = [
         check.detail

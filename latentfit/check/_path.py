@@ -21,7 +21,12 @@ from latentfit.errors import LatentfitError
 # Distance from the maximum, in standard errors, that the tolerance of a run may leave.
 _AT_REST = 1e-4
 _ROUNDING = 1e-9
+# By how much a last step may differ from the declaration's own and count as the same: a share of it,
+# and in standard errors what rounding makes of it.
+_SHARE = 0.1
+_STANDING = 1e-7
 _SHOWN = 5
+NOT_STATIONARY = "not stationary"
 
 
 def examine(subject: Subject, fit: Fit, *, blameless: bool) -> Outcome:
@@ -123,7 +128,9 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
     edge = bayes.boundary(space, natural, shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
-    return level or _classified(best, gradient, shape, edge)
+    found = level or _classified(best, gradient, shape, edge)
+    short = any(finding.name == NOT_STATIONARY for finding in found.findings)
+    return _slow(subject, best, shape, found) if short else found
 
 
 def _level(
@@ -155,6 +162,33 @@ def _level(
         f"identified: {_listed(list(names))}",
         "warning",
     )
+
+
+def _slow(subject: Subject, best: Solution, shape: Curvature, found: Outcome) -> Outcome:
+    """The same, or where the declaration's own EM is as slow there, that it had not arrived.
+
+    Next to a variance of zero EM leaves a parameter all but where it is, and its steps are lost in
+    rounding before it has arrived.
+    """
+    if not subject.complete.exact or best.iterations < 2:
+        return found
+    last, end = (
+        subject.density.space.locate(
+            subject.to_model({name: path[k] for name, path in best.trace.params.items()})
+        )
+        for k in (-2, -1)
+    )
+    rng = np.random.default_rng(subject.seed)
+    statistics = subject.complete.statistics(last, rng)
+    prior = subject.objective == "posterior"
+    own = subject.complete.maximise(statistics, last, prior=prior)
+    if not own.reached:
+        return found
+    step, apart = ((d / shape.scale) for d in (own.point - last, end - own.point))
+    if np.linalg.norm(apart) > _SHARE * np.linalg.norm(step) + _STANDING:
+        return found
+    message = f"{found.findings[0].message}; the declaration's own EM is as slow there"
+    return _found("not converged", message, "warning")
 
 
 def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:
@@ -193,7 +227,7 @@ def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: li
         )
         return Outcome((Check("fixed_point.maximum", "pass", detail),))
     return _found(
-        "not stationary",
+        NOT_STATIONARY,
         f"EM ended where the objective still has a slope: {distance:.2g} standard errors from "
         f"where that would be zero",
     )
@@ -224,7 +258,7 @@ def _by_fisher_s_identity(
     if not best.converged:
         return _found("not converged", f"EM had not converged: {best.message}; {said}", "warning")
     if z.max() > allowed:
-        return _found("not stationary", said)
+        return _found(NOT_STATIONARY, said)
     return Outcome((Check("fixed_point.maximum", "pass", said),))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutants.samples import kinds_of
 from scipy.stats import multivariate_normal
 
 import latentfit
@@ -171,3 +172,14 @@ def test_refusals(tmp_path, capsys, rows, said):
     assert main(["fit", "linear-gaussian-state-space", "--data", own]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+@pytest.mark.slow
+def test_next_to_a_variance_of_zero_em_is_slow_and_not_wrong():
+    """With sigma[0] near 0, alpha[0] is all but where it was: steps of 1e-14 and far to go."""
+    sample = kinds_of("linear-gaussian-state-space")["estimate, perturbed"]
+    result = MODEL.check(sample.draw(np.random.default_rng(5)), seed=1, **sample.options)
+    assert result.passed
+    (finding,) = result.findings
+    assert (finding.name, finding.severity) == ("not converged", "warning")
+    assert finding.message.endswith("the declaration's own EM is as slow there")
