@@ -21,8 +21,8 @@ from latentfit.errors import LatentfitError
 # Distance from the maximum, in standard errors, that the tolerance of a run may leave.
 _AT_REST = 1e-4
 _ROUNDING = 1e-9
-# By how much a last step may differ from the declaration's own and count as the same: a share of it,
-# and in standard errors what rounding makes of it.
+# By how much a last step may differ from the declaration's own and count as the same: a share of
+# it, and in standard errors what rounding makes of it.
 _SHARE = 0.1
 _STANDING = 1e-7
 _SHOWN = 5
