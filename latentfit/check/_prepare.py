@@ -21,6 +21,8 @@ _FAR = 2.0
 # telling where it is, and how many factors of e are gone back for that.
 _TOLD = 1e-2
 _STEPS = 60
+# Log-odds beyond which a difference from the end of a range has lost half of its digits.
+_HALF_THE_DIGITS = 18.0
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,8 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
             if abs(density.log_likelihood(point)[1][axis]) >= _TOLD:
                 break
             point[axis] -= outwards
+    confined = density.space.confined
+    point[confined] = np.clip(point[confined], -_HALF_THE_DIGITS, _HALF_THE_DIGITS)
     return point
 
 

@@ -79,6 +79,15 @@ class Space:
         """Number of unconstrained coordinates."""
         return len(self.origin)
 
+    @property
+    def confined(self) -> np.ndarray:
+        """Which coordinates belong to a parameter whose range has two ends, shape (size,)."""
+        parts = [
+            np.full(math.prod(shape), name in self._bounds)
+            for name, (_, shape) in zip(self.parameters, self.layout, strict=True)
+        ]
+        return np.concatenate(parts)
+
     def constrain(self, point: np.ndarray) -> Params:
         """Natural values of parameters and their deterministics at an unconstrained point."""
         return dict(zip(self.shapes, self._backward(point), strict=True))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from mutants.samples import kinds_of
 from scipy import stats
 from scipy.linalg import block_diag
 
@@ -177,3 +178,11 @@ def test_refusals(tmp_path, capsys, rows, said):
 def test_columns_of_one_length_are_needed():
     with pytest.raises(latentfit.InputError, match="three columns of one length"):
         MODEL.fit({"y": [5, 9, 3], "x": [1, 2, 3], "group": [1, 2]})
+
+
+@pytest.mark.slow
+def test_a_correlation_of_minus_one_is_examined_where_its_digits_last():
+    """The likelihood has its maximum at rho = -1, and 1 - rho² is rounding close to that."""
+    sample = kinds_of("linear-mixed")["estimate, perturbed"]
+    result = MODEL.check(sample.draw(np.random.default_rng(2)), seed=1, **sample.options)
+    assert result.passed, result
