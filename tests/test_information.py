@@ -1007,6 +1007,15 @@ def test_the_routes_of_a_declaration_agree_with_its_hessian(name):
     own = information.observed(lambda params: model.log_likelihood(params, statement.data), params)
     for label, value in own.errors.items():
         np.testing.assert_allclose(value, exact[label], rtol=1e-6)
+    if complete.joint is None:
+        with pytest.raises(InputError, match="categorical latents alone"):
+            _routes.by_louis(complete, point)
+        return
+    louis = _routes.by_louis(complete, point)
+    assert (louis.problem, louis.notes) == ("", ())
+    for label, value in exact.items():
+        np.testing.assert_allclose(louis.errors[label], value, rtol=1e-7)
+    assert louis.rate == pytest.approx(oakes.rate, abs=1e-7)
 
 
 @pytest.mark.slow

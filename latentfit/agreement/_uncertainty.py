@@ -26,7 +26,8 @@ class Uncertainty:
     Attributes
     ----------
     routes : dict of StandardErrors
-        ``observed``, the declaration's exact Hessian; ``oakes``, second derivatives of its Q;
+        ``observed``, the declaration's exact Hessian; ``louis``, its complete-data information less
+        the conditional variance of the score; ``oakes``, second derivatives of its Q;
         ``supplemented``, the derivative of the hand-written EM with the declaration's complete-data
         information; ``bootstrap``. Those that were taken.
     untaken : dict of str
@@ -65,7 +66,7 @@ class Uncertainty:
 
     @property
     def rates(self) -> dict[str, float]:
-        """EM's rate of convergence by source: ``oakes``, ``supplemented``, ``run``."""
+        """EM's rate of convergence by source: a route, or the ``run`` itself."""
         told = {r: f.rate for r, f in self.routes.items() if f.rate is not None}
         return told | ({} if np.isnan(self.run_rate) else {"run": self.run_rate})
 
@@ -166,9 +167,10 @@ def uncertainty(
         "observed": lambda: bayes.by_observed(density, point, prior=prior)
     }
     if isinstance(complete, str):
-        untaken |= dict.fromkeys(("oakes", "supplemented"), complete)
+        untaken |= dict.fromkeys(("louis", "oakes", "supplemented"), complete)
     else:
         ways |= {
+            "louis": lambda: bayes.by_louis(complete, point, prior=prior),
             "oakes": lambda: bayes.by_oakes(complete, point, prior=prior),
             "supplemented": lambda: bayes.by_supplement(
                 complete, em_map, params, to_model=to_model, prior=prior
@@ -227,7 +229,7 @@ def verdict(found: Uncertainty) -> Verdict:
     route, label, apart = furthest
     numbers = f"{ROUTES[route]} is off by {apart:.1g} at most ({label}), relative"
     if found.same:
-        names = " and ".join(ROUTES[r] for r in found.routes if r not in ("observed", "bootstrap"))
+        names = ", ".join(ROUTES[r] for r in found.routes if r not in ("observed", "bootstrap"))
         numbers = f"{names} against the declaration's exact Hessian; {numbers}"
         return Verdict("errors_routes", "pass", "Every route leads to the same errors", numbers)
     notes = "; ".join(note for one in found.routes.values() for note in one.notes)

@@ -23,7 +23,7 @@ from latentfit.bayes._posterior import prepare, sample
 from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._profile import profile_intervals
 from latentfit.bayes._recover import Recovered, recover
-from latentfit.bayes._routes import by_oakes, by_observed, by_supplement
+from latentfit.bayes._routes import by_louis, by_oakes, by_observed, by_supplement
 from latentfit.bayes.complete import (
     DRAWS,
     CompleteData,
@@ -49,6 +49,7 @@ __all__ = [
     "at_boundary",
     "boundary",
     "by_draws",
+    "by_louis",
     "by_oakes",
     "by_observed",
     "by_supplement",

@@ -3,9 +3,9 @@
 `latentfit.em.information` differentiates whatever functions it is given by differences. A
 declaration has Q with its exact gradient and Hessian (`CompleteData`), and so has its log p(x | θ):
 one difference is left at most, that of ∂Q/∂φ in θ' for Oakes (1999), that of the EM map for
-supplemented EM (Meng & Rubin 1991). The free scale is PyMC's unconstrained one, and the results are
-for every parameter and Deterministic. Louis (1982) is not among them: the declaration has no
-conditional variance of the score for all kinds of latents, and Oakes needs none.
+supplemented EM (Meng & Rubin 1991), that of log p(x, z = k | θ) for Louis (1982), whose conditional
+variance of the score a declaration has where its latents are categorical. The free scale is PyMC's
+unconstrained one, and the results are for every parameter and Deterministic.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ from latentfit.em.information import StandardErrors
 from latentfit.em.information._covariance import standard_errors
 from latentfit.em.information._differences import Derivative, jacobian
 from latentfit.em.information._functions import OnStep, counted
+from latentfit.em.information._louis import missing_information
 from latentfit.em.information._oakes import oakes_information
 from latentfit.em.information._supplemented import supplemented_information
 from latentfit.errors import DeclarationError, InputError
@@ -70,6 +71,61 @@ def by_observed(density: Density, point: np.ndarray, *, prior: bool = False) -> 
     _, score = (density.log_posterior if prior else density.log_likelihood)(point)
     information = _exact(-density.hessian(point, prior=prior))
     return standard_errors("observed", SpaceScale(density.space), point, information, score)
+
+
+def by_louis(
+    complete: CompleteData,
+    point: np.ndarray,
+    *,
+    prior: bool = False,
+    on_step: OnStep | None = None,
+) -> StandardErrors:
+    """Standard errors from the conditional variance of the complete-data score (Louis 1982).
+
+    Parameters
+    ----------
+    complete : CompleteData
+    point, prior, on_step
+        As in `by_oakes`.
+
+    Raises
+    ------
+    InputError
+        The latents are not categorical, each with a distribution of its own given x.
+    """
+    joint = complete.joint
+    if joint is None:
+        raise InputError(
+            f"the score's conditional variance is known of categorical latents alone, and of "
+            f"{', '.join(complete.latents)} only the mean"
+        )
+    bend, score, units = _q_at(complete, point, prior)
+    weights = _statistics(complete, point)
+    used = {name: weights[name] > 0 for name in complete.latents}
+
+    def terms(where: np.ndarray) -> np.ndarray:
+        found = joint(where)
+        return np.concatenate([found[name][0][mask] for name, mask in used.items()])
+
+    slopes = jacobian(terms, point, units, advance=counted(on_step, len(point)))
+    value, error = np.zeros_like(bend.value), np.zeros_like(bend.value)
+    begin = 0
+    for name, mask in used.items():
+        rows = slice(begin, begin := begin + int(mask.sum()))
+        shape = (*mask.shape, len(point))
+        scores, blurs = np.zeros(shape), np.zeros(shape)
+        scores[mask], blurs[mask] = slopes.value[rows], slopes.error[rows]
+        categories = mask.shape[-1]
+        flat = (-1, categories, len(point))
+        missing = missing_information(
+            Derivative(scores.reshape(flat), blurs.reshape(flat)),
+            weights[name].reshape(-1, categories),
+        )
+        value, error = value + missing.value, error + missing.error
+    information = Derivative(bend.value - value, bend.error + error)
+    return standard_errors(
+        "louis", SpaceScale(complete.density.space), point, information, score, bend.value
+    )
 
 
 def by_oakes(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ROUTES = {
     "observed": ("Hessian", "from the exact second derivatives of log p(x | θ)"),
+    "louis": ("Louis", "complete-data information less the score's conditional variance"),
     "oakes": ("Oakes", "from second derivatives of Q(θ | θ') in both its arguments"),
     "supplemented": ("suppl. EM", "supplemented EM: from the hand-written EM's own derivative"),
     "bootstrap": ("bootstrap", "standard deviation of EM's estimates from data drawn at this one"),
