@@ -165,7 +165,7 @@ class _Algorithm:
                 f"expected a mapping {{name: expectation}}"
             )
         state = state._replace(
-            expectations=expectations, failure=_not_finite(expectations, iteration)
+            expectations=expectations, failure=not_finite("e_step", expectations, iteration + 1)
         )
         return state if state.failure or not self._log_likelihood else self._measured(state)
 
@@ -224,8 +224,9 @@ class _Algorithm:
         )
 
 
-def _not_finite(expectations: Mapping[str, Any], iteration: int) -> str | None:
-    for name, value in expectations.items():
+def not_finite(source: str, values: Mapping[str, Any], iteration: int) -> str | None:
+    """Which of the values that a function gave is infinite or missing, minus infinity apart."""
+    for name, value in values.items():
         array = value.compressed() if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue
@@ -234,7 +235,7 @@ def _not_finite(expectations: Mapping[str, Any], iteration: int) -> str | None:
             bad = np.ma.filled(bad, False)
             index = np.unravel_index(int(np.argmax(bad)), bad.shape)
             found = np.asarray(value)[index]
-            return f"e_step gave {label(name, index)} = {found} in iteration {iteration + 1}"
+            return f"{source} gave {label(name, index)} = {found} in iteration {iteration}"
     return None
 
 

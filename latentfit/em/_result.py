@@ -93,10 +93,10 @@ class Solution:
         return self.stop.converged
 
     def __repr__(self) -> str:
-        return _text(f"Solution: {self.message}", _rows(self))
+        return text(f"Solution: {self.message}", _rows(self))
 
     def _repr_html_(self) -> str:
-        return _table(self.message, _rows(self))
+        return table(self.message, _rows(self))
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,10 @@ class Fit:
         return tuple(found)
 
     def __repr__(self) -> str:
-        return _text(f"Fit: {self.message}", [*_rows(self.best), *self._starts()])
+        return text(f"Fit: {self.message}", [*_rows(self.best), *self._starts()])
 
     def _repr_html_(self) -> str:
-        return _table(self.message, [*_rows(self.best), *self._starts()])
+        return table(self.message, [*_rows(self.best), *self._starts()])
 
     def _starts(self) -> list[tuple[str, str]]:
         counts = {
@@ -245,12 +245,12 @@ def _rows(solution: Solution) -> list[tuple[str, str]]:
     return rows
 
 
-def _text(title: str, rows: list[tuple[str, str]]) -> str:
+def text(title: str, rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in rows)])
 
 
-def _table(title: str, rows: list[tuple[str, str]]) -> str:
+def table(title: str, rows: list[tuple[str, str]]) -> str:
     body = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"

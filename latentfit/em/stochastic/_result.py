@@ -1,0 +1,99 @@
+"""What a stochastic algorithm leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from latentfit.em._call import brief
+from latentfit.em._result import table, text
+from latentfit.em.stochastic._ending import Ending
+
+
+@dataclass(frozen=True)
+class Course:
+    """Iterates, the start first; of a long run every second, fourth, ... one.
+
+    Attributes
+    ----------
+    iterations : ndarray of int, shape (kept,)
+    params : dict of ndarray, each of shape (kept, ...)
+        Natural scale.
+    """
+
+    iterations: np.ndarray = field(repr=False)
+    params: Mapping[str, np.ndarray] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StochasticSolution:
+    """The end of one run of a stochastic algorithm.
+
+    Attributes
+    ----------
+    params : dict of ndarray
+        Natural scale: the mean of the iterates of `averaged`; the last iterate where there are
+        none, or where the run broke down.
+    monte_carlo_errors : dict of ndarray
+        Standard errors of `params` about where the mean of endlessly many iterates would be,
+        found from the autocovariances of those that were averaged (Geyer 1992). They say how much
+        of the algorithm's own noise is left. NaN where fewer than eight were averaged.
+    effective : dict of ndarray
+        How many independent iterates would give means of the same standard errors.
+    spread : dict of ndarray
+        Standard deviation of the iterates that were averaged.
+    movement : dict of ndarray
+        How far they still moved: the mean of their later half less that of the earlier half. Of
+        iterates that have settled it has twice the standard error of `params`.
+    last : dict of ndarray
+        The last iterate that was finite.
+    statistics : mapping
+        The sums that the last M step was given.
+    averaged : tuple of int
+        The first and the last iteration of the average; (0, 0) where there is none.
+    iterations : int
+    units : int or None
+        How many units have been through the E step, counted each time; None where each iteration
+        takes all data.
+    seed : int
+    stop : Ending
+    message : str
+        Why it ended, with the particulars.
+    course : Course
+    """
+
+    params: Mapping[str, np.ndarray]
+    monte_carlo_errors: Mapping[str, np.ndarray]
+    effective: Mapping[str, np.ndarray]
+    spread: Mapping[str, np.ndarray]
+    movement: Mapping[str, np.ndarray]
+    last: Mapping[str, np.ndarray]
+    statistics: Mapping[str, Any]
+    averaged: tuple[int, int]
+    iterations: int
+    units: int | None
+    seed: int
+    stop: Ending
+    message: str
+    course: Course
+
+    def __repr__(self) -> str:
+        return text(f"{type(self).__name__}: {self.message}", self._rows())
+
+    def _repr_html_(self) -> str:
+        return table(self.message, self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = []
+        for name, value in self.params.items():
+            error = self.monte_carlo_errors[name]
+            known = not np.isnan(error).all()
+            rows.append((name, f"{brief(value)}{f' ± {brief(error)}' if known else ''}"))
+        first, last = self.averaged
+        rows.append(("averaged", f"iterations {first} to {last}" if last else "nothing"))
+        rows.append(("iterations", f"{self.iterations}"))
+        if self.units is not None:
+            rows.append(("units", f"{self.units}"))
+        rows.append(("seed", f"{self.seed}"))
+        return rows
