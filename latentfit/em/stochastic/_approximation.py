@@ -16,7 +16,7 @@ from latentfit.em._layout import Layout, Params
 from latentfit.em.stochastic._chain import Average, Chain
 from latentfit.em.stochastic._ending import Ending
 from latentfit.em.stochastic._parts import Part
-from latentfit.em.stochastic._result import Course, StochasticSolution
+from latentfit.em.stochastic._result import SETTLED, Course, StochasticSolution
 from latentfit.em.stochastic._steps import Breakdown, Steps
 from latentfit.errors import StepError
 
@@ -48,54 +48,41 @@ def approximate(
     *,
     seed: int,
     limit: int | None,
-    counted: bool,
     on_iteration: OnIteration | None,
 ) -> StochasticSolution:
-    """Run to the end of the parts, or to the limit on iterations.
-
-    `counted` says whether units of the parts are worth telling.
-    """
-    flat = layout.pack(start, "the start")
+    """Run to the end of the parts, or to the limit on iterations; `seed` is only reported."""
+    flat = before = layout.pack(start, "the start")
     log = _Log(layout, flat, schedule.average_from)
     suspects = Suspects(layout, flat)
-    params, before = layout.unpack(flat), flat
-    sums: dict[str, Any] = {}
-    iteration = units = 0
-    ending, particulars = Ending.EXHAUSTED, ""
+    params, sums = layout.unpack(flat), dict[str, Any]()
+    ending, particulars = Ending.COMPLETED, ""
     iterator = iter(parts)
     with np.errstate(all="ignore"):
-        while True:
-            if iteration == limit:
-                ending = Ending.COMPLETED
-                break
+        while log.iterations != limit:
             if (part := next(iterator, None)) is None:
+                ending = Ending.EXHAUSTED
                 break
-            iteration += 1
+            iteration = log.iterations + 1
+            step = schedule.step_size(iteration)
+            held = log.units + part.units < schedule.hold
             expectations: Mapping[str, Any] = {}
             try:
                 expectations = steps.expectations(params, part.data, iteration)
                 found = steps.sums(expectations, params, part.data, iteration)
-                sums = _blended(sums, found, part.weight, schedule.step_size(iteration))
-                units += part.units
-                if units >= schedule.hold:
+                sums = _blended(sums, found, part.weight, step)
+                if not held:
                     before, flat = flat, steps.maximise(sums, part.shared, params, iteration)
             except (Breakdown, StepError) as failure:
                 ending, particulars = _explained(suspects, log.start, flat, expectations, failure)
-                iteration -= 1
                 break
             params = layout.unpack(flat)
-            if units >= schedule.hold:
-                log.add(iteration, flat)
+            log.add(None if held else flat, step, part.units)
             if clause := suspects.collapse([log.start, before, flat], None):
                 ending, particulars = Ending.COLLAPSED, clause
                 break
             if on_iteration is not None:
                 on_iteration(iteration, params)
-    average = None if ending.degenerate else log.average()
-    return _solution(
-        layout, log, flat, sums, average, iteration, units if counted else None, seed, ending,
-        particulars,
-    )  # fmt: skip
+    return log.solution(flat, sums, seed, ending, particulars)
 
 
 class _Log:
@@ -103,38 +90,61 @@ class _Log:
 
     def __init__(self, layout: Layout, start: np.ndarray, average_from: int | None) -> None:
         self.start = start
+        self.iterations = self.units = 0
+        self._reach = 0.0
         self._layout = layout
         self._first = average_from
         self._chain = Chain(start.size)
-        self._last = 0
         self._stride = 1
-        self._iterations = [0]
-        self._kept = [start]
+        self._kept = {0: start}
 
-    def add(self, iteration: int, flat: np.ndarray) -> None:
-        self._last = iteration
-        if self._first is None or iteration >= self._first:
-            self._chain.add(flat)
-        if iteration % self._stride:
+    def add(self, flat: np.ndarray | None, step: float, units: int) -> None:
+        """Take in an iteration, and its parameters if there was an M step."""
+        self.iterations += 1
+        self.units += units
+        self._reach += step
+        if flat is None:
             return
-        self._iterations.append(iteration)
-        self._kept.append(flat)
+        if self._first is None or self.iterations >= self._first:
+            self._chain.add(flat)
+        if self.iterations % self._stride == 0:
+            self._kept[self.iterations] = flat
         if len(self._kept) > _KEPT:
             self._stride *= 2
-            kept = [i for i, at in enumerate(self._iterations) if at % self._stride == 0]
-            self._iterations = [self._iterations[i] for i in kept]
-            self._kept = [self._kept[i] for i in kept]
+            self._kept = {at: kept for at, kept in self._kept.items() if not at % self._stride}
 
-    def average(self) -> Average | None:
-        return self._chain.average(later=self._first is None)
-
-    def course(self) -> Course:
-        params = self._layout.unpack(np.array(self._kept))
-        return Course(np.array(self._iterations), params)
-
-    @property
-    def last(self) -> int:
-        return self._last
+    def solution(
+        self,
+        last: np.ndarray,
+        sums: Mapping[str, Any],
+        seed: int,
+        ending: Ending,
+        particulars: str,
+    ) -> StochasticSolution:
+        """The end of the run."""
+        average = None if ending.degenerate else self._chain.average(later=self._first is None)
+        nothing = np.full(last.size, np.nan)
+        known = average or Average(last, nothing, nothing, nothing, nothing, 0)
+        first = self.iterations - known.count + 1
+        after = f"{self.iterations} iteration{'' if self.iterations == 1 else 's'}"
+        course = np.array(list(self._kept.values()))
+        return StochasticSolution(
+            params=self._layout.unpack(known.mean),
+            monte_carlo_errors=self._layout.unpack(known.error),
+            effective=self._layout.unpack(known.effective),
+            spread=self._layout.unpack(known.spread),
+            movement=self._layout.unpack(known.movement),
+            last=self._layout.unpack(last),
+            statistics=sums,
+            averaged=(first, self.iterations) if known.count else (0, 0),
+            iterations=self.iterations,
+            reach=self._reach,
+            units=self.units or None,
+            seed=seed,
+            stop=ending,
+            message=f"{ending.value} ({particulars or _precision(self._layout, known)}; {after})",
+            course=Course(np.array(list(self._kept)), self._layout.unpack(course)),
+        )
 
 
 def _blended(
@@ -164,48 +174,15 @@ def _explained(
     return Ending.NOT_FINITE, str(failure)
 
 
-def _solution(
-    layout: Layout,
-    log: _Log,
-    flat: np.ndarray,
-    sums: Mapping[str, Any],
-    average: Average | None,
-    iterations: int,
-    units: int | None,
-    seed: int,
-    ending: Ending,
-    particulars: str,
-) -> StochasticSolution:
-    nothing = np.full(flat.size, np.nan)
-    known = average or Average(flat, nothing, nothing, nothing, nothing, 0)
-    averaged = (log.last - known.count + 1, log.last) if known.count else (0, 0)
-    after = f"{iterations} iteration{'' if iterations == 1 else 's'}"
-    told = [particulars or _precision(layout, known), after]
-    return StochasticSolution(
-        params=layout.unpack(known.mean),
-        monte_carlo_errors=layout.unpack(known.error),
-        effective=layout.unpack(known.effective),
-        spread=layout.unpack(known.spread),
-        movement=layout.unpack(known.movement),
-        last=layout.unpack(flat),
-        statistics=sums,
-        averaged=averaged,
-        iterations=iterations,
-        units=units,
-        seed=seed,
-        stop=ending,
-        message=f"{ending.value} ({'; '.join(told)})",
-        course=log.course(),
-    )
-
-
 def _precision(layout: Layout, average: Average) -> str:
     if not average.count:
         return "no iterate was averaged"
     if np.isnan(average.effective).all():
         return f"{average.count} averaged, too few for a Monte Carlo standard error"
     fewest = int(np.nanargmin(average.effective))
+    worth = average.effective[fewest]
+    settled = "" if worth >= SETTLED else "not settled: "
     return (
-        f"{average.count} averaged, worth {average.effective[fewest]:.3g} independent ones in "
+        f"{settled}{average.count} averaged, worth {worth:.3g} independent ones in "
         f"{layout.label(fewest)}"
     )

@@ -32,8 +32,7 @@ from latentfit.em.stochastic._steps import Steps
 from latentfit.errors import InputError
 
 _PASSES = 2
-_BATCHES = 100
-_SMALLEST_BATCH = 100
+_BATCH = 100
 
 
 def online(
@@ -75,7 +74,9 @@ def online(
     start : mapping
         ``{name: array_like}``, natural scale.
     batch_size : int, optional
-        Units in a batch, at most: a hundredth of them, at least 100, if it is not given.
+        Units in a batch, at most; 100 if it is not given. The noise of the mean hardly depends on
+        it, but smaller batches are more steps, and the run goes further: as far as EM in Σ γ_k
+        iterations, which is about k^(1 - α) / (1 - α) for k batches.
     passes : int, optional
         Over the data, 2 if it is not given.
     iterations : int, optional
@@ -121,9 +122,7 @@ def online(
     parts: Iterator[Part]
     if isinstance(data, Mapping):
         rows = rows_of(data, split)
-        size = min(rows.units, max(_SMALLEST_BATCH, rows.units // _BATCHES))
-        if batch_size is not None:
-            size = whole("batch_size", batch_size, 1, rows.units)
+        size = _BATCH if batch_size is None else whole("batch_size", batch_size)
         planned = whole("passes", passes or _PASSES) * batch_count(rows.units, size)
         limit = planned if limit is None else min(limit, planned)
         if total is not None:
@@ -148,7 +147,6 @@ def online(
         schedule,
         seed=seed,
         limit=limit,
-        counted=True,
         on_iteration=on_iteration,
     )
     if not solution.iterations and not solution.stop.degenerate:

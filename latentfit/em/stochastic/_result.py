@@ -10,6 +10,9 @@ from latentfit.em._call import brief
 from latentfit.em._result import table, text
 from latentfit.em.stochastic._ending import Ending
 
+# Independent iterates that a standard error takes to be known to a quarter or so.
+SETTLED = 10
+
 
 @dataclass(frozen=True)
 class Course:
@@ -38,7 +41,8 @@ class StochasticSolution:
     monte_carlo_errors : dict of ndarray
         Standard errors of `params` about where the mean of endlessly many iterates would be,
         found from the autocovariances of those that were averaged (Geyer 1992). They say how much
-        of the algorithm's own noise is left. NaN where fewer than eight were averaged.
+        of the algorithm's own noise is left; not how far a run that has not `settled` still has to
+        go. NaN where fewer than eight were averaged.
     effective : dict of ndarray
         How many independent iterates would give means of the same standard errors.
     spread : dict of ndarray
@@ -53,6 +57,9 @@ class StochasticSolution:
     averaged : tuple of int
         The first and the last iteration of the average; (0, 0) where there is none.
     iterations : int
+    reach : float
+        Sum of the step sizes. As s moves by γ_k of what it does in an iteration of EM, the run has
+        come about as far as EM does in so many iterations.
     units : int or None
         How many units have been through the E step, counted each time; None where each iteration
         takes all data.
@@ -72,11 +79,21 @@ class StochasticSolution:
     statistics: Mapping[str, Any]
     averaged: tuple[int, int]
     iterations: int
+    reach: float
     units: int | None
     seed: int
     stop: Ending
     message: str
     course: Course
+
+    @property
+    def settled(self) -> bool:
+        """Whether the averaged iterates are worth ten independent ones, in each parameter.
+
+        Iterates that still drift are worth two or three. Where they have not settled, the Monte
+        Carlo standard errors are too uncertain to be relied on.
+        """
+        return all(bool(np.all(value >= SETTLED)) for value in self.effective.values())
 
     def __repr__(self) -> str:
         return text(f"{type(self).__name__}: {self.message}", self._rows())
@@ -92,7 +109,8 @@ class StochasticSolution:
             rows.append((name, f"{brief(value)}{f' ± {brief(error)}' if known else ''}"))
         first, last = self.averaged
         rows.append(("averaged", f"iterations {first} to {last}" if last else "nothing"))
-        rows.append(("iterations", f"{self.iterations}"))
+        far = f"about as far as {self.reach:.3g} of EM"
+        rows.append(("iterations", f"{self.iterations}, {far}"))
         if self.units is not None:
             rows.append(("units", f"{self.units}"))
         rows.append(("seed", f"{self.seed}"))

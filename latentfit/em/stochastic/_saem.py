@@ -1,14 +1,15 @@
 """Stochastic approximation EM.
 
-Delyon, Lavielle & Moulines (1999), Annals of Statistics 27(1), 94-128. Where the expectations of the E step have no closed form but the latent variables can be drawn,
-z_k ~ p(z | x, θ):
+Delyon, Lavielle & Moulines (1999), Annals of Statistics 27(1), 94-128. Where the expectations of
+the E step have no closed form but the latent variables can be drawn, z_k ~ p(z | x, θ):
 
     s ← s + γ_k (S(x, z_k) - s),    θ ← m_step(s).
 
 With γ_k = 1 in the first K₁ iterations θ moves as fast as EM and settles down to a random
 sequence about the MLE; then γ_k = (k - K₁)^(-α) averages the noise away. In the second phase θ
-hardly goes anywhere: it moves as far as EM does in Σ γ_k iterations. So K₁ is to be as large as the
-number of iterations that EM would need.
+hardly goes anywhere: it moves as far as EM does in Σ γ_k iterations. So K₁ is to be at least the
+number of iterations that EM would need. S may as well be the mean over several draws, which has
+less noise.
 """
 
 import itertools
@@ -100,6 +101,5 @@ def saem(
         Schedule(StepSize(exponent, offset, full), average_from),
         seed=seed,
         limit=iterations,
-        counted=False,
         on_iteration=on_iteration,
     )

@@ -88,6 +88,5 @@ def sem(
         Schedule(every_step_full, burned + 1),
         seed=seed,
         limit=iterations,
-        counted=False,
         on_iteration=on_iteration,
     )
