@@ -82,6 +82,8 @@ def approximate(
                 break
             if on_iteration is not None:
                 on_iteration(iteration, params)
+    if not ending.degenerate and (vanished := suspects.behind_failure([log.start, flat], None)):
+        particulars = f"{vanished}, a collapse unless zero is where it belongs"
     return log.solution(flat, sums, seed, ending, particulars)
 
 
@@ -126,7 +128,9 @@ class _Log:
         nothing = np.full(last.size, np.nan)
         known = average or Average(last, nothing, nothing, nothing, nothing, 0)
         first = self.iterations - known.count + 1
+        precision = "" if ending.degenerate else _precision(self._layout, known)
         after = f"{self.iterations} iteration{'' if self.iterations == 1 else 's'}"
+        told = "; ".join(filter(None, [particulars, precision, after]))
         course = np.array(list(self._kept.values()))
         return StochasticSolution(
             params=self._layout.unpack(known.mean),
@@ -142,7 +146,7 @@ class _Log:
             units=self.units or None,
             seed=seed,
             stop=ending,
-            message=f"{ending.value} ({particulars or _precision(self._layout, known)}; {after})",
+            message=f"{ending.value} ({told})",
             course=Course(np.array(list(self._kept)), self._layout.unpack(course)),
         )
 

@@ -8,9 +8,10 @@ the iterates themselves, as merging pairs does not change a sum of covariances.
 For x_1, ..., x_m stationary with autocovariances c_t, m Var(x̄) → c_0 + 2 Σ_{t>0} c_t. The sum is
 cut off by Geyer's (1992, Statistical Science 7, 473-483) initial monotone sequence: c_2t + c_2t+1
 is positive and decreasing in t for a reversible chain, and is taken up to where its estimate is no
-longer positive. Nothing is gained from negative autocorrelation: the variance is at least that of
-as many independent values. A sequence that still drifts looks like one of a very long memory, and
-has few effective iterates.
+longer positive. Deviations from the sequence's own mean make every c_t too small by Var(x̄), and the
+sum of W of them by W Var(x̄), which is mended by the factor 1 / (1 - W/m). Nothing is gained from
+negative autocorrelation: the variance is at least that of as many independent values. A sequence
+that still drifts looks like one of a very long memory, and has few effective iterates.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ import numpy as np
 # Places for batch means: autocorrelations are seen over a tenth of that at the most.
 _PLACES = 1024
 _FEWEST = 8
+# Share of the sequence that a window takes to be mended for.
+_WIDEST = 0.75
+# Relative spread that is rounding.
+_ROUNDING = 8 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,9 @@ class Chain:
         closed = len(means) * self._length
         error = _error_of_mean(means) * np.sqrt(closed / count)
         with np.errstate(all="ignore"):
-            effective = np.where(error > 0, np.minimum((spread / error) ** 2, count), error + count)
+            still = spread <= _ROUNDING * np.abs(mean)
+            effective = np.where(still, count, np.minimum((spread / error) ** 2, count))
+            effective[np.isnan(error)] = np.nan
         half = len(means) // 2
         moved = means[-half:].mean(axis=0) - means[:half].mean(axis=0) if half else np.nan * mean
         return Average(mean, error, spread, effective, moved, count)
@@ -125,6 +132,8 @@ def _error_of_mean(values: np.ndarray) -> np.ndarray:
     products = np.fft.irfft(transform * transform.conj(), 2 * count, axis=0)
     covariances = products[: count - count % 2] / count
     pairs = covariances[::2] + covariances[1::2]
-    monotone = np.minimum.accumulate(pairs, axis=0)
-    total = 2 * np.where(monotone > 0, monotone, 0).sum(axis=0) - covariances[0]
+    monotone = np.maximum(np.minimum.accumulate(pairs, axis=0), 0)
+    window = 4 * np.count_nonzero(monotone, axis=0) - 1
+    total = 2 * monotone.sum(axis=0) - covariances[0]
+    total = total / (1 - np.minimum(window / count, _WIDEST))
     return np.sqrt(np.maximum(total, apart.var(axis=0, ddof=1)) / count)

@@ -38,7 +38,7 @@ def incremental(
     data: Mapping[str, Any],
     start: Mapping[str, Any],
     *,
-    blocks: int = _BLOCKS,
+    blocks: int | None = None,
     split: Sequence[str] | None = None,
     stopping: Stopping = Stopping(),  # noqa: B008 - frozen
     on_iteration: OnIteration | None = None,
@@ -53,8 +53,9 @@ def incremental(
         As in `online`.
     data : mapping
         ``{name: array}``.
-    blocks : int
-        Into how many consecutive runs of rows the data are divided, of sizes as equal as can be.
+    blocks : int, optional
+        Into how many consecutive runs of rows the data are divided, of sizes as equal as can be:
+        10, or as many as there are rows, if it is not given.
     stopping : Stopping
         As in `latentfit.em.run`, of passes.
     on_iteration : callable, optional
@@ -76,7 +77,9 @@ def incremental(
     """
     refuse_params(statistics)
     rows = rows_of(data, split)
-    count = whole("blocks", blocks, 1, rows.units)
+    count = min(_BLOCKS, rows.units)
+    if blocks is not None:
+        count = whole("blocks", blocks, 1, rows.units)
     layout = Layout.of(start)
     bounds = np.linspace(0, rows.units, count + 1).astype(int)
     parts = [rows.part(slice(begin, end)) for begin, end in pairwise(bounds)]

@@ -123,7 +123,9 @@ def online(
     if isinstance(data, Mapping):
         rows = rows_of(data, split)
         size = _BATCH if batch_size is None else whole("batch_size", batch_size)
-        planned = whole("passes", passes or _PASSES) * batch_count(rows.units, size)
+        planned = whole("passes", _PASSES if passes is None else passes) * batch_count(
+            rows.units, size
+        )
         limit = planned if limit is None else min(limit, planned)
         if total is not None:
             raise InputError("total is for streams: of data at hand the number of units is known")
@@ -133,7 +135,12 @@ def online(
             raise InputError("batch_size and passes are for data at hand: a stream has its own")
         if total is not None and not total > 0:
             raise InputError(f"total must be positive, not {total!r}")
-        parts = streamed(data, split, total or 1.0)
+        if not isinstance(data, Iterable):
+            raise InputError(
+                f"data should be a mapping {{name: array}} or an iterable of such batches, not of "
+                f"type {type(data).__name__}"
+            )
+        parts = streamed(data, split, 1.0 if total is None else total)
     if average_from is not None:
         average_from = whole("average_from", average_from, 1, limit)
     elif limit is not None and isinstance(data, Mapping):

@@ -10,7 +10,7 @@ from latentfit.em._call import brief
 from latentfit.em._result import table, text
 from latentfit.em.stochastic._ending import Ending
 
-# Independent iterates that a standard error takes to be known to a quarter or so.
+# So many independent iterates give a standard error to half of itself, four times out of five.
 SETTLED = 10
 
 
@@ -91,7 +91,9 @@ class StochasticSolution:
         """Whether the averaged iterates are worth ten independent ones, in each parameter.
 
         Iterates that still drift are worth two or three. Where they have not settled, the Monte
-        Carlo standard errors are too uncertain to be relied on.
+        Carlo standard errors are too uncertain to be relied on, which is no proof that `params`
+        are far off: iterates of online EM remember 1 / γ_k of their kind, so that those of k
+        batches are only worth about k^(1 - α), and are slow to settle.
         """
         return all(bool(np.all(value >= SETTLED)) for value in self.effective.values())
 
