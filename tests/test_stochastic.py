@@ -186,10 +186,10 @@ def test_online_em_is_near_the_mle_after_two_passes(large, seed):
 
     In a random partition the noise of the batches sums to zero over the pass; by partial
     summation of s_k - s_{k-1} = γ_k (-A (s_{k-1} - s*) + noise) what is left is A⁻¹ times
-    the difference of (s_k - s*) / γ_k at its two ends, over the number of steps. With
-    var(s_k - s*) = γ_k A⁻¹ Σ / 2, where A⁻¹ Σ A⁻¹ / 2000 is the variance of the MLE, 2000 steps, and
-    A no less than 1 - ρ = 0.4, this is less than 0.39 standard errors of the MLE. Of five
-    parameters one is further away than 4.3 times as much once in 10 000 seeds.
+    the difference of (s_k - s*) / γ_k at its two ends, over the number of steps, 2000. With
+    var(s_k - s*) = γ_k A⁻¹ Σ / 2, where A⁻¹ Σ A⁻¹ / 2000 is the variance of the MLE, and A at
+    least 1 - ρ = 0.4, this is less than 0.39 standard errors of the MLE. Of five parameters one
+    is further away than 4.3 times as much once in 10 000 seeds.
     """
     data, mle, errors = large
     solution = stochastic.online(*MIXTURE, data, START, seed=seed)
