@@ -30,6 +30,8 @@ SAME = 1e-10
 TIGHT = em.Stopping(distance=1e-10, max_iterations=100_000)
 
 Params = Mapping[str, np.ndarray]
+# The median, the fewest and the most over seeds; None is more than were made.
+Passes = tuple[int | None, int | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """Passes of one method: the median, the fewest and the most over seeds, for each distance.
-
-    None is more than were made.
-    """
+    """Passes of one method, to each of the distances `WITHIN`."""
 
     model: str
     size: str
     rate: float
     method: str
-    passes: tuple[tuple[float | None, float | None, float | None], ...]
+    passes: tuple[Passes, ...]
 
 
 def cases() -> list[Case]:
@@ -244,15 +243,12 @@ def first(course: Mapping[int, float], limit: float) -> int | None:
     return found
 
 
-def spread(
-    passes: Sequence[int | None],
-) -> tuple[float | None, float | None, float | None]:
-    values = sorted(np.inf if value is None else value for value in passes)
-    middle = values[len(values) // 2]
-    return tuple(None if np.isinf(v) else v for v in (middle, values[0], values[-1]))  # type: ignore[return-value]
+def spread(passes: Sequence[int | None]) -> Passes:
+    values = sorted(passes, key=lambda value: np.inf if value is None else value)
+    return values[len(values) // 2], values[0], values[-1]
 
 
-def shown(passes: tuple[float | None, float | None, float | None], most: int) -> str:
+def shown(passes: Passes, most: int) -> str:
     middle, least, highest = ("more" if p is None else f"{p:g}" for p in passes)
     if middle == least == highest:
         return f"> {most}" if middle == "more" else middle

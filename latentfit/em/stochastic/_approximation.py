@@ -22,8 +22,9 @@ from latentfit.errors import StepError
 
 OnIteration = Callable[[int, Params], object]
 
-# Iterates kept for the eye.
+# Iterates kept for the eye, and numbers in them.
 _KEPT = 1000
+_NUMBERS = 2**20
 
 
 class Schedule(NamedTuple):
@@ -73,7 +74,9 @@ def approximate(
                 if not held:
                     before, flat = flat, steps.maximise(sums, part.shared, params, iteration)
             except (Breakdown, StepError) as failure:
-                ending, particulars = _explained(suspects, log.start, flat, expectations, failure)
+                # A component without observations in one of many batches explains nothing.
+                alone = expectations if step == 1 else {}
+                ending, particulars = _explained(suspects, log.start, flat, alone, failure)
                 break
             params = layout.unpack(flat)
             log.add(None if held else flat, step, part.units)
@@ -98,6 +101,7 @@ class _Log:
         self._first = average_from
         self._chain = Chain(start.size)
         self._stride = 1
+        self._most = max(20, min(_KEPT, _NUMBERS // start.size))
         self._kept = {0: start}
 
     def add(self, flat: np.ndarray | None, step: float, units: int) -> None:
@@ -111,7 +115,7 @@ class _Log:
             self._chain.add(flat)
         if self.iterations % self._stride == 0:
             self._kept[self.iterations] = flat
-        if len(self._kept) > _KEPT:
+        if len(self._kept) > self._most:
             self._stride *= 2
             self._kept = {at: kept for at, kept in self._kept.items() if not at % self._stride}
 

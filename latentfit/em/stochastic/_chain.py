@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Places for batch means: autocorrelations are seen over a tenth of that at the most.
+# Places for batch means, of fewer than so many numbers if there are many parameters.
 _PLACES = 1024
+_FEWEST_PLACES = 64
+_NUMBERS = 2**20
 _FEWEST = 8
 # Share of the sequence that a window takes to be mended for.
 _WIDEST = 0.75
@@ -61,11 +63,13 @@ class Chain:
     ----------
     size : int
         Number p of parameters.
-    places : int
-        An even number.
+    places : int, optional
+        An even number: 1024, or fewer for thousands of parameters, if it is not given.
     """
 
-    def __init__(self, size: int, places: int = _PLACES) -> None:
+    def __init__(self, size: int, places: int | None = None) -> None:
+        if places is None:
+            places = max(_FEWEST_PLACES, min(_PLACES, _NUMBERS // size // 2 * 2))
         self._means = np.empty((places, size))
         self._squares = np.empty((places, size))
         self._full = 0

@@ -12,10 +12,12 @@ towards S(m_step(s)): what stays where it is are the fixed points of EM. It take
 zero to stay there, see `latentfit.em.stochastic._step_size`.
 
 On a stream, where each unit comes once, the limit is no MLE but what the model is nearest to in
-the distribution of the units, and the mean of the iterates approaches it as fast as the MLE of
-the units that it is averaged over would. With data at hand, of which each pass is a random
-partition, the limit is their MLE, and noise that comes from the order of the units cancels over a
-pass.
+the distribution of the units, and the mean of the iterates approaches it as fast as the MLE of the
+units that it is averaged over would. Its Monte Carlo standard errors are then about those of the
+estimate, and fall short of them, by a third or more, while the run has not settled. With data at
+hand, of which each pass is a random partition, the limit is their MLE; noise that comes from the
+order of the units cancels over a pass, and the Monte Carlo standard errors, which do not know
+that, are rather too large.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,7 +93,8 @@ def online(
     offset : float
         k₀. Whatever γ_1 is, s begins with the first batch.
     hold : int
-        Units to be seen before the first M step, which could make little of one or two.
+        Units to be seen before the first M step, which could make little of one or two; all of
+        the data at the most.
     average_from : int, optional
         The first iteration whose params are averaged: without, the later half of them are.
     seed : int, optional
@@ -130,6 +133,7 @@ def online(
         if total is not None:
             raise InputError("total is for streams: of data at hand the number of units is known")
         parts = permuted(rows, size, rng)
+        hold = min(whole("hold", hold, 0), rows.units)
     else:
         if batch_size is not None or passes is not None:
             raise InputError("batch_size and passes are for data at hand: a stream has its own")

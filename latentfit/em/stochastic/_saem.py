@@ -60,7 +60,7 @@ def saem(
         ``{name: array_like}``, natural scale.
     iterations : int
     exploration : int, optional
-        K₁, the iterations with γ = 1; half of all, if it is not given.
+        K₁, the iterations with γ = 1, not all of them; half, if it is not given.
     exponent : float
         α of γ_k = (k - K₁ + k₀)^(-α), in (1/2, 1].
     offset : float
@@ -87,11 +87,11 @@ def saem(
     layout = Layout.of(start)
     rng, seed = generator(seed)
     iterations = whole("iterations", iterations)
-    full = iterations // 2 if exploration is None else whole("exploration", exploration, 0)
-    full = whole("exploration", full, 0, iterations)
+    full = iterations // 2
+    if exploration is not None:
+        full = whole("exploration", exploration, 0, iterations - 1)
     if average_from is None:
         average_from = full + (iterations - full) // 2 + 1
-        average_from = min(average_from, iterations)
     average_from = whole("average_from", average_from, 1, iterations)
     return approximate(
         Steps(layout, draw, m_step, statistics, name="draw", extra=(rng,)),
