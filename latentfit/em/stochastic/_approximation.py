@@ -75,7 +75,7 @@ def approximate(
                     before, flat = flat, steps.maximise(sums, part.shared, params, iteration)
             except (Breakdown, StepError) as failure:
                 # A component without observations in one of many batches explains nothing.
-                alone = expectations if step == 1 else {}
+                alone = expectations if step == 1 or iteration == 1 else {}
                 ending, particulars = _explained(suspects, log.start, flat, alone, failure)
                 break
             params = layout.unpack(flat)
