@@ -14,7 +14,7 @@ zero to stay there, see `latentfit.em.stochastic._step_size`.
 On a stream, where each unit comes once, the limit is no MLE but what the model is nearest to in
 the distribution of the units, and the mean of the iterates approaches it as fast as the MLE of the
 units that it is averaged over would. Its Monte Carlo standard errors are then about those of the
-estimate, and fall short of them, by a third or more, while the run has not settled. With data at
+estimate, and fall short of them, by up to a half, while the run has not settled. With data at
 hand, of which each pass is a random partition, the limit is their MLE; noise that comes from the
 order of the units cancels over a pass, and the Monte Carlo standard errors, which do not know
 that, are rather too large.
