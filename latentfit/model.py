@@ -64,7 +64,11 @@ class LatentModel:
         ``e_step(params, data)`` returns ``{name: expectation}``.
     m_step : callable
         ``m_step(expectations, data)`` or ``m_step(expectations, data, params)`` returns the
-        next params.
+        next params. Where there is `statistics`, it is given them in place of the expectations.
+    statistics : callable, optional
+        ``statistics(expectations, data)`` or ``statistics(expectations, data, params)`` returns
+        ``{name: array}``: sums over the units, so that those of disjoint parts of the data add up
+        to those of the whole. With them EM runs where the data are, see `fit`.
     initial : callable, optional
         ``initial(data, rng, **options)`` returns starting params; else PyMC's initial point,
         jittered.
@@ -99,6 +103,7 @@ class LatentModel:
     latents: tuple[str, ...]
     e_step: Step
     m_step: Step
+    statistics: Step | None = None
     initial: Callable[..., Mapping[str, Any]] | None = None
     simulate: Callable[..., Mapping[str, Any]] | None = None
     example_data: Callable[[], Mapping[str, Any]] | None = None
@@ -120,6 +125,8 @@ class LatentModel:
         for step in ("e_step", "m_step"):
             if not callable(getattr(self, step)):
                 raise DeclarationError(f"{step} must be a function")
+        if not (self.statistics is None or callable(self.statistics)):
+            raise DeclarationError("statistics must be a function")
         if not isinstance(self.expectations, Mapping) or not all(
             map(callable, self.expectations.values())
         ):
@@ -139,6 +146,13 @@ class LatentModel:
     def options(self) -> dict[str, Any]:
         """Options that ``model`` takes, with their defaults."""
         return self._signature[1]
+
+    @cached_property
+    def maximise(self) -> Step:
+        """The M step from the expectations, through ``statistics`` where there is that."""
+        if self.statistics is None:
+            return self.m_step
+        return em.composed(self.statistics, self.m_step)
 
     def declare(self, data: Any = None, **options: Any) -> "Declaration":
         """Build the PyMC model on data and find the role of each of its variables.
@@ -406,7 +420,7 @@ class LatentModel:
             self.objective,
             tuple(self.published),
             self._to_model,
-            information.em_map(self.e_step, self.m_step, declaration.data),
+            information.em_map(self.e_step, self.maximise, declaration.data),
         )
         return agreement.compare(
             subject,
@@ -610,7 +624,7 @@ class LatentModel:
         with progress.stage("EM", total=len(begins)) as bar:
             return em.fit(
                 self.e_step,
-                self.m_step,
+                self.maximise,
                 data,
                 begins,
                 log_likelihood=log_likelihood,
@@ -642,7 +656,7 @@ class LatentModel:
         def refit(drawn: Mapping[str, Any], start: "Params") -> em.Solution:
             return em.run(
                 self.e_step,
-                self.m_step,
+                self.maximise,
                 drawn,
                 start,
                 log_likelihood=climbed,
@@ -666,7 +680,7 @@ class LatentModel:
             self.name,
             self.objective,
             self.e_step,
-            self.m_step,
+            self.maximise,
             self.log_likelihood,
             self.expectations,
             self._to_model,
@@ -749,14 +763,15 @@ def load(target: str | Path) -> LatentModel:
 def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
     """Another derivation for a model: its steps with the declaration of the model.
 
-    What the derivation file does not say is as in the model file, but for a log-likelihood:
-    that one is not part of the hand-in, and nothing is said about it.
+    What the derivation file does not say is as in the model file, but for a log-likelihood,
+    which is not part of the hand-in, so that nothing is said about it; and for ``statistics``:
+    an M step without them takes the expectations.
 
     Parameters
     ----------
     path : str or Path
-        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``initial``,
-        ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
+        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``statistics``,
+        ``initial``, ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
     against : str or Path
         A catalogue name or the path of a model file.
 
@@ -768,7 +783,7 @@ def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
         A file does not keep the contract.
     """
     source = declared.read_derivation(path)
-    contents: dict[str, Any] = {"log_likelihood": None, **source.contents}
+    contents: dict[str, Any] = {"log_likelihood": None, "statistics": None, **source.contents}
     if "to_model" in contents:
         # Its parameters are its own: what the model file starts from, or draws at, may not be.
         contents = {"initial": None, "simulate": None, **contents}
