@@ -32,17 +32,7 @@ def table(
         return None
     from latentfit.declaration import bind, read_table
 
-    return bind(model.arguments, read_table(path), columns, _matrices(model))
-
-
-def _matrices(model: "LatentModel") -> list[str]:
-    """The data that are matrices in the model's example."""
-    if model.example_data is None:
-        return []
-    from latentfit.em import call
-
-    example = call(model.example_data, "example_data")
-    return [name for name, value in example.items() if getattr(value, "ndim", 0) == 2]
+    return bind(model.arguments, read_table(path), columns, model.matrices)
 
 
 def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:
