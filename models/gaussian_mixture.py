@@ -99,10 +99,10 @@ the old means,
 $$m_k = \sum_i r_{ik} (x_i - \mu'_k) , \qquad
 S'_k = \sum_i r_{ik} (x_i - \mu'_k)(x_i - \mu'_k)^\top .$$
 
-The new means are $\mu_k = \mu'_k + \delta_k$ with $\delta_k = m_k / n_k$, and the scatter about them
-is by the parallel axis theorem $S_k = S'_k - n_k\, \delta_k \delta_k^\top$. About zero in place of the
-old means the same would be true, but where the means are large beside the spread, the difference
-of two large numbers would be left with few digits; $\delta_k$ shrinks as EM converges.
+The new means are $\mu_k = \mu'_k + \delta_k$ with $\delta_k = m_k / n_k$, and the scatter about
+them is by the parallel axis theorem $S_k = S'_k - n_k\, \delta_k \delta_k^\top$. About zero in
+place of the old means the same would be true, but where the means are large beside the spread, the
+difference of two large numbers would be left with few digits; $\delta_k$ shrinks as EM converges.
 
 ## Observed log-likelihood
 

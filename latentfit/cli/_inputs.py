@@ -1,6 +1,7 @@
 """From the arguments of a command to a model and its data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from latentfit.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    from distributed import Client
 
     from latentfit.model import LatentModel
 
@@ -33,6 +35,15 @@ def table(
     from latentfit.declaration import bind, read_table
 
     return bind(model.arguments, read_table(path), columns, model.matrices)
+
+
+@contextmanager
+def connected(address: str | None) -> "Iterator[Client]":
+    """A client of the cluster at an address, or of one of this machine's own."""
+    from latentfit.em import distributed
+
+    with distributed.local() if address is None else distributed.connect(address) as client:
+        yield client
 
 
 def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:

@@ -12,9 +12,7 @@ from latentfit.errors import ClusterError
 _AHEAD = 64
 
 
-def each[T, R](
-    function: Callable[[T], R], items: Iterable[T], executor: Any = None
-) -> Iterator[R]:
+def each[T, R](function: Callable[[T], R], items: Iterable[T], executor: Any = None) -> Iterator[R]:
     """``function(item)`` of every item, in their order.
 
     Parameters

@@ -37,7 +37,12 @@ def start(x, seed=0, **options):
 
 def run(x, params, **options):
     return em.run(
-        MODEL.e_step, MODEL.maximise, {"x": x}, params, log_likelihood=MODEL.log_likelihood, **options
+        MODEL.e_step,
+        MODEL.maximise,
+        {"x": x},
+        params,
+        log_likelihood=MODEL.log_likelihood,
+        **options,
     )
 
 

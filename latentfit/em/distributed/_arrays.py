@@ -1,6 +1,6 @@
 """Dask arrays, one an argument, split in the same rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class _Blocks:
 
 
 def from_arrays(data: Any, arguments: Sequence[str]) -> Parts:
-    from dask import delayed
+    from dask.delayed import delayed
 
     named = {arguments[0]: data} if is_collection(data) else declared.by_name(data, arguments)
     if is_collection(data) and len(arguments) != 1:
@@ -61,7 +61,7 @@ def _blocks(name: str, array: Any) -> list[Any]:
     if getattr(array, "ndim", 1) == 0:
         raise InputError(f"{name} is a single number of Dask's: give it as a number")
     if getattr(array, "ndim", 1) > 1 and hasattr(array, "rechunk"):
-        array = array.rechunk({axis: -1 for axis in range(1, array.ndim)})
+        array = array.rechunk(dict.fromkeys(range(1, array.ndim), -1))
     found = array.to_delayed()
     return list(found if isinstance(found, list) else found.ravel())
 

@@ -27,21 +27,16 @@ def client_of(executor: Any = None) -> Any:
     InputError
         There is none, or Dask is not installed.
     """
-    try:
-        from distributed import Client, default_client
-    except ImportError:
-        raise InputError(
-            "data in chunks need Dask, which is not installed: pip install 'latentfit[distributed]'"
-        ) from None
+    dask = _dask()
     if executor is None:
         try:
-            return default_client()
+            return dask.default_client()
         except ValueError:
             raise InputError(
                 "data in chunks are fitted on a Dask cluster, and no client is connected to one: "
                 "distributed.Client() connects to one of this machine's own"
             ) from None
-    if not isinstance(executor, Client):
+    if not isinstance(executor, dask.Client):
         raise InputError(
             f"data in chunks are fitted through a Dask client, not a {type(executor).__name__}"
         )
@@ -57,16 +52,44 @@ def local(workers: int | None = None) -> Iterator[Any]:
     workers : int, optional
         Processes of one thread each; by default one a core.
     """
-    from distributed import Client, LocalCluster
-
+    dask = _dask()
     count = workers or len(os.sched_getaffinity(0))
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
+        dask.LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]
+        dask.Client(cluster) as client,
     ):
         yield client
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Any]:
+    """A client of the cluster whose scheduler has an address, for the length of a ``with`` block.
+
+    Raises
+    ------
+    InputError
+        Nobody answers there.
+    """
+    dask = _dask()
+    try:
+        client = dask.Client(address)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"no scheduler of Dask answers at {address} ({reason})") from error
+    with client:
+        yield client
+
+
+def _dask() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        raise InputError(
+            "data in chunks need Dask, which is not installed: pip install 'latentfit[distributed]'"
+        ) from None
+    return distributed
 
 
 def over_chunks(
@@ -117,7 +140,7 @@ def over_chunks(
             graph[above[-1]] = (_joined, together, theirs, row[first : first + _FAN])
         row, level = above, level + 1
     graph[name] = row[0]
-    needed = [chunk for chunk in parts.chunks if isinstance(chunk, Delayed)]
+    needed: list[Any] = [chunk for chunk in parts.chunks if isinstance(chunk, Delayed)]
     whole = HighLevelGraph.from_collections(name, graph, dependencies=needed)
     return _result(client, Delayed(name, whole))
 
@@ -134,8 +157,7 @@ def _joined(together: Callable[..., Any], argument: bytes, results: list[Any]) -
 
 def _result(client: Any, wanted: Any) -> Any:
     """What a task returns; nothing of it is left on the cluster, whatever happens."""
-    import distributed
-
+    distributed = _dask()
     future = None
     alone_since = None
     try:

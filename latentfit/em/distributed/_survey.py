@@ -2,8 +2,9 @@
 
 Starts are made from a sample of rows. Each row is given a random number, and the rows of the m
 smallest are the sample: without replacement, and every subset of m rows is as likely as any other.
-That of a union is among those of its parts, so that chunks are sampled where they are and no more than
-m rows of each are sent. Where there are no more than m rows, the sample is all of them, in order.
+That of a union is among those of its parts, so that chunks are sampled where they are and no more
+than m rows of each are sent. Where there are no more than m rows, the sample is all of them, in
+order.
 """
 
 from collections.abc import Mapping, Sequence
