@@ -184,7 +184,9 @@ def test_a_chunk_is_visited_once_for_each_value_of_the_parameters(client):
     same(solution, here)
     assert solution.accelerated == 1
     assert solution.evaluations <= len(asked)
-    distinct = {tuple(np.concatenate(list(params.values()))) for params in asked}
+    distinct = {
+        tuple(np.concatenate([value.ravel() for value in params.values()])) for params in asked
+    }
     assert len(distinct) == len(asked)
 
 

@@ -13,8 +13,9 @@ from latentfit.em.distributed._columns import Columns, side_by_side
 from latentfit.em.distributed._part import Parts
 from latentfit.errors import InputError
 
-# Row groups are read together up to so many numbers: 32 MiB of them.
-_TOGETHER = 2**22
+# Row groups are read together up to so many numbers, 8 MiB of them: an E step makes several times
+# as much of each, and takes long enough for what it costs to hand out a task.
+_TOGETHER = 2**20
 
 
 @dataclass(frozen=True)
