@@ -187,6 +187,8 @@ def _log_joint(params, data):
     with np.errstate(divide="ignore"):
         log_joint = np.log(params["w"])
         for size, answers in _by_size(data["x"]).items():
+            if np.shape(params.get(f"p{size}"))[1:2] != answers.shape[1:]:
+                raise ValueError("x lacks an answer that there are probabilities for")
             log_p = np.log(params[f"p{size}"])[:, np.arange(answers.shape[1]), answers]
             log_joint = log_joint + log_p.sum(axis=-1).T
     return log_joint

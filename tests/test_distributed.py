@@ -14,6 +14,7 @@ import latentfit
 from latentfit import em
 from latentfit.cli import main
 from latentfit.em import Stopping, distributed
+from latentfit.em._call import sums
 from latentfit.errors import ClusterError, DeclarationError, InputError, StepError
 
 pytest.importorskip("distributed")
@@ -382,6 +383,24 @@ def test_steps_that_cannot_run_apart_are_named(client, lifetimes, changes, kind,
     assert not left(client)
 
 
+def test_an_answer_that_a_chunk_lacks_is_said(client):
+    x = answers(900)
+    x[:300, 2] = 1
+    with pytest.raises(StepError, match=r"x lacks an answer .*, in chunk 1 of 3"):
+        latentfit.load("latent-class").fit(da.from_array(x, chunks=(300, 4)), starts=1)
+
+
+def test_what_cannot_be_sent_is_said(client, lifetimes):
+    lock = threading.Lock()
+
+    def e_step(params, data):
+        with lock:
+            return lifetimes.e_step(params, data)
+
+    with pytest.raises(DeclarationError, match="another process cannot be sent there"):
+        replace(lifetimes, e_step=e_step).fit(da.ones(4, chunks=2), starts=1)
+
+
 # Workers and clusters that go away.
 
 
@@ -459,6 +478,18 @@ def test_a_cluster_that_goes_away_leaves_what_was_reached():
     assert stands.fit.converged
     for name, value in at[3].items():
         np.testing.assert_array_equal(stands.params[name], value)
+
+
+def test_a_chunk_that_kills_its_workers_is_said(client, lifetimes):
+    def e_step(params, data):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    parts = distributed.parts(da.ones(4, chunks=4), ("y",))
+    found = distributed.survey(parts, client)
+    whole = distributed.Whole(parts, found, client, e_step, lifetimes.statistics)
+    with pytest.raises(ClusterError, match="workers died of a chunk"):
+        distributed.run(whole, lifetimes.m_step, {"w": [0.5, 0.5], "lam": [1, 2]})
+    client.wait_for_workers(2, timeout=60)
 
 
 def test_a_cluster_without_workers_is_waited_for_and_then_said(monkeypatch):
@@ -541,7 +572,7 @@ def test_statistics_of_the_catalogue_add():
 
         def added(part, model=model, params=params, argument=argument):
             data = {argument: part}
-            return em.sums(model.statistics, model.e_step(params, data), data, params)
+            return sums(model.statistics, model.e_step(params, data), data, params)
 
         whole, first, second = added(x), added(x[:100]), added(x[100:])
         for entry, value in whole.items():

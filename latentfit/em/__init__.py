@@ -3,7 +3,7 @@
 Knows NumPy and nothing about models: a model is an E step and an M step.
 """
 
-from latentfit.em._call import call, composed, sums
+from latentfit.em._call import call, composed
 from latentfit.em._executor import each
 from latentfit.em._loop import run
 from latentfit.em._result import Decrease, Fit, Optimum, Solution, Trace
@@ -23,5 +23,4 @@ __all__ = [
     "each",
     "fit",
     "run",
-    "sums",
 ]

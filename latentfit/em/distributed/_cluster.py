@@ -182,9 +182,14 @@ def _result(client: Any, wanted: Any) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         said = f"{type(error).__name__}{': ' if reason else ''}{reason}"
-        if future is not None and future.status == "error" and not lost(error):
+        raised = future is not None and future.status == "error"
+        if type(error).__name__ == "KilledWorker":
+            what = "workers died of a chunk, of which there may be more than they have memory for"
+        elif lost(error) or (isinstance(error, OSError | RuntimeError) and not raised):
+            what = "the cluster went away"
+        else:
             raise InputError(f"the data could not be computed ({said})") from error
-        raise ClusterError(f"the cluster went away ({said})") from error
+        raise ClusterError(f"{what} ({said})") from error
     finally:
         if future is not None and client.status == "running":
             future.cancel()

@@ -78,7 +78,7 @@ def survey(parts: Parts, client: Any, *, seed: int | None = None, size: int = SA
         The cluster went away.
     """
     entropy = np.random.SeedSequence(seed).entropy
-    packet = packed((parts.load, entropy, size))
+    packet = packed((parts.load, entropy))
     seen = over_chunks(client, _look, _merged, packet, size, parts)
     if seen is None:
         raise InputError("the data have no rows")
@@ -99,7 +99,7 @@ def survey(parts: Parts, client: Any, *, seed: int | None = None, size: int = SA
 
 
 def _look(packet: bytes, size: int, label: str, chunk: Any, number: int) -> _Seen | None:
-    load, entropy, size = unpacked(packet)
+    load, entropy = unpacked(packet)
     data, rows = loaded(load, chunk, label)
     if not rows:
         return None

@@ -61,7 +61,8 @@ class Whole:
 
     def e_step(self, params: Params, data: Any = None) -> dict[str, np.ndarray]:
         """The statistics of all chunks."""
-        return self._at(params).statistics
+        # Copies, as a step may change what it is given.
+        return {name: value.copy() for name, value in self._at(params).statistics.items()}
 
     def log_likelihood(self, params: Params, data: Any = None) -> float:
         """The log-likelihood of all chunks."""
