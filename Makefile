@@ -25,13 +25,15 @@ lint: $(READY)
 validate: $(READY)
 	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -s -q tests/test_mutants.py -m slow
 
-# How long a check takes, beside the import that it cannot do without; and an EM iteration, beside
-# scikit-learn, hmmlearn and stepmix; and how many passes over the data online EM needs.
+# How long a check takes, beside the import that it cannot do without; an EM iteration, beside
+# scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; and an
+# iteration on a cluster, of data larger than its memory.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python tests/bench_check.py
 	$(BIN)/python tests/bench_engine.py
 	$(BIN)/python tests/bench_stochastic.py
+	$(BIN)/python tests/bench_distributed.py
 
 $(READY): pyproject.toml constraints.txt
 	@python=; seen=; \

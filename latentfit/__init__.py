@@ -7,12 +7,19 @@ the direct MLE, the MAP and the posterior of the same declaration.
 
 from latentfit.declaration import catalogue
 from latentfit.em import Fit, Solution, Stop, Stopping
-from latentfit.errors import DeclarationError, InputError, LatentfitError, StepError
+from latentfit.errors import (
+    ClusterError,
+    DeclarationError,
+    InputError,
+    LatentfitError,
+    StepError,
+)
 from latentfit.model import LatentModel, load, load_derivation
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClusterError",
     "DeclarationError",
     "Fit",
     "InputError",

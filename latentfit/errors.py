@@ -5,6 +5,7 @@ prints that line and exits with status 2; in Python they are ordinary exceptions
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 
@@ -51,3 +52,27 @@ class StepError(LatentfitError):
         self.step = step
         self.iteration = iteration
         self.params = params
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error in another process arrives as it was raised there.
+        return partial(StepError, step=self.step), self.args, self.__dict__
+
+
+class ClusterError(LatentfitError):
+    """Workers, or a whole cluster, that went away while they were needed.
+
+    Parameters
+    ----------
+    message : str
+    params : mapping, optional
+        Where EM had come to, ``{name: array}``, natural scale: a start to go on from.
+    fit : Fit, optional
+        The starts that had ended by then.
+    """
+
+    def __init__(
+        self, message: str, *, params: Mapping[str, Any] | None = None, fit: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.params = params
+        self.fit = fit

@@ -13,6 +13,7 @@ import numpy as np
 from latentfit import declaration as declared
 from latentfit import em
 from latentfit._threads import one_thread
+from latentfit.em import distributed
 from latentfit.errors import DeclarationError, InputError, StepError
 from latentfit.progress import Progress
 
@@ -64,7 +65,11 @@ class LatentModel:
         ``e_step(params, data)`` returns ``{name: expectation}``.
     m_step : callable
         ``m_step(expectations, data)`` or ``m_step(expectations, data, params)`` returns the
-        next params.
+        next params. Where there is `statistics`, it is given them in place of the expectations.
+    statistics : callable, optional
+        ``statistics(expectations, data)`` or ``statistics(expectations, data, params)`` returns
+        ``{name: array}``: sums over the units, so that those of disjoint parts of the data add up
+        to those of the whole. With them EM runs where the data are, see `fit`.
     initial : callable, optional
         ``initial(data, rng, **options)`` returns starting params; else PyMC's initial point,
         jittered.
@@ -99,6 +104,7 @@ class LatentModel:
     latents: tuple[str, ...]
     e_step: Step
     m_step: Step
+    statistics: Step | None = None
     initial: Callable[..., Mapping[str, Any]] | None = None
     simulate: Callable[..., Mapping[str, Any]] | None = None
     example_data: Callable[[], Mapping[str, Any]] | None = None
@@ -120,6 +126,8 @@ class LatentModel:
         for step in ("e_step", "m_step"):
             if not callable(getattr(self, step)):
                 raise DeclarationError(f"{step} must be a function")
+        if not (self.statistics is None or callable(self.statistics)):
+            raise DeclarationError("statistics must be a function")
         if not isinstance(self.expectations, Mapping) or not all(
             map(callable, self.expectations.values())
         ):
@@ -139,6 +147,21 @@ class LatentModel:
     def options(self) -> dict[str, Any]:
         """Options that ``model`` takes, with their defaults."""
         return self._signature[1]
+
+    @cached_property
+    def maximise(self) -> Step:
+        """The M step from the expectations, through ``statistics`` where there is that."""
+        if self.statistics is None:
+            return self.m_step
+        return em.composed(self.statistics, self.m_step)
+
+    @cached_property
+    def matrices(self) -> tuple[str, ...]:
+        """Names of the data that are matrices in the model's example."""
+        if self.example_data is None:
+            return ()
+        example = em.call(self.example_data, "example_data")
+        return tuple(name for name, value in example.items() if getattr(value, "ndim", 0) == 2)
 
     def declare(self, data: Any = None, **options: Any) -> "Declaration":
         """Build the PyMC model on data and find the role of each of its variables.
@@ -165,6 +188,8 @@ class LatentModel:
         starts: int = 5,
         stopping: em.Stopping | None = None,
         accelerate: str = "auto",
+        columns: Sequence[str] = (),
+        executor: Any = None,
         progress: Progress | None = None,
         **options: Any,
     ) -> em.Fit:
@@ -174,7 +199,9 @@ class LatentModel:
         ----------
         data : mapping or array_like, optional
             ``{argument: array}``, missing values as NaN or masked; the array itself where
-            ``model`` takes one. By default the example data.
+            ``model`` takes one. By default the example data. Data that are not in memory, if there
+            is `statistics`: Dask arrays, a Dask dataframe, or the path of a folder of Parquet
+            files; the E steps then run where the data are, see `em.distributed`.
         seed : int, optional
             For the starts.
         starts : int
@@ -183,6 +210,13 @@ class LatentModel:
         accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
             How EM is extrapolated, if a hundred iterations are not enough or at once; or that it is
             not: see `em.run`.
+        columns : sequence of str
+            Of a dataframe or Parquet files, which are which argument: ``"x=eruptions,waiting"``, as
+            ``--column`` on the command line.
+        executor : Executor or Dask client, optional
+            Where the starts run side by side, a `concurrent.futures.Executor` or a client of Dask.
+            For data that are not in memory, the client to go through, by default the current one;
+            each start then has the whole cluster, one after the other.
         progress : Progress, optional
         **options
             Those of ``model``, such as ``components=3``.
@@ -190,7 +224,15 @@ class LatentModel:
         Raises
         ------
         InputError, DeclarationError, StepError
+        ClusterError
+            Workers went away: the error says what EM had come to, and has it as attributes.
         """
+        if distributed.is_apart(data):
+            return self._fit_apart(
+                data, seed, starts, stopping, accelerate, columns, executor, progress, options
+            )
+        if columns:
+            raise InputError("columns are chosen of a dataframe or of Parquet files")
         arguments = self._arguments(data, options)
         shown = self._shown(arguments, options)
         begins = self._initial(shown, seed, starts, options)
@@ -198,7 +240,7 @@ class LatentModel:
             begins = _random(declared.space(self._declared(arguments, options)), seed, starts)
         # What EM for the posterior climbs is known only to the declaration.
         climbed = self.log_likelihood if self.objective == "likelihood" else None
-        return self._run(shown, begins, climbed, stopping, accelerate, progress)
+        return self._run(shown, begins, climbed, stopping, accelerate, progress, executor)
 
     def draw(
         self,
@@ -406,7 +448,7 @@ class LatentModel:
             self.objective,
             tuple(self.published),
             self._to_model,
-            information.em_map(self.e_step, self.m_step, declaration.data),
+            information.em_map(self.e_step, self.maximise, declaration.data),
         )
         return agreement.compare(
             subject,
@@ -467,6 +509,7 @@ class LatentModel:
         replicates: int = 200,
         seed: int | None = None,
         stopping: em.Stopping | None = None,
+        executor: Any = None,
         progress: Progress | None = None,
         **options: Any,
     ) -> "Bootstrap":
@@ -482,6 +525,8 @@ class LatentModel:
             Data sets, 2 at least. The Monte Carlo error of a standard error is about one in
             √(2 · replicates) of it.
         seed : int, optional
+        executor : Executor or Dask client, optional
+            Where EM runs on the samples, side by side; they are drawn here. The result is the same.
 
         Raises
         ------
@@ -489,7 +534,9 @@ class LatentModel:
             As in `draw` and `em.information.bootstrap`.
         """
         arguments = self._arguments(data, options)
-        return self._bootstrap(params, arguments, replicates, seed, stopping, progress, options)
+        return self._bootstrap(
+            params, arguments, replicates, seed, stopping, progress, options, executor
+        )
 
     def __repr__(self) -> str:
         takes = ", ".join((*self.arguments, *(f"{k}={v!r}" for k, v in self.options.items())))
@@ -504,11 +551,18 @@ class LatentModel:
             return self.model
         return em.call(self.model, "model", **arguments)
 
-    def _arguments(self, data: Any, options: Mapping[str, Any]) -> "Data":
+    def _check_options(self, options: Mapping[str, Any]) -> None:
         for name in options:
             if name not in self.options:
                 known = ", ".join(self.options) or "none"
                 raise InputError(f"{self.name} has no option {name!r}; it has {known}")
+
+    def _arguments(self, data: Any, options: Mapping[str, Any]) -> "Data":
+        self._check_options(options)
+        if distributed.is_apart(data):
+            raise InputError(
+                "this takes data in memory: of data in chunks, or of a path, there is fit alone"
+            )
         if not self.arguments:
             if data is not None:
                 raise InputError("the model is built already and holds its data")
@@ -605,15 +659,63 @@ class LatentModel:
         stopping: em.Stopping | None,
         accelerate: str,
         progress: Progress | None,
+        executor: Any = None,
     ) -> em.Fit:
         progress = progress or Progress(quiet=True)
         with progress.stage("EM", total=len(begins)) as bar:
             return em.fit(
                 self.e_step,
-                self.m_step,
+                self.maximise,
                 data,
                 begins,
                 log_likelihood=log_likelihood,
+                stopping=stopping or em.Stopping(),
+                accelerate=accelerate,
+                on_start=lambda done, _: bar.update(done),
+                executor=executor,
+            )
+
+    def _fit_apart(
+        self,
+        data: Any,
+        seed: int | None,
+        starts: int,
+        stopping: em.Stopping | None,
+        accelerate: str,
+        columns: Sequence[str],
+        executor: Any,
+        progress: Progress | None,
+        options: Mapping[str, Any],
+    ) -> em.Fit:
+        """`fit` where the data are: what the starts rest on is a sample of their rows."""
+        if self.statistics is None:
+            raise DeclarationError(
+                f"{self.name} does not say how its statistics add, statistics(expectations, data): "
+                f"data in chunks need that"
+            )
+        self._check_options(options)
+        if not self.arguments:
+            raise InputError("the model is built already and holds its data")
+        progress = progress or Progress(quiet=True)
+        client = distributed.client_of(executor)
+        parts = distributed.parts(data, self.arguments, chosen=columns, matrices=self.matrices)
+        with progress.stage("Reading the data once"):
+            found = distributed.survey(parts, client, seed=seed)
+        holes = {name: declared.holes(array) for name, array in parts.whole.items()}
+        declared.check_holes(self.name, {**holes, **found.holes}, self.latents)
+        sample = {**parts.whole, **found.sample}
+        begins = self._initial(self._shown(sample, options), seed, starts, options)
+        if begins is None:
+            begins = _random(declared.space(self._declared(sample, options)), seed, starts)
+        climbed = self.log_likelihood if self.objective == "likelihood" else None
+        whole = distributed.Whole(
+            parts, found, client, self.e_step, self.statistics, log_likelihood=climbed
+        )
+        with progress.stage("EM", total=len(begins)) as bar:
+            return distributed.fit(
+                whole,
+                self.m_step,
+                begins,
                 stopping=stopping or em.Stopping(),
                 accelerate=accelerate,
                 on_start=lambda done, _: bar.update(done),
@@ -628,6 +730,7 @@ class LatentModel:
         stopping: em.Stopping | None,
         progress: Progress | None,
         options: Mapping[str, Any],
+        executor: Any = None,
     ) -> "Bootstrap":
         from latentfit.em import information
 
@@ -642,7 +745,7 @@ class LatentModel:
         def refit(drawn: Mapping[str, Any], start: "Params") -> em.Solution:
             return em.run(
                 self.e_step,
-                self.m_step,
+                self.maximise,
                 drawn,
                 start,
                 log_likelihood=climbed,
@@ -657,6 +760,7 @@ class LatentModel:
                 replicates=replicates,
                 seed=seed,
                 on_replicate=lambda done, _: bar.update(done),
+                executor=executor,
             )
 
     def _derivation(self, begins: "list[Params]", problem: str | None = None) -> "Derivation":
@@ -666,7 +770,7 @@ class LatentModel:
             self.name,
             self.objective,
             self.e_step,
-            self.m_step,
+            self.maximise,
             self.log_likelihood,
             self.expectations,
             self._to_model,
@@ -749,14 +853,15 @@ def load(target: str | Path) -> LatentModel:
 def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
     """Another derivation for a model: its steps with the declaration of the model.
 
-    What the derivation file does not say is as in the model file, but for a log-likelihood:
-    that one is not part of the hand-in, and nothing is said about it.
+    What the derivation file does not say is as in the model file, but for a log-likelihood,
+    which is not part of the hand-in, so that nothing is said about it; and for ``statistics``:
+    an M step without them takes the expectations.
 
     Parameters
     ----------
     path : str or Path
-        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``initial``,
-        ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
+        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``statistics``,
+        ``initial``, ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
     against : str or Path
         A catalogue name or the path of a model file.
 
@@ -768,7 +873,7 @@ def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
         A file does not keep the contract.
     """
     source = declared.read_derivation(path)
-    contents: dict[str, Any] = {"log_likelihood": None, **source.contents}
+    contents: dict[str, Any] = {"log_likelihood": None, "statistics": None, **source.contents}
     if "to_model" in contents:
         # Its parameters are its own: what the model file starts from, or draws at, may not be.
         contents = {"initial": None, "simulate": None, **contents}

@@ -41,7 +41,8 @@ def assert_em(
     model : LatentModel, str, Path, callable or pm.Model
         A catalogue name or a model file; or the declaration itself, together with `latents`.
     e_step, m_step : callable, optional
-        The steps; by default those of `model`, where it has some.
+        The steps; by default those of `model`, where it has some. An M step takes what the E step
+        returns, or what a ``statistics`` that is given with it makes of that.
     latents : sequence of str, optional
         The free variables of the model that EM treats as missing data.
     data : mapping or array_like, optional
@@ -79,6 +80,8 @@ def _model(model: Any, entries: dict[str, Any]) -> LatentModel:
         if entries.keys() & {"e_step", "m_step"}:
             # Other steps: a log-likelihood that came with the old ones is not on trial.
             entries = {"log_likelihood": None, **entries}
+        if "m_step" in entries:
+            entries = {"statistics": None, **entries}
         return replace(model, **entries)
     missing = [name for name in ("latents", "e_step", "m_step") if name not in entries]
     if missing:

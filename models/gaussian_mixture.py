@@ -93,6 +93,17 @@ $$\text{tied: } \Sigma = \frac{1}{n} \sum_k S_k, \qquad
 
 The divisor is $n_k$, not $n_k - 1$, and the mean in it is the new one.
 
+It takes three sums over the observations, and those of parts of the data add up: $n_k$ and, about
+the old means,
+
+$$m_k = \sum_i r_{ik} (x_i - \mu'_k) , \qquad
+S'_k = \sum_i r_{ik} (x_i - \mu'_k)(x_i - \mu'_k)^\top .$$
+
+The new means are $\mu_k = \mu'_k + \delta_k$ with $\delta_k = m_k / n_k$, and the scatter about
+them is by the parallel axis theorem $S_k = S'_k - n_k\, \delta_k \delta_k^\top$. About zero in
+place of the old means the same would be true, but where the means are large beside the spread, the
+difference of two large numbers would be left with few digits; $\delta_k$ shrinks as EM converges.
+
 ## Observed log-likelihood
 
 $$\log p(x \mid \theta) = \sum_{i} \log \sum_{k} w_k\, \phi(x_i; \mu_k, \Sigma_k) .$$
@@ -208,23 +219,28 @@ def e_step(params, data):
     return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
 
 
-def m_step(expectations, data, params):
+def statistics(expectations, data, params):
+    """About the old means; of the scatter without covariances only the diagonal."""
     r, x = expectations["z"], _columns(data["x"])
-    n, d = r.sum(axis=0), x.shape[1]
-    mu = r.T @ x / n[:, None]
-    gap = (x[:, None] - mu).transpose(1, 0, 2)
-    new = {"w": n / len(x), "mu": mu.reshape(np.shape(params["mu"]))}
+    gap = (x[:, None] - _columns(params["mu"])).transpose(1, 0, 2)
+    weighted = r.T[:, :, None] * gap
+    scatter = weighted.mT @ gap if "cov" in params else np.sum(weighted * gap, axis=1)
+    return {"n": r.sum(axis=0), "m": weighted.sum(axis=1), "scatter": scatter}
+
+
+def m_step(statistics, data, params):
+    n = statistics["n"]
+    w, shift = n / n.sum(), statistics["m"] / n[:, None]
+    new = {"w": w, "mu": params["mu"] + shift.reshape(np.shape(params["mu"]))}
     if "cov" in params:
-        scatter = (r.T[:, :, None] * gap).mT @ gap
+        cov = statistics["scatter"] / n[:, None, None] - shift[:, :, None] * shift[:, None, :]
         tied = np.ndim(params["cov"]) == 2
-        return new | {"cov": scatter.sum(axis=0) / len(x) if tied else scatter / n[:, None, None]}
-    squares = np.sum(r.T[:, :, None] * gap**2, axis=1)
-    variance = {
-        0: np.sum(squares) / (len(x) * d),
-        1: np.sum(squares, axis=1) / (n * d),
-        2: squares / n[:, None],
-    }
-    return new | {"sigma": np.sqrt(variance[np.ndim(params["sigma"])])}
+        return new | {"cov": np.tensordot(w, cov, axes=1) if tied else cov}
+    # Of a group that has shrunk onto a point the difference may come out below zero.
+    variance = np.maximum(statistics["scatter"] / n[:, None] - shift**2, 0)
+    by_group = np.mean(variance, axis=1)
+    restricted = {0: w @ by_group, 1: by_group, 2: variance}
+    return new | {"sigma": np.sqrt(restricted[np.ndim(params["sigma"])])}
 
 
 def log_likelihood(params, data):

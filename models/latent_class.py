@@ -53,6 +53,8 @@ a sum of multinomial log-likelihoods. With a Lagrange multiplier for each sum th
 
 $$w_k = \frac{n_k}{n} , \qquad p_{kjc} = \frac{n_{kjc}}{n_k} .$$
 
+The expected numbers of parts of the data add up to those of all.
+
 ## Observed log-likelihood
 
 $$\log p(x \mid \theta) = \sum_i \log \sum_k w_k \prod_j p_{k j x_{ij}} .$$
@@ -114,14 +116,20 @@ def e_step(params, data):
     return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
 
 
-def m_step(expectations, data):
+def statistics(expectations, data):
     r = expectations["z"]
-    n = r.sum(axis=0)
-    params = {"w": n / len(r)}
+    counts = {"n": r.sum(axis=0)}
     for size, answers in _by_size(data["x"]).items():
-        counts = np.stack([r.T @ (answers == answer) for answer in range(size)], axis=-1)
-        params[f"p{size}"] = counts / n[:, None, None]
-    return params
+        given = [r.T @ (answers == answer) for answer in range(size)]
+        counts[f"n{size}"] = np.stack(given, axis=-1)
+    return counts
+
+
+def m_step(statistics, data):
+    n = statistics["n"]
+    counts = {name: value for name, value in statistics.items() if name != "n"}
+    answers = {f"p{name[1:]}": value / n[:, None, None] for name, value in counts.items()}
+    return {"w": n / n.sum(), **answers}
 
 
 def log_likelihood(params, data):
@@ -179,6 +187,8 @@ def _log_joint(params, data):
     with np.errstate(divide="ignore"):
         log_joint = np.log(params["w"])
         for size, answers in _by_size(data["x"]).items():
+            if np.shape(params.get(f"p{size}"))[1:2] != answers.shape[1:]:
+                raise ValueError("x lacks an answer that there are probabilities for")
             log_p = np.log(params[f"p{size}"])[:, np.arange(answers.shape[1]), answers]
             log_joint = log_joint + log_p.sum(axis=-1).T
     return log_joint

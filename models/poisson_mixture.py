@@ -53,7 +53,8 @@ Maximising it (over $w$ with a Lagrange multiplier for $\sum_k w_k = 1$) gives
 
 $$w_k = \frac{n_k}{n}, \qquad \lambda_k = \frac{1}{n_k} \sum_i r_{ik}\, x_i .$$
 
-After every M step $\sum_k w_k \lambda_k$ is the mean of the data.
+Of the counts this takes $K$ sums of weights and $K$ weighted sums, and those of parts of the data
+add up. After every M step $\sum_k w_k \lambda_k$ is the mean of the data.
 
 ## Observed log-likelihood
 
@@ -119,10 +120,14 @@ def e_step(params, data):
     return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
 
 
-def m_step(expectations, data):
-    r, x = expectations["z"], data["x"]
-    n = r.sum(axis=0)
-    return {"w": n / len(x), "lam": x @ r / n}
+def statistics(expectations, data):
+    r = expectations["z"]
+    return {"n": r.sum(axis=0), "x": data["x"] @ r}
+
+
+def m_step(statistics, data):
+    n = statistics["n"]
+    return {"w": n / n.sum(), "lam": statistics["x"] / n}
 
 
 def log_likelihood(params, data):

@@ -50,6 +50,9 @@ is highest at
 $$p = \frac{1}{n} \sum_i r_i, \qquad
 \lambda = \frac{\sum_i (1 - r_i)\, y_i}{\sum_i (1 - r_i)} = \frac{\sum_i y_i}{n (1 - p)} .$$
 
+All that it takes are the expected numbers of units of either kind and the sum of the counts, and
+those of parts of the data add up.
+
 ## Observed log-likelihood
 
 Let $n_0$ be the number of zeros, $n_+$ that of positive counts, and $S$ the sum of the counts.
@@ -126,9 +129,14 @@ def e_step(params, data):
     return {"z": np.stack([1 - r, r], axis=-1)}
 
 
-def m_step(expectations, data):
-    r = expectations["z"][:, 1]
-    return {"p": np.mean(r), "lam": np.sum((1 - r) * data["y"]) / np.sum(1 - r)}
+def statistics(expectations, data):
+    r = expectations["z"]
+    return {"n": r.sum(axis=0), "y": data["y"] @ r[:, 0]}
+
+
+def m_step(statistics, data):
+    poisson, structural = statistics["n"]
+    return {"p": structural / (poisson + structural), "lam": statistics["y"] / poisson}
 
 
 def log_likelihood(params, data):

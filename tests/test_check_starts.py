@@ -122,9 +122,9 @@ def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
 
 def test_an_m_step_that_leaves_a_parameter_alone_does_not_end_at_a_maximum(mixture, against):
     def m_step(expectations, data, params):
-        return {**mixture.m_step(expectations, data, params), "sigma": params["sigma"]}
+        return {**mixture.maximise(expectations, data, params), "sigma": params["sigma"]}
 
-    result = replace(mixture, m_step=m_step).check(X, against=against)
+    result = replace(mixture, m_step=m_step, statistics=None).check(X, against=against)
     (end,) = (check for check in result.checks if check.id == "fixed_point.maximum")
     assert end.status == "fail"
     assert "as slow" not in end.detail

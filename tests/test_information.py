@@ -995,7 +995,7 @@ def test_the_routes_of_a_declaration_agree_with_its_hessian(name):
     to_model = model.to_model or (lambda params: params)
     point = density.space.locate(to_model(params))
     exact = standard_errors(density, point)
-    update = information.em_map(model.e_step, model.m_step, statement.data)
+    update = information.em_map(model.e_step, model.maximise, statement.data)
     supplement = _routes.by_supplement(complete, update, params, to_model=to_model)
     oakes = _routes.by_oakes(complete, point)
     for found in (_routes.by_observed(density, point), oakes, supplement):

@@ -1,6 +1,5 @@
 """The EM side of the first two models of the catalogue: known answers, symmetries, refusals."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import latentfit
 from latentfit import em
 from latentfit.em import Stop, Stopping
 
 MODELS = Path(__file__).parents[1] / "models"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, MODELS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def column(table, name):
@@ -31,7 +24,7 @@ def fitted(model, data, starts, **options):
     """By EM left alone, of which these are properties."""
     return em.fit(
         model.e_step,
-        model.m_step,
+        model.maximise,
         data,
         starts,
         log_likelihood=model.log_likelihood,
@@ -42,12 +35,12 @@ def fitted(model, data, starts, **options):
 
 @pytest.fixture(scope="module")
 def exponential():
-    return load("exponential_missing")
+    return latentfit.load("exponential_missing")
 
 
 @pytest.fixture(scope="module")
 def mixture():
-    return load("gaussian_mixture")
+    return latentfit.load("gaussian_mixture")
 
 
 quick = settings(
@@ -229,7 +222,7 @@ def test_mixture_data_far_out_do_not_underflow(mixture):
 def test_mixture_collapses_are_named(mixture, x, start, scored):
     end = em.run(
         mixture.e_step,
-        mixture.m_step,
+        mixture.maximise,
         {"x": np.array(x, float)},
         {"w": [0.5, 0.5], **start},
         log_likelihood=mixture.log_likelihood if scored else None,
@@ -241,7 +234,7 @@ def test_mixture_collapses_are_named(mixture, x, start, scored):
 def test_mixture_empty_component_is_named(mixture):
     start = {"w": [0.5, 0.5], "mu": [6, 1e5], "sigma": [3, 0.5]}
     x = np.array([1.0, 2, 3, 10, 11, 12])
-    end = em.run(mixture.e_step, mixture.m_step, {"x": x}, start)
+    end = em.run(mixture.e_step, mixture.maximise, {"x": x}, start)
     assert end.stop is Stop.EMPTY_COMPONENT
 
 

@@ -1,6 +1,7 @@
 """From the arguments of a command to a model and its data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from latentfit.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    from distributed import Client
 
     from latentfit.model import LatentModel
 
@@ -32,17 +34,16 @@ def table(
         return None
     from latentfit.declaration import bind, read_table
 
-    return bind(model.arguments, read_table(path), columns, _matrices(model))
+    return bind(model.arguments, read_table(path), columns, model.matrices)
 
 
-def _matrices(model: "LatentModel") -> list[str]:
-    """The data that are matrices in the model's example."""
-    if model.example_data is None:
-        return []
-    from latentfit.em import call
+@contextmanager
+def connected(address: str | None) -> "Iterator[Client]":
+    """A client of the cluster at an address, or of one of this machine's own."""
+    from latentfit.em import distributed
 
-    example = call(model.example_data, "example_data")
-    return [name for name, value in example.items() if getattr(value, "ndim", 0) == 2]
+    with distributed.local() if address is None else distributed.connect(address) as client:
+        yield client
 
 
 def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:

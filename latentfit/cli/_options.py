@@ -124,7 +124,8 @@ def on_data(command: Command) -> Command:
             "--data",
             type=click.Path(path_type=Path),
             metavar="CSV",
-            help="A table with a header line. By default the model's example data.",
+            help="A table with a header line. By default the model's example data. For fit also a "
+            "folder of Parquet files.",
         ),
         click.option(
             "--column",

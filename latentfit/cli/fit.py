@@ -1,12 +1,13 @@
 """``latentfit fit``."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentfit.cli._inputs import check_settings, table
+from latentfit.cli._inputs import check_settings, connected, table
 from latentfit.cli._options import Common, common, count, fitted
 from latentfit.cli._output import check_json, say, write_json
 from latentfit.errors import LatentfitError
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Also from EM on N data sets drawn at its estimate.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Scheduler of the Dask cluster on which a folder of Parquet files is fitted. By default "
+    "one of this machine's own.",
+)
 @common()
 def command(
     options: Common,
@@ -49,20 +56,39 @@ def command(
     tolerance: float,
     standard_errors: bool,
     bootstrap: int | None,
+    cluster: str | None,
 ) -> int:
-    """Run EM alone, without PyMC."""
+    """Run EM alone, without PyMC.
+
+    Where --data is a folder of Parquet files, the E steps run on a Dask cluster.
+    """
     import latentfit
     from latentfit.progress import Progress
 
     check_json(options.json)
     model = latentfit.load(target)
     check_settings(model, options.settings)
-    values = table(model, data, columns)
+    chunked = data is not None and data.is_dir()
+    if cluster and not chunked:
+        raise click.UsageError(
+            "--cluster needs --data FOLDER, of Parquet files", click.get_current_context()
+        )
+    if chunked and (standard_errors or bootstrap):
+        raise click.UsageError(
+            "--standard-errors and --bootstrap need data in memory, a CSV file",
+            click.get_current_context(),
+        )
+    values = data if chunked else table(model, data, columns)
     stopping = latentfit.Stopping(distance=tolerance, max_iterations=max_iterations)
     found = []
-    with Progress(quiet=options.quiet) as progress:
+    with Progress(quiet=options.quiet) as progress, ExitStack() as stack:
+        where: dict[str, Any] = {}
+        if chunked:
+            client = stack.enter_context(connected(cluster))
+            where = {"columns": columns, "executor": client}
         fit = model.fit(
             values,
+            **where,
             seed=options.seed,
             starts=starts,
             accelerate=accelerate,

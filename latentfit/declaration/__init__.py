@@ -11,14 +11,18 @@ import lazy_loader
 from latentfit.declaration._arguments import (
     Data,
     arrays,
+    by_name,
+    check_holes,
     check_latents,
     check_missing,
+    holes,
     masked,
+    numbers,
     signature,
     typed,
 )
 from latentfit.declaration._source import Entry, Source, catalogue, read, read_derivation
-from latentfit.declaration._table import Table, bind, read_columns, read_table
+from latentfit.declaration._table import Table, assign, bind, read_columns, read_table
 
 if TYPE_CHECKING:
     from latentfit.declaration._compile import (
@@ -60,18 +64,23 @@ __all__ = [
     "Space",
     "Table",
     "arrays",
+    "assign",
     "bind",
+    "by_name",
     "catalogue",
+    "check_holes",
     "check_latents",
     "check_missing",
     "declare",
     "double_precision",
     "function",
+    "holes",
     "interpretable",
     "interpreted",
     "interpreting",
     "labels",
     "masked",
+    "numbers",
     "read",
     "read_columns",
     "read_derivation",

@@ -46,13 +46,16 @@ def arrays(values: Any, arguments: Sequence[str]) -> Data:
     InputError
         An argument is missing or unknown, or holds text, infinite values or nothing at all.
     """
-    named = _by_name(values, arguments)
+    named = by_name(values, arguments)
     for unknown in named.keys() - set(arguments):
         raise InputError(f"the model takes no data named {unknown!r}, only {', '.join(arguments)}")
     for argument in arguments:
         if argument not in named:
             raise InputError(f"no data for {argument!r}: the model takes {', '.join(arguments)}")
-    found = {argument: _numeric(argument, named[argument]) for argument in arguments}
+    found = {argument: numbers(argument, named[argument]) for argument in arguments}
+    for argument, array in found.items():
+        if array.size and np.all(np.ma.getmaskarray(_masked_if_missing(array))):
+            raise InputError(f"{argument} holds nothing but missing values")
     rows = {len(array) for array in found.values() if array.ndim and array.size}
     for argument, array in found.items():
         # A matrix without columns is no covariates, for rows that another argument has.
@@ -80,25 +83,36 @@ def check_missing(name: str, data: Mapping[str, np.ndarray], latents: Sequence[s
     InputError
         One is there without the other.
     """
+    check_holes(name, {argument: holes(array) for argument, array in data.items()}, latents)
+
+
+def holes(array: np.ndarray) -> tuple[int, str]:
+    """How many values are missing, and where the first of them is."""
+    missing = np.ma.getmaskarray(_masked_if_missing(array))
+    count = int(np.count_nonzero(missing))
+    return count, f"row {np.argwhere(missing)[0][0] + 1}" if count else ""
+
+
+def check_holes(name: str, found: Mapping[str, tuple[int, str]], latents: Sequence[str]) -> None:
+    """The same as `check_missing`, of what `holes` says of each argument."""
     imputed = {latent.removesuffix("_unobserved") for latent in latents} - set(latents)
-    if not imputed <= data.keys():
+    if not imputed <= found.keys():
         return
-    for argument, array in masked(data).items():
-        holes = np.argwhere(np.ma.getmaskarray(array))
-        if argument in imputed and not len(holes):
+    for argument, (count, first) in found.items():
+        if argument in imputed and not count:
             raise InputError(
                 f"{argument} has no missing values, and they are what {name} treats as latent "
                 f"({argument}_unobserved)"
             )
-        if argument not in imputed and len(holes):
-            count = f"{len(holes)} missing value{'s' if len(holes) > 1 else ''}"
+        if argument not in imputed and count:
             raise InputError(
-                f"{argument} has {count}, first in row {holes[0][0] + 1}, "
-                f"and {name} has no latent for them ({argument}_unobserved)"
+                f"{argument} has {count} missing value{'s' if count > 1 else ''}, first in "
+                f"{first}, and {name} has no latent for them ({argument}_unobserved)"
             )
 
 
-def _by_name(values: Any, arguments: Sequence[str]) -> dict[str, Any]:
+def by_name(values: Any, arguments: Sequence[str]) -> dict[str, Any]:
+    """Data by argument; what they are is not looked at."""
     # A mapping has keys, and so has a table of columns; an array has not.
     if hasattr(values, "keys"):
         return {str(name): values[name] for name in values.keys()}  # noqa: SIM118
@@ -107,7 +121,14 @@ def _by_name(values: Any, arguments: Sequence[str]) -> dict[str, Any]:
     raise InputError(f"the model takes {', '.join(arguments)}: give them by name")
 
 
-def _numeric(name: str, values: Any) -> np.ndarray:
+def numbers(name: str, values: Any) -> np.ndarray:
+    """An array of numbers, missing ones as NaN or masked.
+
+    Raises
+    ------
+    InputError
+        It holds text or infinite values.
+    """
     array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
     if array.dtype.kind not in "biuf":
         try:
@@ -119,8 +140,6 @@ def _numeric(name: str, values: Any) -> np.ndarray:
     if len(infinite):
         row = infinite[0][0] + 1 if array.ndim else 1
         raise InputError(f"{name} holds an infinite value in row {row}")
-    if array.size and np.all(np.ma.getmaskarray(_masked_if_missing(array))):
-        raise InputError(f"{name} holds nothing but missing values")
     return array
 
 

@@ -22,6 +22,13 @@ class _Deferred(ModuleType):
             del sys.modules[self.__name__]
         return getattr(importlib.import_module(self.__name__), name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _late, (self.__name__,)
+
+
+def _late(name: str) -> ModuleType:
+    return sys.modules.get(name) or _Deferred(name)
+
 
 @contextmanager
 def deferred(names: tuple[str, ...] = _HEAVY) -> Iterator[None]:

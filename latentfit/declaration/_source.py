@@ -16,6 +16,7 @@ from latentfit.errors import DeclarationError, InputError
 
 REQUIRED = ("model", "latents", "e_step", "m_step")
 OPTIONAL = (
+    "statistics",
     "initial",
     "simulate",
     "example_data",
@@ -26,7 +27,7 @@ OPTIONAL = (
     "to_model",
 )
 # What of these belongs to the steps, and not to the declaration.
-_WITH_STEPS = ("initial", "log_likelihood", "objective", "expectations", "to_model")
+_WITH_STEPS = ("statistics", "initial", "log_likelihood", "objective", "expectations", "to_model")
 
 
 @dataclass(frozen=True)

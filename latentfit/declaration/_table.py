@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -158,6 +159,24 @@ def bind(
         A column or argument that is not there, an argument left without a column, or a column
         that does not hold numbers.
     """
+    bound = {}
+    for argument, names in assign(arguments, columns, chosen, matrices).items():
+        arrays = [_column(columns, name) for name in names]
+        single = len(arrays) == 1 and argument not in matrices
+        bound[argument] = arrays[0] if single else np.column_stack(arrays)
+    return bound
+
+
+def assign(
+    arguments: Sequence[str],
+    columns: Mapping[str, Any],
+    chosen: Sequence[str] = (),
+    matrices: Sequence[str] = (),
+) -> dict[str, list[str]]:
+    """The names of the columns that `bind` takes for each argument, itself without reading them.
+
+    Of a column that does not hold numbers ``columns[name]`` raises `InputError`.
+    """
     picked: dict[str, list[str]] = {}
     for choice in chosen:
         argument, names = _choice(arguments, columns, choice)
@@ -172,12 +191,10 @@ def bind(
             picked[argument] = [name for name in _numeric(columns) if name not in taken]
             if not picked[argument]:
                 raise InputError(f"no column of numbers is left for {argument!r}")
-    bound = {}
-    for argument in arguments:
-        arrays = [_column(columns, name) for name in picked[argument]]
-        single = len(arrays) == 1 and argument not in matrices
-        bound[argument] = arrays[0] if single else np.column_stack(arrays)
-    return bound
+    for names in picked.values():
+        for name in names:
+            _column(columns, name)
+    return {argument: picked[argument] for argument in arguments}
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -226,7 +243,7 @@ def _parsed(text: str) -> float:
 
 
 def _choice(
-    arguments: Sequence[str], columns: Mapping[str, np.ndarray], choice: str
+    arguments: Sequence[str], columns: Mapping[str, Any], choice: str
 ) -> tuple[str, list[str]]:
     argument, separator, listed = choice.partition("=")
     if separator and argument in arguments:
@@ -243,12 +260,12 @@ def _choice(
     )
 
 
-def _listed(columns: Mapping[str, np.ndarray], text: str) -> list[str]:
+def _listed(columns: Mapping[str, Any], text: str) -> list[str]:
     """The columns in a list separated by commas; a column's own name may hold some."""
     return [text] if text in columns else [name.strip() for name in text.split(",")]
 
 
-def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.ndarray]) -> str:
+def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, Any]) -> str:
     if argument in columns:
         return argument
     if len(columns) == 1 and len(arguments) == 1:
@@ -263,14 +280,15 @@ def _unchosen(argument: str, arguments: Sequence[str], columns: Mapping[str, np.
     )
 
 
-def _column(columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _column(columns: Mapping[str, Any], name: str) -> Any:
     if name not in columns:
-        where = f"{columns.path}: " if isinstance(columns, Table) else ""
+        path = getattr(columns, "path", None)
+        where = f"{path}: " if path else ""
         raise InputError(f"{where}no column {name!r}; the columns are {', '.join(columns)}")
     return columns[name]
 
 
-def _numeric(columns: Mapping[str, np.ndarray]) -> list[str]:
+def _numeric(columns: Mapping[str, Any]) -> list[str]:
     names = []
     for name in columns:
         try:

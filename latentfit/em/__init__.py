@@ -3,7 +3,8 @@
 Knows NumPy and nothing about models: a model is an E step and an M step.
 """
 
-from latentfit.em._call import call
+from latentfit.em._call import call, composed
+from latentfit.em._executor import each
 from latentfit.em._loop import run
 from latentfit.em._result import Decrease, Fit, Optimum, Solution, Trace
 from latentfit.em._starts import fit
@@ -18,6 +19,8 @@ __all__ = [
     "Stopping",
     "Trace",
     "call",
+    "composed",
+    "each",
     "fit",
     "run",
 ]

@@ -65,23 +65,90 @@ def m_step_of_three(
     DeclarationError
         It takes neither two arguments nor three.
     """
+    return _of_three(m_step, "m_step")
+
+
+def composed(
+    statistics: Callable[..., Mapping[str, Any]], m_step: Callable[..., Mapping[str, Any]]
+) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
+    """The M step from expectations, of one that takes their sums over the units.
+
+    Parameters
+    ----------
+    statistics : callable
+        ``statistics(expectations, data)`` or ``statistics(expectations, data, params)`` returns
+        ``{name: array}``, which adds over disjoint parts of the data.
+    m_step : callable
+        ``m_step(statistics, data)`` or ``m_step(statistics, data, params)``.
+
+    Returns
+    -------
+    callable
+        Of (expectations, data, params). It raises `StepError` where `statistics` does, and
+        `DeclarationError` where one of both takes neither two arguments nor three.
+    """
+
+    def maximise(expectations: Any, data: Any, params: Any) -> Mapping[str, Any]:
+        best = m_step_of_three(m_step)
+        return best(sums(statistics, expectations, data, params), data, params)
+
+    return _known_as(m_step, maximise)
+
+
+def sums(
+    statistics: Callable[..., Mapping[str, Any]], expectations: Any, data: Any, params: Any
+) -> Mapping[str, Any]:
+    """What `statistics` returns, however many arguments it takes.
+
+    Raises
+    ------
+    StepError
+        It raised an error.
+    DeclarationError
+        It takes neither two arguments nor three, or returns no mapping.
+    """
+    add = _of_three(statistics, "statistics")
+    found = call(add, "statistics", expectations, data, params)
+    if not isinstance(found, Mapping):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise DeclarationError(f"statistics returned {kind}, expected a mapping {{name: array}}")
+    return found
+
+
+def _of_three(
+    step: Callable[..., Mapping[str, Any]], name: str
+) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
     try:
-        parameters = list(inspect.signature(m_step).parameters.values())
+        parameters = list(inspect.signature(step).parameters.values())
     except (TypeError, ValueError):
-        return lambda expectations, data, params: m_step(expectations, data)
+        return _without_params(step)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return m_step
+        return step
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = sum(p.default is p.empty for p in positional)
     if len(positional) < 2 or required > 3:
         raise DeclarationError(
-            f"m_step takes {required} argument{'' if required == 1 else 's'}; expected "
-            f"m_step(expectations, data) or m_step(expectations, data, params)"
+            f"{name} takes {required} argument{'' if required == 1 else 's'}; expected "
+            f"{name}(expectations, data) or {name}(expectations, data, params)"
         )
     # A third argument with a default is a setting of the author's, unless it is called params.
     if required == 3 or (len(positional) > 2 and positional[2].name == "params"):
-        return m_step
-    return lambda expectations, data, params: m_step(expectations, data)
+        return step
+    return _without_params(step)
+
+
+def _without_params(
+    step: Callable[..., Mapping[str, Any]],
+) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
+    return _known_as(step, lambda expectations, data, params: step(expectations, data))
+
+
+def _known_as[T: Callable[..., Any]](author: Callable[..., Any], function: T) -> T:
+    """`function`, whose errors are looked for in the file of the author's; its own signature."""
+    signature = inspect.signature(function)
+    function.__wrapped__ = author  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
 
 
 def brief(value: Any) -> str:

@@ -462,5 +462,8 @@ class _Watch:
 
 
 def _values(data: Any) -> int:
-    arrays = data.values() if isinstance(data, Mapping) else [data]
-    return sum(int(np.size(array)) for array in arrays)
+    if not isinstance(data, Mapping):
+        return int(np.size(data))
+    # Of data that are elsewhere only their size is known here.
+    size = getattr(data, "size", None)
+    return sum(int(np.size(array)) for array in data.values()) if size is None else int(size)

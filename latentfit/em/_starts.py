@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from latentfit.em._executor import each
 from latentfit.em._loop import Step, run
-from latentfit.em._result import Fit, ranked_best
+from latentfit.em._result import Fit, Solution, ranked_best
 from latentfit.em._stop import Stopping
 from latentfit.errors import InputError
 
@@ -19,6 +20,7 @@ def fit(
     stopping: Stopping = Stopping(),  # noqa: B008 - frozen
     accelerate: str = "auto",
     on_start: Callable[[int, int], object] | None = None,
+    executor: Any = None,
 ) -> Fit:
     """Run EM from every start and keep all ends; the best is the highest that converged.
 
@@ -30,6 +32,8 @@ def fit(
         Starting params.
     on_start : callable, optional
         ``on_start(done, total)``, after each start.
+    executor : Executor or Dask client, optional
+        Where the starts run side by side, see `each`; the data go there with every one of them.
 
     Returns
     -------
@@ -41,23 +45,27 @@ def fit(
         There is no start; or as in `run`.
     DeclarationError, StepError
         As in `run`.
+    ClusterError
+        The executor lost its workers.
     """
     starts = list(starts)
     if not starts:
         raise InputError("EM needs at least one start")
-    solutions = []
-    for done, start in enumerate(starts, 1):
-        solutions.append(
-            run(
-                e_step,
-                m_step,
-                data,
-                start,
-                log_likelihood=log_likelihood,
-                stopping=stopping,
-                accelerate=accelerate,
-            )
+
+    def ended(start: Mapping[str, Any]) -> Solution:
+        return run(
+            e_step,
+            m_step,
+            data,
+            start,
+            log_likelihood=log_likelihood,
+            stopping=stopping,
+            accelerate=accelerate,
         )
+
+    solutions = []
+    for solution in each(ended, starts, executor):
+        solutions.append(solution)
         if on_start is not None:
-            on_start(done, len(starts))
+            on_start(len(solutions), len(starts))
     return Fit(tuple(solutions), ranked_best(tuple(solutions)))

@@ -45,7 +45,7 @@ def start(x, seed=0, **options):
 def run(x, begin, **options):
     data = {"x": np.asarray(x)}
     return em.run(
-        MODEL.e_step, MODEL.m_step, data, begin, log_likelihood=MODEL.log_likelihood, **options
+        MODEL.e_step, MODEL.maximise, data, begin, log_likelihood=MODEL.log_likelihood, **options
     )
 
 
@@ -93,7 +93,7 @@ def test_one_step_by_hand(covariance):
     height = MODEL.log_likelihood(params, {"x": x})
     assert height == pytest.approx(np.sum(np.log(joint.sum(axis=1))), rel=1e-12)
 
-    after = MODEL.m_step({"z": r}, {"x": x}, params)
+    after = MODEL.maximise({"z": r}, {"x": x}, params)
     n = r.sum(axis=0)
     np.testing.assert_allclose(after["w"], n / len(x))
     scatter = np.zeros((2, 3, 3))

@@ -37,7 +37,12 @@ def start(x, seed=0, **options):
 
 def run(x, params, **options):
     return em.run(
-        MODEL.e_step, MODEL.m_step, {"x": x}, params, log_likelihood=MODEL.log_likelihood, **options
+        MODEL.e_step,
+        MODEL.maximise,
+        {"x": x},
+        params,
+        log_likelihood=MODEL.log_likelihood,
+        **options,
     )
 
 
@@ -74,7 +79,7 @@ def test_one_step_by_hand():
     assert MODEL.log_likelihood(params, {"x": x}) == pytest.approx(height, rel=1e-12)
     found = MODEL.e_step(params, {"x": x})
     np.testing.assert_allclose(found["z"], r, rtol=1e-12)
-    after = MODEL.m_step(found, {"x": x})
+    after = MODEL.maximise(found, {"x": x}, params)
     np.testing.assert_allclose(after["w"], r.mean(axis=0), rtol=1e-12)
     for j, (name, item) in place.items():
         for k, answer in product(range(2), range(after[name].shape[-1])):

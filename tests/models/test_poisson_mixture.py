@@ -24,7 +24,7 @@ def times():
 def run(x, start, **options):
     return em.run(
         MODEL.e_step,
-        MODEL.m_step,
+        MODEL.maximise,
         {"x": np.array(x, float)},
         start,
         log_likelihood=MODEL.log_likelihood,
@@ -56,7 +56,7 @@ def test_one_step_by_hand():
     data = {"x": np.array(x, float)}
     expectations = MODEL.e_step(START, data)
     np.testing.assert_allclose(expectations["z"], [[one, 1 - one] for one in r], rtol=1e-13)
-    after = MODEL.m_step(expectations, data)
+    after = MODEL.maximise(expectations, data, START)
     np.testing.assert_allclose(after["w"], [sum(r) / 3, 1 - sum(r) / 3], rtol=1e-13)
     first = (r[1] + 3 * r[2]) / sum(r)
     second = (1 - r[1] + 3 * (1 - r[2])) / (3 - sum(r))
@@ -102,7 +102,7 @@ def test_three_groups_are_all_that_there_are(times):
         "lam": np.array([0, 1.35544249, 2.69797657]),
     }
     data = MODEL.example_data()
-    after = MODEL.m_step(MODEL.e_step(three, data), data)
+    after = MODEL.maximise(MODEL.e_step(three, data), data, three)
     np.testing.assert_allclose(after["w"], three["w"], atol=1e-7)
     np.testing.assert_allclose(after["lam"], three["lam"], atol=1e-7)
     higher = MODEL.log_likelihood(three, data) - times.log_likelihood

@@ -42,9 +42,10 @@ def test_example_is_the_table_of_mckendrick():
 def test_one_step_by_hand():
     y = np.array([0.0, 0, 2, 1])
     r = 0.25 / (0.25 + 0.75 * math.exp(-1.5))
-    expectations = MODEL.e_step({"p": 0.25, "lam": 1.5}, {"y": y})
+    params = {"p": 0.25, "lam": 1.5}
+    expectations = MODEL.e_step(params, {"y": y})
     np.testing.assert_allclose(expectations["z"], [[1 - r, r], [1 - r, r], [1, 0], [1, 0]])
-    after = MODEL.m_step(expectations, {"y": y})
+    after = MODEL.maximise(expectations, {"y": y}, params)
     assert after["p"] == pytest.approx(2 * r / 4)
     assert after["lam"] == pytest.approx(3 / (4 - 2 * r))
 
@@ -88,7 +89,7 @@ def test_any_start_leads_there():
     rng = np.random.default_rng(1)
     for _ in range(10):
         start = {"p": rng.uniform(0.01, 0.99), "lam": rng.uniform(0.05, 20)}
-        end = em.run(MODEL.e_step, MODEL.m_step, {"y": y}, start)
+        end = em.run(MODEL.e_step, MODEL.maximise, {"y": y}, start)
         assert end.converged
         assert end.params["lam"] == pytest.approx(0.9721778549, rel=1e-6)
 

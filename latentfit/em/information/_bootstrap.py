@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from latentfit.em._call import call
+from latentfit.em._executor import each
 from latentfit.em._layout import Layout, Params
 from latentfit.em._result import Solution
 from latentfit.em.information._functions import OnStep, counted
@@ -117,6 +118,7 @@ def bootstrap(
     replicates: int = 200,
     seed: int | None = None,
     on_replicate: OnStep | None = None,
+    executor: Any = None,
 ) -> Bootstrap:
     """Standard errors from EM on simulated data.
 
@@ -135,6 +137,8 @@ def bootstrap(
         Settles all samples; each has a generator of its own, spawned from it.
     on_replicate : callable, optional
         ``on_replicate(done, total)``, after each replicate.
+    executor : Executor or Dask client, optional
+        Where EM runs on the samples, which are drawn here: see `em.each`. The result is the same.
 
     Returns
     -------
@@ -146,6 +150,8 @@ def bootstrap(
         There are fewer than two replicates.
     StepError
         `simulate` raised an error; or every single run did, and this is the first.
+    ClusterError
+        The executor lost its workers.
     """
     if replicates < 2:
         raise InputError(f"the bootstrap needs at least 2 replicates, not {replicates}")
@@ -154,18 +160,22 @@ def bootstrap(
     natural = layout.unpack(packed)
     seed = secrets.randbits(31) if seed is None else seed
     advance = counted(on_replicate, replicates)
-    found, first_error = [], None
-    for rng in np.random.default_rng(seed).spawn(replicates):
-        data = call(simulate, "simulate", natural, rng)
+    rngs = np.random.default_rng(seed).spawn(replicates)
+    samples = (call(simulate, "simulate", natural, rng) for rng in rngs)
+
+    def replicate(data: Any) -> tuple[Replicate, LatentfitError | None]:
         try:
             solution = refit(data, natural)
         except LatentfitError as error:
-            first_error = first_error or error
-            found.append(Replicate(None, False, "error", str(error)))
-        else:
-            stop = solution.stop
-            outcome = stop.name.lower()
-            found.append(Replicate(solution.params, stop.converged, outcome, solution.message))
+            return Replicate(None, False, "error", str(error)), error
+        stop = solution.stop
+        outcome = stop.name.lower()
+        return Replicate(solution.params, stop.converged, outcome, solution.message), None
+
+    found, first_error = [], None
+    for one, error in each(replicate, samples, executor):
+        found.append(one)
+        first_error = first_error or error
         advance()
     if first_error is not None and all(r.params is None for r in found):
         raise first_error
