@@ -15,7 +15,7 @@ from latentfit.bayes import Curvature
 from latentfit.check._chance import share
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject
-from latentfit.em import Fit, Solution
+from latentfit.em import Decrease, Fit, Solution
 from latentfit.errors import LatentfitError
 
 # Distance from the maximum, in standard errors, that the tolerance of a run may leave.
@@ -25,6 +25,11 @@ _ROUNDING = 1e-9
 # it, and in standard errors what rounding makes of it.
 _SHARE = 0.1
 _STANDING = 1e-7
+# Relative, of coordinates; at how many points beside; and by how many times their range a height
+# may be off.
+_LAST_DIGITS = 1e-13
+_JUMPS = 8
+_JUMP = 3.0
 _SHOWN = 5
 NOT_STATIONARY = "not stationary"
 
@@ -56,9 +61,13 @@ def _monotone(subject: Subject, fit: Fit) -> Outcome:
         for number, solution in enumerate(fit.solutions)
         if solution.decrease is not None and solution.decrease.amount > _noise(solution)
     ]
+    rounding = max((_blur(subject, fit.solutions[n], fall) for fall, n in falls), default=0.0)
+    falls = [fall for fall in falls if fall[0].amount > rounding]
     if not falls:
         steps = sum(solution.iterations for solution in fit.solutions)
         detail = f"the objective never decreased over {steps} iterations"
+        if rounding:
+            detail += f", but for {rounding:.1g}, which is its own rounding error there"
         return Outcome((Check("path.monotone", "pass", detail),))
     worst, start = max(falls, key=lambda fall: fall[0].amount)
     message = (
@@ -79,6 +88,27 @@ def _monotone(subject: Subject, fit: Fit) -> Outcome:
 def _noise(solution: Solution) -> float:
     """What steps computed in single precision may lose near a maximum."""
     return _ROUNDING * (1 + abs(solution.log_likelihood or 0.0))
+
+
+def _blur(subject: Subject, solution: Solution, fall: Decrease) -> float:
+    """What rounding makes of the objective at both ends of a step.
+
+    Where a covariance is nearly singular a density has few digits left. Then it jumps by as much
+    between points that are the same but for their last digits.
+    """
+    rng = np.random.default_rng(subject.seed)
+    spread = 0.0
+    for iteration in (fall.iteration - 1, fall.iteration):
+        path = solution.trace.params
+        params = {name: values[iteration] for name, values in path.items()}
+        point = subject.density.space.locate(subject.to_model(params))
+        prior = subject.objective == "posterior"
+        heights = [
+            subject.density.height(point + _LAST_DIGITS * (1 + np.abs(point)) * noise, prior=prior)
+            for noise in rng.standard_normal((_JUMPS, len(point)))
+        ]
+        spread = max(spread, float(np.ptp(heights)))
+    return _JUMP * spread
 
 
 def _alternating(fit: Fit) -> Outcome | None:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from mutants.samples import kinds_of
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
@@ -173,3 +174,13 @@ def test_refusals(tmp_path, capsys, values, said):
     assert main(["fit", "local-level", "--data", csv(tmp_path, "t,y\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+@pytest.mark.slow
+def test_rounding_of_the_objective_is_no_decrease():
+    """The level does not move, and log p(y | θ) has seven digits left next to its maximum."""
+    sample = kinds_of("local-level")["estimate, perturbed"]
+    result = MODEL.check(sample.draw(np.random.default_rng(3)), seed=1, **sample.options)
+    assert result.passed, result
+    (path,) = (check for check in result.checks if check.id == "path.monotone")
+    assert "its own rounding error" in path.detail
