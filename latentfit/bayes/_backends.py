@@ -47,7 +47,7 @@ class _DataAsArguments(NumbaLinker):
             for variable in node.inputs
             if isinstance(variable, Constant) and np.size(variable.data) > _DATA
         )
-        lifted = {constant: constant.type() for constant in data}
+        lifted: dict[Any, Any] = {constant: constant.type() for constant in data}
         clones: Any = clone_get_equiv(
             fgraph.inputs,
             fgraph.outputs,

@@ -199,8 +199,10 @@ def _natural(prepared: Prepared, points: np.ndarray) -> xr.Dataset:
         for name, part in zip(prepared.natural, zip(*parts, strict=True), strict=True)
     }
     model = prepared.model
-    dims = {name: list(model.named_vars_to_dims.get(name) or ()) for name in values}
-    coords = {name: list(labels) for name, labels in model.coords.items() if labels is not None}
+    dims: dict[Any, Any] = {name: list(model.named_vars_to_dims.get(name) or ()) for name in values}
+    coords: dict[Any, Any] = {
+        name: list(labels) for name, labels in model.coords.items() if labels is not None
+    }
     found: xr.Dataset = azb.dict_to_dataset(
         values, coords=coords, dims=dims, sample_dims=["chain", "draw"]
     )

@@ -237,13 +237,14 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
     """
     _, slope = density.log_likelihood(maximum)
     shape = bayes.curvature_of(density.hessian(maximum), slope, density.space.edged)
-    point = maximum.copy()
-    for axis in np.flatnonzero(shape.levelled & (slope != 0)):
-        outwards = np.sign(slope[axis])
+    point, origin = maximum.copy(), density.space.origin
+    for axis in np.flatnonzero(shape.levelled):
+        # The slope has no sign left there but that of its rounding error.
+        inwards = np.sign(origin[axis] - point[axis])
         for _ in range(_STEPS):
             if abs(density.log_likelihood(point)[1][axis]) >= _TOLD:
                 break
-            point[axis] -= outwards
+            point[axis] += inwards
     confined = density.space.confined
     point[confined] = np.clip(point[confined], -_HALF_THE_DIGITS, _HALF_THE_DIGITS)
     return point

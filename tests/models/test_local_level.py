@@ -177,6 +177,14 @@ def test_refusals(tmp_path, capsys, values, said):
 
 
 @pytest.mark.slow
+def test_where_the_level_does_not_move_the_check_stays_where_digits_last():
+    """The maximum is at sigma_level = 0, where covariances are singular but for rounding."""
+    sample = kinds_of("local-level")["estimate, perturbed"]
+    result = MODEL.check(sample.draw(np.random.default_rng(13)), seed=1, **sample.options)
+    assert result.passed, result
+
+
+@pytest.mark.slow
 def test_rounding_of_the_objective_is_no_decrease():
     """The level does not move, and log p(y | θ) has seven digits left next to its maximum."""
     sample = kinds_of("local-level")["estimate, perturbed"]
