@@ -3,13 +3,20 @@
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentfit.em._call import brief
+from latentfit.em._spread import apart
 from latentfit.em._stop import Stop
 from latentfit.errors import InputError
+
+if TYPE_CHECKING:
+    from latentfit.em._short import ShortRun
+
+# Ends of one height that are further apart than this, relative, are not one point.
+_ONE_POINT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -109,11 +116,15 @@ class Optimum:
     count : int
         Number of starts that ended there.
     best : Solution
+    apart : float
+        The largest relative distance of their params from the best one's, in whatever numbering of
+        components; 0 where there is one.
     """
 
     log_likelihood: float
     count: int
     best: Solution
+    apart: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,10 +139,13 @@ class Fit:
         The highest log-likelihood among those that converged; where none did, among those that
         reached the limit on iterations; degenerate ends last. Without a log-likelihood, the
         first of the best such kind.
+    short_runs : tuple of ShortRun
+        Those from which the starts were chosen, in order; empty where there were none.
     """
 
     solutions: tuple[Solution, ...]
     best: Solution
+    short_runs: "tuple[ShortRun, ...]" = ()
 
     @property
     def params(self) -> Mapping[str, np.ndarray]:
@@ -190,7 +204,8 @@ class Fit:
             height = -_descending(solution)
             if found and below - height <= tolerance:
                 top = found[-1]
-                found[-1] = Optimum(top.log_likelihood, top.count + 1, top.best)
+                furthest = max(top.apart, apart(top.best.params, solution.params))
+                found[-1] = Optimum(top.log_likelihood, top.count + 1, top.best, furthest)
             else:
                 found.append(Optimum(height, 1, solution))
             below = height
@@ -214,16 +229,45 @@ class Fit:
             return rows
         if self.log_likelihood is None:
             return [*rows, ("ranking", "none, as no log-likelihood was given: the first is shown")]
-        heights = ", ".join(f"{o.log_likelihood:.8g} ({o.count}x)" for o in self.optima())
-        return [*rows, ("heights", heights)] if heights else rows
+        return [*rows, *self._heights()]
+
+    def _heights(self) -> list[tuple[str, str]]:
+        optima, total = self.optima(), len(self.solutions)
+        rows = [("heights", _ended(o, total, len(optima) == 1)) for o in optima]
+        if not self.short_runs:
+            return rows
+        ends = [run.log_likelihood for run in self.short_runs if not run.stop.degenerate]
+        lost = len(self.short_runs) - len(ends)
+        said = f"{len(self.short_runs)}, of which {total} went on"
+        if ends:
+            said += f"; heights {min(ends):.8g} to {max(ends):.8g}"
+        return [*rows, ("short runs", said + (f"; {lost} degenerate" if lost else ""))]
 
 
 def ranked_best(solutions: tuple[Solution, ...]) -> Solution:
     """The solution that `Fit.best` documents."""
-    return min(solutions, key=lambda s: (not s.converged, s.stop.degenerate, _descending(s)))
+    return min(solutions, key=rank)
 
 
-def _descending(solution: Solution) -> float:
+def rank(end: "Solution | ShortRun", *, arrived: bool = True) -> tuple[bool, bool, float]:
+    """What comes first is better: converged, if that is asked for, not degenerate, higher."""
+    return arrived and not end.stop.converged, end.stop.degenerate, _descending(end)
+
+
+def _ended(optimum: Optimum, total: int, alone: bool) -> str:
+    """``5 of 5 starts at the same maximum, -276.36004; params within 3e-09``."""
+    count = f"{optimum.count} of {total} starts at "
+    height = f"{optimum.log_likelihood:.8g}"
+    if optimum.count == 1:
+        return count + height
+    if optimum.apart > _ONE_POINT:
+        gap = f"params up to {optimum.apart:.2g} apart, relative: not one point"
+        return f"{count}{'the same height, ' if alone else ''}{height}; {gap}"
+    gap = f"params within {optimum.apart:.1g}, relative"
+    return f"{count}{'the same maximum, ' if alone else ''}{height}; {gap}"
+
+
+def _descending(solution: "Solution | ShortRun") -> float:
     height = solution.log_likelihood
     return np.inf if height is None or np.isnan(height) else -height
 

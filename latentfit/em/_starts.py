@@ -1,11 +1,13 @@
 """EM from several starts."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from latentfit.em._executor import each
 from latentfit.em._loop import Step, run
 from latentfit.em._result import Fit, Solution, ranked_best
+from latentfit.em._short import Short, ShortRun, chosen
 from latentfit.em._stop import Stopping
 from latentfit.errors import InputError
 
@@ -21,6 +23,7 @@ def fit(
     accelerate: str = "auto",
     on_start: Callable[[int, int], object] | None = None,
     executor: Any = None,
+    short: Short | None = None,
 ) -> Fit:
     """Run EM from every start and keep all ends; the best is the highest that converged.
 
@@ -34,6 +37,8 @@ def fit(
         ``on_start(done, total)``, after each start.
     executor : Executor or Dask client, optional
         Where the starts run side by side, see `each`; the data go there with every one of them.
+    short : Short, optional
+        Begin with a few iterations, not accelerated, from every start, and go on from the best.
 
     Returns
     -------
@@ -42,7 +47,8 @@ def fit(
     Raises
     ------
     InputError
-        There is no start; or as in `run`.
+        There is no start, or no log-likelihood to tell which short runs are best; or as in
+        `run`.
     DeclarationError, StepError
         As in `run`.
     ClusterError
@@ -51,8 +57,10 @@ def fit(
     starts = list(starts)
     if not starts:
         raise InputError("EM needs at least one start")
+    if short is not None and log_likelihood is None:
+        raise InputError("short runs need a log_likelihood, by which the best of them go on")
 
-    def ended(start: Mapping[str, Any]) -> Solution:
+    def ended(start: Mapping[str, Any], stopping: Stopping, accelerate: str) -> Solution:
         return run(
             e_step,
             m_step,
@@ -63,9 +71,25 @@ def fit(
             accelerate=accelerate,
         )
 
-    solutions = []
-    for solution in each(ended, starts, executor):
-        solutions.append(solution)
+    total = len(starts) if short is None else len(starts) + min(short.keep, len(starts))
+    done = 0
+
+    def told[T](result: T) -> T:
+        nonlocal done
+        done += 1
         if on_start is not None:
-            on_start(len(solutions), len(starts))
-    return Fit(tuple(solutions), ranked_best(tuple(solutions)))
+            on_start(done, total)
+        return result
+
+    runs: tuple[ShortRun, ...] = ()
+    if short is not None:
+        limit = short.stopping
+
+        def begun(start: Mapping[str, Any]) -> ShortRun:
+            return ShortRun.of(ended(start, limit, "none"))
+
+        runs = chosen([told(one) for one in each(begun, starts, executor)], short.keep)
+        starts = [one.onward for one in runs if one.kept]
+    whole = partial(ended, stopping=stopping, accelerate=accelerate)
+    solutions = tuple(told(one) for one in each(whole, starts, executor))
+    return Fit(solutions, ranked_best(solutions), runs)
