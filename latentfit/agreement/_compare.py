@@ -179,6 +179,8 @@ def compare(
     own = tuple(fit.best.params)
     if not all(name in space.shapes for name in own):
         own = tuple(subject.to_model(fit.best.params))
+    # The weight of a single component is no estimate.
+    own = tuple(name for name in own if name not in space.constant)
     known = bayes.identification(density, mle.unconstrained)
     on = ground(space, own, known, aligned.reflections, posterior)
     names = on.names
@@ -263,6 +265,7 @@ def compare(
         optima=optima,
         uncertainty=unsure,
         joint_mode=trap,
+        dimension=space.size,
         fit=fit,
         timings=clock,
         versions={"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},

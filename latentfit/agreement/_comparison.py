@@ -170,6 +170,8 @@ class Comparison:
     uncertainty : Uncertainty
         Standard errors by several routes, and the information that is missing.
     joint_mode : JointMode or None
+    dimension : int
+        Number of unconstrained coordinates of the parameters.
     fit : Fit
         EM from all its starts.
     timings, versions, settings : dict
@@ -198,6 +200,7 @@ class Comparison:
     optima: tuple[Optimum, ...]
     uncertainty: "Uncertainty"
     joint_mode: JointMode | None
+    dimension: int
     fit: Fit
     timings: dict[str, float]
     versions: dict[str, str]
@@ -218,6 +221,7 @@ class Comparison:
                 "objective": self.objective,
                 "parameters": [vars(parameter) for parameter in self.parameters],
                 "log_likelihood": self.log_likelihood,
+                "dimension": self.dimension,
                 "verdicts": [vars(verdict) for verdict in self.verdicts],
                 "check": self.check.to_dict() if self.check else None,
                 "latents": [

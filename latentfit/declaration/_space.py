@@ -88,6 +88,15 @@ class Space:
         ]
         return np.concatenate(parts)
 
+    @property
+    def constant(self) -> tuple[str, ...]:
+        """Parameters that have but one value, as the weight of a single component has."""
+        return tuple(
+            name
+            for name, (_, shape) in zip(self.parameters, self.layout, strict=True)
+            if not math.prod(shape)
+        )
+
     def constrain(self, point: np.ndarray) -> Params:
         """Natural values of parameters and their deterministics at an unconstrained point."""
         return dict(zip(self.shapes, self._backward(point), strict=True))
@@ -151,6 +160,8 @@ class Space:
         return found
 
     def _range(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+        if name in self.constant:
+            return None
         if self._transforms[name] == "simplex":
             return np.array(0.0), np.array(1.0)
         return self._bounds.get(name)
