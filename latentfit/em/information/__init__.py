@@ -11,6 +11,7 @@ EM gives no standard errors by itself. What it takes to find them differs:
 | `bootstrap` | a function that draws data, and EM once more for each of them |
 | `profile` | log p(x | θ); intervals, not standard errors |
 | `convergence` | E step and M step: how fast, and how much information is missing, no errors |
+| `ridges` | log p(x | θ): in how many directions it is flat, no errors |
 
 All take natural parameters, and what they differentiate they differentiate on a free scale
 (`FreeScale`). At a maximum `observed`, `louis`, `oakes` and `supplemented` are four ways to one
@@ -26,6 +27,7 @@ from latentfit.em.information._oakes import oakes
 from latentfit.em.information._observed import observed
 from latentfit.em.information._profile import End, ProfileInterval, profile
 from latentfit.em.information._result import ROUTES, StandardErrors
+from latentfit.em.information._ridge import ridges
 from latentfit.em.information._scale import FreeScale, Kind
 from latentfit.em.information._supplemented import supplemented
 
@@ -47,5 +49,6 @@ __all__ = [
     "oakes",
     "observed",
     "profile",
+    "ridges",
     "supplemented",
 ]
