@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latentfit.check import CheckResult, Derivation, Reference
     from latentfit.declaration import Data, Declaration, Draw, Params, Space
     from latentfit.em.information import Bootstrap, StandardErrors
+    from latentfit.selection import Selection
 
 Step = Callable[..., Mapping[str, Any]]
 
@@ -186,6 +187,7 @@ class LatentModel:
         *,
         seed: int | None = None,
         starts: int = 5,
+        short_runs: int = 0,
         stopping: em.Stopping | None = None,
         accelerate: str = "auto",
         columns: Sequence[str] = (),
@@ -206,6 +208,8 @@ class LatentModel:
             For the starts.
         starts : int
             How many; the best end is kept, all are reported.
+        short_runs : int
+            If there are any, the starts are the best of so many short runs, see `em.Short`.
         stopping : Stopping, optional
         accelerate : {"auto", "none", "quasi-newton", "daarem", "squarem", "parabolic"}
             How EM is extrapolated, if a hundred iterations are not enough or at once; or that it is
@@ -228,6 +232,8 @@ class LatentModel:
             Workers went away: the error says what EM had come to, and has it as attributes.
         """
         if distributed.is_apart(data):
+            if short_runs:
+                raise InputError("short runs are for data in memory")
             return self._fit_apart(
                 data, seed, starts, stopping, accelerate, columns, executor, progress, options
             )
@@ -235,12 +241,15 @@ class LatentModel:
             raise InputError("columns are chosen of a dataframe or of Parquet files")
         arguments = self._arguments(data, options)
         shown = self._shown(arguments, options)
-        begins = self._initial(shown, seed, starts, options)
+        tried = _tried(starts, short_runs)
+        begins = self._initial(shown, seed, tried, options)
         if begins is None:
-            begins = _random(declared.space(self._declared(arguments, options)), seed, starts)
+            begins = _random(declared.space(self._declared(arguments, options)), seed, tried)
         # What EM for the posterior climbs is known only to the declaration.
         climbed = self.log_likelihood if self.objective == "likelihood" else None
-        return self._run(shown, begins, climbed, stopping, accelerate, progress, executor)
+        return self._run(
+            shown, begins, climbed, stopping, accelerate, progress, executor, keep=starts
+        )
 
     def draw(
         self,
@@ -360,6 +369,7 @@ class LatentModel:
         *,
         seed: int | None = None,
         starts: int = 5,
+        short_runs: int = 0,
         stopping: em.Stopping | None = None,
         accelerate: str = "auto",
         draws: int = 1000,
@@ -375,7 +385,7 @@ class LatentModel:
 
         Parameters
         ----------
-        data, seed, starts, stopping, accelerate, progress, **options
+        data, seed, starts, short_runs, stopping, accelerate, progress, **options
             As in `fit`; the seed settles all else that is random too.
         draws, tune, chains : int
             For NUTS: draws kept and discarded a chain, number of chains.
@@ -408,13 +418,14 @@ class LatentModel:
         timings: dict[str, float] = {}
         arguments = self._arguments(data, options)
         # Before anything is built: data that cannot be used are found out at once.
-        begins = self._initial(self._shown(arguments, options), seed, starts, options)
+        tried = _tried(starts, short_runs)
+        begins = self._initial(self._shown(arguments, options), seed, tried, options)
         with progress.stage("Building the model"):
             declaration = self._declared(arguments, options)
             space = declared.space(declaration)
             density = bayes.Density(bayes.observed_view(declaration), space)
         if begins is None:
-            begins = _random(space, seed, starts)
+            begins = _random(space, seed, tried)
         space.locate(self._to_model(begins[0]))
         profiled = agreement.profiled(profile, space)
         with progress.stage("Building the complete-data view"):
@@ -432,6 +443,7 @@ class LatentModel:
             stopping,
             accelerate,
             progress,
+            keep=starts,
         )
         timings["em_s"] = time.perf_counter() - began
         replicates = None
@@ -459,13 +471,111 @@ class LatentModel:
             tune=tune,
             chains=chains,
             seed=seed,
-            settings={"starts": starts, **self.options, **options},
+            settings={"starts": starts, "short_runs": short_runs, **self.options, **options},
             timings=timings,
             progress=progress,
             complete=against if isinstance(against, str) else against.complete,
             check=found,
             bootstrap=replicates,
             profile=profiled,
+        )
+
+    def select(
+        self,
+        data: Any = None,
+        *,
+        option: str,
+        values: Iterable[int],
+        posterior: bool = False,
+        units: int | None = None,
+        seed: int | None = None,
+        progress: Progress | None = None,
+        on_value: "Callable[[int, em.Fit | Comparison], object] | None" = None,
+        **settings: Any,
+    ) -> "Selection":
+        """Fit the model at several values of an option, such as numbers of components.
+
+        Parameters
+        ----------
+        data, progress
+            As in `fit`.
+        option : str
+            An option of ``model`` that is a whole number.
+        values : iterable of int
+        posterior : bool
+            Whether to `compare` at each value, which adds leave-one-out cross-validation to AIC,
+            BIC and ICL; or to `fit` alone, without PyMC.
+        units : int, optional
+            Number of units, n in BIC and ICL. By default the values of a discrete latent are
+            counted, else the rows of the data.
+        seed : int, optional
+            The same at every value.
+        on_value : callable, optional
+            ``on_value(value, result)``, after each fit or comparison. Comparisons are large, and
+            none is kept.
+        **settings
+            What `fit` or `compare` takes, and the other options of ``model``.
+
+        Returns
+        -------
+        Selection
+            Values at which EM or the chains fail are among them, and say so.
+
+        Raises
+        ------
+        InputError, DeclarationError, StepError
+            As in `fit` or `compare`, if every value fails.
+
+        Examples
+        --------
+        >>> import latentfit
+        >>> model = latentfit.load("gaussian-mixture")
+        >>> model.select(option="components", values=range(1, 4), seed=1).preferred
+        {'aic': 2, 'bic': 2, 'icl': 2}
+        """
+        from latentfit import selection
+
+        default = self.options.get(option, 0)
+        if option in self.options and type(default) is not int:
+            raise InputError(f"{option} is no whole number: its default is {default!r}")
+        if option in settings:
+            raise InputError(f"{option} has a value already, {settings[option]!r}")
+        if units is not None and units < 1:
+            raise InputError(f"units must be at least 1, not {units}")
+        if not posterior and (self.log_likelihood is None or self.objective == "posterior"):
+            raise InputError(
+                f"{self.name} has no log_likelihood that EM maximises, to select by: "
+                f"a comparison takes the declaration's"
+            )
+        seed = secrets.randbits(31) if seed is None else seed
+        progress = progress or Progress(quiet=True)
+        arguments = self._arguments(data, {option: default})
+        run: Callable[..., em.Fit | Comparison] = self.compare if posterior else self.fit
+        return selection.select(
+            selection.Subject(
+                name=self.name,
+                title=self.title,
+                objective=self.objective,
+                option=option,
+                latents=self.latents,
+                further=tuple(self.expectations),
+                log_likelihood=self.log_likelihood,
+                data=declared.masked(arguments),
+                units=units,
+            ),
+            values,
+            lambda value: run(
+                arguments, seed=seed, progress=progress, **settings, **{option: value}
+            ),
+            posterior=posterior,
+            settings={
+                name: vars(value) if isinstance(value, em.Stopping) else value
+                for name, value in settings.items()
+                if name != "executor"
+            },
+            seed=seed,
+            progress=progress,
+            on_value=on_value,
         )
 
     def standard_errors(
@@ -660,9 +770,13 @@ class LatentModel:
         accelerate: str,
         progress: Progress | None,
         executor: Any = None,
+        *,
+        keep: int,
     ) -> em.Fit:
         progress = progress or Progress(quiet=True)
-        with progress.stage("EM", total=len(begins)) as bar:
+        short = em.Short(keep) if keep < len(begins) else None
+        total = len(begins) + (keep if short else 0)
+        with progress.stage("EM", total=total) as bar:
             return em.fit(
                 self.e_step,
                 self.maximise,
@@ -673,6 +787,7 @@ class LatentModel:
                 accelerate=accelerate,
                 on_start=lambda done, _: bar.update(done),
                 executor=executor,
+                short=short,
             )
 
     def _fit_apart(
@@ -884,6 +999,16 @@ def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
         title=source.title,
         derivation=source.derivation,
     )
+
+
+def _tried(starts: int, short_runs: int) -> int:
+    """Number of starts that are drawn."""
+    if short_runs and short_runs <= starts:
+        raise InputError(
+            f"{short_runs} short runs are too few for the best {starts} of them to go on: there "
+            f"have to be more"
+        )
+    return short_runs or starts
 
 
 def _said(error: Exception) -> str:

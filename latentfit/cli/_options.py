@@ -2,7 +2,8 @@
 
 import ast
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,23 @@ class Common:
     quiet: bool
 
 
+@dataclass(frozen=True)
+class Range:
+    """Whole numbers from `first` to `last`, both of them included: ``1..6``."""
+
+    first: int
+    last: int
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.last + 1))
+
+    def __str__(self) -> str:
+        return f"{self.first}..{self.last}"
+
+
+_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+
+
 class _Setting(click.ParamType):
     name = "name=value"
 
@@ -46,6 +64,13 @@ class _Setting(click.ParamType):
         name, separator, text = value.partition("=")
         if not (separator and name.isidentifier()):
             self.fail(f"{value!r} is not of the form name=value", param, context)
+        if ends := _RANGE.fullmatch(text):
+            found = Range(*map(int, ends.groups()))
+            if found.first > found.last:
+                self.fail(
+                    f"{value}: a range goes up, as {found.last}..{found.first} does", param, context
+                )
+            return name, found
         try:
             return name, ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -169,4 +194,11 @@ def fitted(command: Command) -> Command:
         show_default=True,
         help="How EM is extrapolated; auto does so if a hundred iterations are not enough.",
     )
-    return on_data(starts(accelerate(command)))
+    short = click.option(
+        "--short-runs",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Take as starts the best of N runs of ten iterations.",
+    )
+    return on_data(starts(short(accelerate(command))))

@@ -1,14 +1,18 @@
 """``latentfit compare``."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentfit.cli._inputs import check_settings, table
-from latentfit.cli._options import Common, common, count, fitted
+from latentfit.cli._inputs import table, varied
+from latentfit.cli._options import Common, Range, common, count, fitted
 from latentfit.cli._output import check_json, rendered, say, write_json
+
+if TYPE_CHECKING:
+    from latentfit.model import LatentModel
 
 
 @click.command("compare")
@@ -49,6 +53,9 @@ def command(
 
     All four come from one declaration. Prints the figures with a verdict on each, and writes a
     report with the draws.
+
+    With a range, such as --set components=1..6, it does so for each of these values, in a folder of
+    its own, and sets AIC, BIC, ICL and leave-one-out cross-validation side by side.
     """
     import latentfit
     from latentfit import report
@@ -56,19 +63,15 @@ def command(
 
     check_json(options.json)
     model = latentfit.load(target)
-    check_settings(model, options.settings)
+    several, settings = varied(model, options.settings)
     folder = out or Path("reports") / model.name
     values = table(model, data, columns)
     report.check_writable(folder)
+    run = {"seed": options.seed, "bootstrap": bootstrap or 0, **sampling, **settings}
+    if several:
+        return _select(options, several, model, values, folder, run)
     with Progress(quiet=options.quiet) as progress:
-        comparison = model.compare(
-            values,
-            seed=options.seed,
-            bootstrap=bootstrap or 0,
-            progress=progress,
-            **sampling,
-            **options.settings,
-        )
+        comparison = model.compare(values, progress=progress, **run)
         with progress.stage("Writing the report"):
             paths = report.write(comparison, folder)
     if options.json:
@@ -78,3 +81,43 @@ def command(
         for path in (paths.report, paths.json, paths.netcdf):
             say(str(path))
     return 0 if comparison.agree is True else 1
+
+
+def _select(
+    options: Common,
+    several: tuple[str, Range],
+    model: "LatentModel",
+    data: Any,
+    folder: Path,
+    run: Mapping[str, Any],
+) -> int:
+    """Compare at each value of a range, and say what the criteria prefer."""
+    from latentfit import report
+    from latentfit.progress import Progress
+
+    option, values = several
+    reports = {}
+
+    def written(value: int, comparison: Any) -> None:
+        reports[value] = report.write(comparison, folder / f"{option}-{value}").report
+
+    with Progress(quiet=options.quiet) as progress:
+        selection = model.select(
+            data,
+            option=option,
+            values=values,
+            posterior=True,
+            progress=progress,
+            on_value=written,
+            **run,
+        )
+        with progress.stage("Writing the report"):
+            paths = report.write_selection(selection, folder, reports)
+    if options.json:
+        write_json(options.json, json.loads(paths[1].read_text(encoding="utf-8")))
+    if not options.quiet and options.json != "-":
+        say(repr(selection) + "\n")
+        for path in (*paths, *reports.values()):
+            say(str(path))
+    failed = any(one.fit is None or one.agree is False for one in selection.candidates)
+    return 1 if failed else 0

@@ -2,15 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from latentfit.report._write import Paths, check_writable, write
+from latentfit.report._write import Paths, check_writable, write, write_selection
 
 if TYPE_CHECKING:
     from rich.console import Group
 
     from latentfit.agreement import Comparison
     from latentfit.check import CheckResult
+    from latentfit.selection import Selection
 
-__all__ = ["Paths", "check_fragment", "check_writable", "fragment", "html", "terminal", "write"]
+__all__ = [
+    "Paths",
+    "check_fragment",
+    "check_writable",
+    "fragment",
+    "html",
+    "selection_fragment",
+    "terminal",
+    "write",
+    "write_selection",
+]
 
 
 def html(comparison: "Comparison") -> str:
@@ -62,6 +73,23 @@ def check_fragment(result: "CheckResult") -> str:
     from latentfit.report._page import check_fragment
 
     return check_fragment(result)
+
+
+def selection_fragment(selection: "Selection") -> str:
+    """The table and the picture of a selection, for a notebook.
+
+    Parameters
+    ----------
+    selection : Selection
+
+    Returns
+    -------
+    str
+        An HTML fragment that brings its own style and touches nothing around it.
+    """
+    from latentfit.report._selection import fragment
+
+    return fragment(selection)
 
 
 def terminal(comparison: "Comparison") -> "Group":

@@ -61,7 +61,7 @@ def page(comparison: "Comparison") -> str:
         latents = [_latent_section(comparison, latent) for latent in comparison.latents]
         check = _check.section(comparison.check) if comparison.check else None
     return (
-        _templates()
+        templates()
         .get_template("report.html.jinja")
         .render(
             **_common(comparison),
@@ -77,23 +77,23 @@ def page(comparison: "Comparison") -> str:
             timings=_tables.timings(comparison),
             unsure=_uncertainty.section(comparison),
             most=_scalars.MOST,
-            style=_style("report.css"),
+            style=style("report.css"),
         )
     )
 
 
 def fragment(comparison: "Comparison") -> str:
     """Banner and table, see `latentfit.report.fragment`."""
-    template = _templates().get_template("fragment.html.jinja")
-    return template.render(**_common(comparison), style=_style("fragment.css"))
+    template = templates().get_template("fragment.html.jinja")
+    return template.render(**_common(comparison), style=style("fragment.css"))
 
 
 def check_fragment(result: "CheckResult") -> str:
     """See `latentfit.report.check_fragment`."""
     with _picture.drawing():
         check = _check.section(result)
-    template = _templates().get_template("check.html.jinja")
-    return template.render(check=check, status=_words.STATUS, style=_style("fragment.css"))
+    template = templates().get_template("check.html.jinja")
+    return template.render(check=check, status=_words.STATUS, style=style("fragment.css"))
 
 
 def _common(comparison: "Comparison") -> Mapping[str, Any]:
@@ -149,7 +149,8 @@ def _latent_section(comparison: "Comparison", latent: "Latent") -> _LatentSectio
 
 
 @cache
-def _templates() -> "jinja2.Environment":
+def templates() -> "jinja2.Environment":
+    """Where templates are found, and the filters that they have."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -167,7 +168,8 @@ def _templates() -> "jinja2.Environment":
 
 
 @cache
-def _style(name: str) -> str:
+def style(name: str) -> str:
+    """A style sheet, to be put into a page."""
     return (_folder() / name).read_text(encoding="utf-8")
 
 
