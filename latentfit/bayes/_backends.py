@@ -12,6 +12,7 @@ the same shape find it in the cache.
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from types import FunctionType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -33,12 +34,15 @@ Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 # Entries of a constant from which on it is data, and not part of the formula.
 _DATA = 8
 
+# What PyTensor's key does not tell of how a function was compiled.
+_FLAGS = f"nogil_fastmath{int(config.numba__fastmath)}"
+
 
 class _DataAsArguments(NumbaLinker):
     """Numba, with data as arguments, and without Python's lock, which chains would queue for."""
 
     def fgraph_convert(self, fgraph: Any, *arguments: Any, **rest: Any) -> Any:
-        from pytensor.link.numba.dispatch.basic import numba_funcify_ensure_cache
+        from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 
         # In the order of the graph, which is the same in every run.
         data = dict.fromkeys(
@@ -57,20 +61,19 @@ class _DataAsArguments(NumbaLinker):
         )
         outputs = [clones[variable] for variable in fgraph.outputs]
         graph = FunctionGraph([*fgraph.inputs, *lifted.values()], outputs, clone=False)
-        return *numba_funcify_ensure_cache(graph), [constant.data for constant in data]
+        return *numba_funcify_and_cache_key(graph), [constant.data for constant in data]
 
     def jit_compile(self, fn: Any) -> Callable[..., Any]:
-        from pytensor.link.numba.cache import compile_numba_function_src
+        from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
         from pytensor.link.numba.dispatch.basic import numba_njit
 
         graph, key, data = fn
-        # A function of its own, for the flag is no part of PyTensor's key.
-        named = compile_numba_function_src(
-            "def gradient(*arguments): return graph(*arguments)",
-            "gradient",
-            global_env={**globals(), "graph": graph},
-            cache_key=None if key is None else f"{key}_nogil",
-        )
+        # The graph itself, not a call of it, which PyTensor keeps: that is compiled twice. It was
+        # written to a file with a name of its own in every run, and would not be found again.
+        source = graph.py_func
+        named = FunctionType(source.__code__.replace(co_filename=__name__), source.__globals__)
+        if key is not None:
+            CACHED_SRC_FUNCTIONS[named] = f"{key}_{_FLAGS}"
         compiled = numba_njit(named, final_function=True, nogil=True, cache=key is not None)
         return lambda *inputs: compiled(*inputs, *data)
 
