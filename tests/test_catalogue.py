@@ -169,6 +169,13 @@ def test_fit_converges(name):
 
 
 @every_model
+def test_free_parameters_are_those_of_the_declaration(name):
+    from latentfit.selection._count import free_parameters
+
+    assert free_parameters(fitted(name, ()).best.trace.params) == density(name, ())[1].space.size
+
+
+@every_model
 def test_a_seed_settles_the_fit(name):
     model, stopping = load(name), Stopping(max_iterations=20)
     one, other = (model.fit(seed=SEED, starts=3, stopping=stopping) for _ in range(2))
