@@ -531,7 +531,7 @@ class LatentModel:
         >>> import latentfit
         >>> model = latentfit.load("gaussian-mixture")
         >>> model.select(option="components", values=range(1, 4), seed=1).preferred
-        {'aic': 2, 'bic': 2, 'icl': 2}
+        {'aic': 3, 'bic': 3, 'icl': 2}
         """
         from latentfit import selection
 

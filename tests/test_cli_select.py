@@ -85,6 +85,13 @@ def test_short_runs_and_optima_are_in_the_json(tmp_path):
     assert sum(one["count"] for one in result["optima"]) == 2
 
 
+def test_a_folder_in_the_way_is_found_before_anything_runs(tmp_path):
+    (tmp_path / "components-2").write_text("")
+    done = run("compare", "coins", "--set", "components=1..2", "--out", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "components-2 is a file, not a folder" in done.stderr
+
+
 @pytest.mark.slow
 def test_compare_writes_a_report_for_each_value(tmp_path):
     # Draws so few cannot be trusted; then there is no LOO, and the rest goes on.

@@ -14,13 +14,13 @@ import latentfit
 from latentfit import report
 from latentfit.em import Stopping, information
 from latentfit.errors import InputError
-from latentfit.selection import Criteria, Loo, columns
+from latentfit.selection import Candidate, Criteria, Loo, columns
 from latentfit.selection import _count as count
 from latentfit.selection import _loo as loo
 from latentfit.selection._select import _below_others
 
 MIXTURE = latentfit.load("gaussian-mixture")
-RNG = np.random.default_rng(7)
+RNG = np.random.default_rng(1)
 TWO = np.concatenate([RNG.normal(0, 1, 80), RNG.normal(40, 1, 120)])
 
 
@@ -121,6 +121,15 @@ class TestCounts:
         free = d + d * factors + 1 - factors * (factors - 1) // 2
         assert found[factors].criteria.free_parameters == free
         assert any("rotations" in note for note in found.notes) is (factors > 1)
+
+    def test_what_could_not_be_examined_is_said(self):
+        model = latentfit.load("probabilistic-pca")
+        # So few rows do not tell whether scores span every direction.
+        found = model.select(
+            model.example_data()["x"][:12], option="components", values=[2], starts=1, seed=0
+        )
+        assert found[2].criteria.free_parameters == 13
+        assert any("could not be examined" in note for note in found.notes)
 
     def test_a_sum_that_no_data_can_split_is_a_ridge(self):
         x = np.random.default_rng(1).normal(size=40)
@@ -244,6 +253,15 @@ def with_loo(selection, elpds):
         for c in selection.candidates
     )
     return replace(selection, posterior=True, candidates=candidates)
+
+
+def test_terms_that_cannot_be_left_out_are_pointed_out():
+    from latentfit.selection._select import _with
+
+    loo = Loo(-10.0, 1.0, 2.0, 50, 3, 0.7)
+    marked = _with(Candidate(2), loo)
+    assert marked.remarks == ("3 of 50 Pareto k are above 0.70: elpd_loo is not to be relied upon",)
+    assert _with(Candidate(2), replace(loo, unreliable=0)).remarks == ()
 
 
 class TestTableAndPage:

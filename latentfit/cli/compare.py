@@ -96,10 +96,13 @@ def _select(
     from latentfit.progress import Progress
 
     option, values = several
+    folders = {value: folder / f"{option}-{value}" for value in values}
+    for own in folders.values():
+        report.check_writable(own)
     reports = {}
 
     def written(value: int, comparison: Any) -> None:
-        reports[value] = report.write(comparison, folder / f"{option}-{value}").report
+        reports[value] = report.write(comparison, folders[value]).report
 
     with Progress(quiet=options.quiet) as progress:
         selection = model.select(

@@ -10,6 +10,7 @@ from latentfit.em import Fit
 from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.selection import _loo
+from latentfit.selection._loo import Loo
 from latentfit.selection._result import Candidate, Selection
 from latentfit.selection._try import Subject, Trial, failed, of_comparison, of_fit
 
@@ -58,7 +59,7 @@ def select(
     values = _checked(values, subject.option)
     trials: list[Trial] = []
     errors: list[LatentfitError] = []
-    title = f"{subject.option} {', '.join(map(str, values))}"
+    title = f"{subject.option} {values[0]} to {values[-1]}"
     with progress.stage(title, total=len(values)) as bar:
         for value in values:
             try:
@@ -78,7 +79,7 @@ def select(
     if len(errors) == len(values):
         raise errors[0]
     loo = _loo.compared({t.candidate.value: t.elpd for t in trials if t.elpd is not None})
-    candidates = [replace(t.candidate, loo=loo.get(t.candidate.value)) for t in trials]
+    candidates = [_with(t.candidate, loo.get(t.candidate.value)) for t in trials]
     return Selection(
         name=subject.name,
         title=subject.title,
@@ -102,6 +103,17 @@ def _checked(values: Iterable[int], option: str) -> tuple[int, ...]:
     if len(set(found)) < len(found):
         raise InputError(f"a value of {option} is there twice: {', '.join(map(str, found))}")
     return tuple(sorted(map(int, found)))
+
+
+def _with(candidate: Candidate, loo: Loo | None) -> Candidate:
+    remarks = candidate.remarks
+    if loo is not None and loo.unreliable:
+        remarks = (
+            *remarks,
+            f"{loo.unreliable} of {loo.terms} Pareto k are above {loo.good_k:.2f}: elpd_loo is not "
+            f"to be relied upon",
+        )
+    return replace(candidate, loo=loo, remarks=remarks)
 
 
 def _below_others(candidates: Sequence[Candidate], option: str) -> list[Candidate]:

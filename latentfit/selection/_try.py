@@ -22,6 +22,10 @@ _RIDGES = (
     "Directions in which no data tell one θ from another, such as rotations of loadings, are not "
     "counted as free parameters."
 )
+_UNEXAMINED = (
+    "Whether some data tell every θ from another could not be examined; directions in which none "
+    "do would be counted as free parameters."
+)
 _CONSTANT = "log p(x | θ) is the model file's, which may leave out a constant."
 _MODE = (
     "The M step maximises the log prior too: log p(x | θ) is that at the posterior mode, and "
@@ -154,10 +158,11 @@ def _counted(
         units, what = subject.units, "as was asked for"
     entropy = _count.entropy(fit.expectations, subject.latents, subject.further)
     same = _ridges(subject, fit)
-    criteria = Criteria(
-        height, dimension - same, units, None if isinstance(entropy, str) else entropy
-    )
-    said = [*notes, _RIDGES] if same else [*notes]
+    free = dimension - (same or 0)
+    criteria = Criteria(height, free, units, None if isinstance(entropy, str) else entropy)
+    said = [*notes]
+    if same != 0:
+        said.append(_UNEXAMINED if same is None else _RIDGES)
     if isinstance(entropy, str):
         said.append(f"No ICL: {entropy}.")
     number = f"n = {units} units, {what}" if units else f"No BIC: the number of units is {what}"
@@ -171,20 +176,22 @@ def _counted(
     return Trial(candidate, f"{number}. Free parameters are {source}.", tuple(said))
 
 
-def _ridges(subject: Subject, fit: Fit) -> int:
-    """Directions that are no parameters; mixtures are taken to have none."""
+def _ridges(subject: Subject, fit: Fit) -> int | None:
+    """Directions that are no parameters, None if not known; mixtures are taken to have none."""
     classified = any(
         _count.probabilities(fit.expectations.get(name)) is not None for name in subject.latents
     )
-    if classified or subject.log_likelihood is None:
+    if classified:
         return 0
+    if subject.log_likelihood is None:
+        return None
     start = {name: rows[0] for name, rows in fit.best.trace.params.items()}
     samples = _parts(subject.data, _MORE + sum(np.size(value) for value in start.values()))
     try:
-        return information.ridges(subject.log_likelihood, samples, start) if samples else 0
+        return information.ridges(subject.log_likelihood, samples, start) if samples else None
     except LatentfitError:
         # What is made of the data depends on all of them: of a part there is no log-likelihood.
-        return 0
+        return None
 
 
 def _parts(data: Mapping[str, Any], count: int) -> list[dict[str, Any]]:

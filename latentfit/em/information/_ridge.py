@@ -8,11 +8,12 @@ covariance is the expected information and its null space those of the curves, b
 and other particular places, is the dimension of the model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from latentfit.em._layout import Params
 from latentfit.em.information._differences import Scalar, curvature_units, jacobian
 from latentfit.em.information._functions import height_on
 from latentfit.em.information._scale import FreeScale
@@ -24,7 +25,11 @@ _ASIDE = 0.3
 
 
 def ridges(
-    log_likelihood: Any, samples: Sequence[Any], params: Mapping[str, Any], *, seed: int = 0
+    log_likelihood: Callable[[Params, Any], float],
+    samples: Sequence[Any],
+    params: Mapping[str, Any],
+    *,
+    seed: int = 0,
 ) -> int:
     """Number of directions in which no sample tells one θ from another.
 
@@ -67,4 +72,4 @@ def ridges(
     sizes = np.linalg.norm(found, axis=0)
     known = sizes > np.linalg.norm(scores.error * units, axis=0)
     values = np.linalg.svd(found[:, known] / sizes[known], compute_uv=False)
-    return len(point) - int(np.sum(values > _NULL * values[0]))
+    return len(point) - int(np.sum(values > _NULL * values.max(initial=0.0)))
