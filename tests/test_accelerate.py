@@ -176,7 +176,7 @@ def test_the_last_step_is_one_of_em(accelerate, criterion):
     for solution in fit.solutions:
         assert solution.converged
         before = {name: values[-2] for name, values in solution.trace.params.items()}
-        after = model.m_step(model.e_step(before, data), data, before)
+        after = model.maximise(model.e_step(before, data), data, before)
         for name, value in solution.params.items():
             np.testing.assert_array_equal(after[name], value)
 
@@ -207,7 +207,7 @@ def test_units_do_not_matter(accelerate):
         }
         end = em.run(
             model.e_step,
-            model.m_step,
+            model.maximise,
             {"x": scale * (data["x"] + shift)},
             there,
             log_likelihood=model.log_likelihood,

@@ -16,7 +16,6 @@ from latentfit.check._calls import Failure, Timeout, attempt, limited, on_copies
 from latentfit.check._contract import examine
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import space as space_of
-from latentfit.em._call import m_step_of_three
 
 X = np.array([1.9, 2.1, 2.0, 4.2, 4.4, 4.0, 4.3])
 LATENT = (len(X), 2)
@@ -44,7 +43,7 @@ def subject() -> Subject:
         density=SimpleNamespace(space=space),
         complete=SimpleNamespace(exact=True, discrete=True, latents=("z",)),
         e_step=model.e_step,
-        m_step=m_step_of_three(model.m_step),
+        m_step=model.maximise,
         log_likelihood=None,
         objective="likelihood",
         expectations={},
@@ -188,7 +187,7 @@ def test_an_m_step_that_needs_what_the_e_step_lost_is_not_blamed(subject):
     renamed = replace(
         subject,
         e_step=after(subject.e_step, lambda r: {"gamma": r["z"][:, 0]}),
-        m_step=lambda e, data, params: model.m_step({"z": e["other"]}, data),
+        m_step=lambda e, data, params: model.maximise({"z": e["other"]}, data, params),
     )
     only(examine(renamed, 5), "names", "z")
 
@@ -203,7 +202,7 @@ def test_changed_arguments_are_named(subject):
     def m_step(expectations, data, params):
         z = expectations["z"]
         z /= z.sum(axis=0)
-        return model.m_step(before, data, params)
+        return model.maximise(before, data, params)
 
     model = latentfit.load("gaussian-mixture")
     before = {"z": subject.trials[0].statistics["z"].copy()}
