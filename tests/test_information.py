@@ -92,8 +92,16 @@ def test_the_toy_converges_at_rate_one_half():
 # Genetic linkage (Rao 1965; Dempster, Laird & Rubin 1977).
 
 
+def contents(name):
+    """Of a model file, with its M step as a function of the expectations."""
+    found = dict(declaration.read(name).contents)
+    if "statistics" in found:
+        found["m_step"] = em.composed(found["statistics"], found["m_step"])
+    return found
+
+
 def catalogue(name, data=None, seed=0, **stopping):
-    model = declaration.read(name).contents
+    model = contents(name)
     data = model["example_data"]() if data is None else data
     start = model["initial"](data, np.random.default_rng(seed))
     height = model["log_likelihood"]
@@ -314,9 +322,7 @@ def test_the_saddle_where_components_are_the_same_has_no_standard_errors(mixture
 
 def murray():
     table = np.genfromtxt(DATA / "murray.csv", delimiter=",", skip_header=1)
-    return declaration.read("multivariate-normal-missing").contents, {
-        "x": np.ma.masked_invalid(table)
-    }
+    return contents("multivariate-normal-missing"), {"x": np.ma.masked_invalid(table)}
 
 
 def murray_q(params, expectations, data):
@@ -746,7 +752,7 @@ def test_the_bootstrap_finds_the_exact_standard_error_within_its_own():
 
 
 def test_replicates_without_an_estimate_are_counted_and_named():
-    model = declaration.read("gaussian-mixture").contents
+    model = contents("gaussian-mixture")
 
     def refit(data, start):
         return em.run(
