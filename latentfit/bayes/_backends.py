@@ -20,6 +20,7 @@ import pymc as pm
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.configdefaults import config
 from pytensor.graph.basic import Constant, clone_get_equiv
+from pytensor.graph.destroyhandler import DestroyHandler
 from pytensor.graph.fg import FunctionGraph
 from pytensor.link.numba.linker import NumbaLinker
 
@@ -61,6 +62,8 @@ class _DataAsArguments(NumbaLinker):
         )
         outputs = [clones[variable] for variable in fgraph.outputs]
         graph = FunctionGraph([*fgraph.inputs, *lifted.values()], outputs, clone=False)
+        # What overwrites its input runs after all others that read it.
+        graph.attach_feature(DestroyHandler())
         return *numba_funcify_and_cache_key(graph), [constant.data for constant in data]
 
     def jit_compile(self, fn: Any) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ import pytensor
 
 from latentfit.bayes._curvature import curvature
 from latentfit.bayes._density import Density, Objective
-from latentfit.bayes._posterior import prepare, sample
+from latentfit.bayes._posterior import Prepared, prepare, sample
 from latentfit.declaration import Declaration, Space, double_precision, function, stable
 from latentfit.errors import DeclarationError
 
@@ -106,9 +106,11 @@ class Intractable(Density):
 
         declaration = self.declaration
         natural = self.space.constrain(point)
-        given = {name: natural[name] for name in declaration.parameters}
+        sampler = self._sampler
+        for name in declaration.parameters:
+            sampler.model[name].set_value(natural[name])
         tree = sample(
-            self._sampler.with_data(**given),
+            sampler,
             draws=_DRAWS,
             tune=_TUNE,
             chains=_CHAINS,
@@ -129,12 +131,13 @@ class Intractable(Density):
         }
 
     @cached_property
-    def _sampler(self) -> Any:
+    def _sampler(self) -> Prepared:
         declaration = self.declaration
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
         # As data containers, so that what is compiled serves for every θ.
-        return prepare(pm.do(declaration.model, given, make_interventions_shared=True))
+        model = pm.do(declaration.model, given, make_interventions_shared=True)
+        return prepare(model, variable=declaration.parameters)
 
 
 def intractable(declaration: Declaration, space: Space, reason: str) -> Intractable | None:

@@ -1,0 +1,47 @@
+"""The log-density that NUTS calls: machine code gives what the graph says."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+import latentfit
+from latentfit.bayes import _posterior, prepare
+from latentfit.bayes._backends import compiled
+
+RNG = np.random.default_rng(3)
+SERIES = np.cumsum(RNG.normal(size=12))
+
+
+def assert_same(gradient, point, graphs, places):
+    interpreted = pytensor.function([point], list(graphs), mode="FAST_COMPILE")
+    for at in places:
+        value, slope = interpreted(at)
+        # Twice: nothing that it was given may have been overwritten.
+        for _ in range(2):
+            found, direction = gradient(at)
+            np.testing.assert_allclose(found, value, rtol=1e-10)
+            np.testing.assert_allclose(direction, slope, rtol=1e-8, atol=1e-8)
+
+
+def test_data_as_arguments():
+    x = pt.vector("x", shape=(4,))
+    density = -((pt.constant(SERIES)[:, None] - x[None, :]) ** 2).sum()
+    graphs = (density, pytensor.grad(density, x))
+    assert_same(compiled(x, graphs, "numba")(), x, graphs, RNG.normal(size=(3, 4)))
+
+
+@pytest.mark.slow
+def test_what_is_overwritten_was_read_by_then(monkeypatch):
+    """A Kalman filter decomposes matrices where they stand, and reads them elsewhere too."""
+    kept = []
+
+    def keeping(point, graphs, backend):
+        kept.append((point, graphs))
+        return compiled(point, graphs, backend)
+
+    monkeypatch.setattr(_posterior, "compiled", keeping)
+    view = latentfit.load("local-level").reference({"y": SERIES}).density.view
+    prepared = prepare(view)
+    ((point, graphs),) = kept
+    assert_same(prepared.gradient(), point, graphs, [prepared.start(seed) for seed in range(5)])
