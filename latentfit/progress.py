@@ -2,7 +2,8 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -63,6 +64,13 @@ class Progress:
     Parameters
     ----------
     quiet : bool
+    clock : callable
+        The time in seconds, from any moment on.
+
+    Attributes
+    ----------
+    spent : dict
+        Seconds in each stage that is over, by its title, without those in stages within it.
 
     Examples
     --------
@@ -70,7 +78,13 @@ class Progress:
     ...     bar.update(2000)
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(
+        self, *, quiet: bool = False, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.spent: dict[str, float] = {}
+        self._clock = clock
+        # Of each stage that is open, the seconds in stages within it.
+        self._within: list[float] = []
         self._shown = not quiet and sys.stderr.isatty()
         self._display: Display | None = None
         self._lock = threading.Lock()
@@ -104,6 +118,19 @@ class Progress:
         ------
         Bar
         """
+        began = self._clock()
+        self._within.append(0.0)
+        try:
+            with self._line(title, total) as bar:
+                yield bar
+        finally:
+            whole = self._clock() - began
+            self.spent[title] = self.spent.get(title, 0.0) + whole - self._within.pop()
+            if self._within:
+                self._within[-1] += whole
+
+    @contextmanager
+    def _line(self, title: str, total: float | None) -> Iterator[Bar]:
         bar = Bar(total)
         if not self._shown:
             yield bar
@@ -138,8 +165,8 @@ class Progress:
 class NoProgress(Progress):
     """The same, and shows nothing."""
 
-    def __init__(self) -> None:
-        super().__init__(quiet=True)
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__(quiet=True, clock=clock)
 
 
 def _display() -> "Display":

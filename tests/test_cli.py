@@ -298,3 +298,13 @@ def test_errors_of_our_own_are_one_line_too(monkeypatch, capsys):
     assert main(["models"]) == 2
     line = capsys.readouterr().err
     assert line == "latentfit: RuntimeError: on two lines (unexpected; --debug shows where)\n"
+
+
+def test_timings_go_to_stderr(tmp_path: Path):
+    done = run("fit", "exponential-missing", "--timings", cwd=tmp_path)
+    plain = run("fit", "exponential-missing", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == plain.stdout
+    assert plain.stderr == ""
+    stages = [line.rsplit(maxsplit=2)[0] for line in done.stderr.splitlines()]
+    assert stages == ["imports", "EM", "everything else", "in all"]

@@ -1,5 +1,6 @@
 """Progress on a terminal: seen while it lasts, gone afterwards, absent where nobody watches."""
 
+import builtins
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from latentfit.cli._timings import Stopwatch
 from latentfit.progress import NoProgress, Progress
 
 pty = pytest.importorskip("pty")
@@ -106,3 +108,36 @@ def test_nothing_is_written_where_nobody_watches(capsys, progress):
         time.sleep(0.8)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_stages_are_timed_without_those_within_them():
+    now = iter([0.0, 1.0, 4.0, 6.0, 7.0, 10.0])
+    progress = NoProgress(clock=now.__next__)
+    with progress.stage("outer"), progress.stage("inner"):
+        pass
+    with progress.stage("inner"):
+        pass
+    assert progress.spent == {"outer": 3.0, "inner": 6.0}
+
+
+def test_a_stage_that_fails_is_timed_too():
+    now = iter([0.0, 2.0])
+    progress = NoProgress(clock=now.__next__)
+    with pytest.raises(ValueError, match="stopped"), progress.stage("outer"):
+        raise ValueError("stopped")
+    assert progress.spent == {"outer": 2.0}
+
+
+def test_imports_are_no_part_of_a_stage(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.2)\nimport also_slow\n")
+    (tmp_path / "also_slow.py").write_text("import time\ntime.sleep(0.2)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Stopwatch() as watch:
+        progress = NoProgress(clock=watch.clock)
+        with progress.stage("stage"):
+            import slow_to_import  # noqa: F401
+    assert watch.imports >= 0.4
+    assert progress.spent["stage"] < watch.imports / 2
+    seconds = [float(line.split()[-2]) for line in watch.table(progress.spent).splitlines()]
+    assert sum(seconds[:-1]) == pytest.approx(seconds[-1], abs=0.03)
+    assert builtins.__import__ is watch._original

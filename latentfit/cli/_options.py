@@ -6,9 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from latentfit.cli._timings import Stopwatch, say_timings
+
+if TYPE_CHECKING:
+    from latentfit.progress import Progress
 
 Command = Callable[..., Any]
 
@@ -30,12 +35,15 @@ class Common:
         Where the machine-readable result goes; ``-`` is stdout.
     quiet : bool
         Print nothing but errors.
+    progress : Progress
+        Where the command says how far it has come.
     """
 
     seed: int
     settings: dict[str, Any]
     json: str | None
     quiet: bool
+    progress: "Progress"
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,7 @@ def common(*, random: bool = True) -> Callable[[Command], Command]:
             help="Write the result as JSON; - is stdout, in place of the text.",
         ),
         click.option("--quiet", is_flag=True, help="Print nothing but errors."),
+        click.option("--timings", is_flag=True, help="Say on stderr where the time went."),
         # Looked for before anything is parsed, so that it holds for errors of usage too.
         click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
     )
@@ -118,9 +127,21 @@ def common(*, random: bool = True) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def with_common(
-            *, seed: int, settings: Any, json: str | None, quiet: bool, **rest: Any
+            *, seed: int, settings: Any, json: str | None, quiet: bool, timings: bool, **rest: Any
         ) -> Any:
-            return command(Common(seed, dict(settings), json, quiet), **rest)
+            from latentfit.progress import Progress
+
+            def run(progress: Progress) -> Any:
+                return command(Common(seed, dict(settings), json, quiet, progress), **rest)
+
+            if not timings:
+                return run(Progress(quiet=quiet))
+            with Stopwatch() as watch:
+                progress = Progress(quiet=quiet, clock=watch.clock)
+                try:
+                    return run(progress)
+                finally:
+                    say_timings(watch, progress.spent)
 
         for option in reversed(options):
             with_common = option(with_common)

@@ -49,13 +49,12 @@ def command(
     alone, then both together. Nothing is sampled from the posterior.
     """
     import latentfit
-    from latentfit.progress import Progress
 
     check_json(options.json)
     model = latentfit.load_derivation(target, against) if against else latentfit.load(target)
     check_settings(model, options.settings)
     values = table(model, data, columns)
-    with Progress(quiet=options.quiet) as progress:
+    with options.progress as progress:
         result = model.check(
             values,
             seed=options.seed,

@@ -59,7 +59,6 @@ def command(
     """
     import latentfit
     from latentfit import report
-    from latentfit.progress import Progress
 
     check_json(options.json)
     model = latentfit.load(target)
@@ -70,7 +69,7 @@ def command(
     run = {"seed": options.seed, "bootstrap": bootstrap or 0, **sampling, **settings}
     if several:
         return _select(options, several, model, values, folder, run)
-    with Progress(quiet=options.quiet) as progress:
+    with options.progress as progress:
         comparison = model.compare(values, progress=progress, **run)
         with progress.stage("Writing the report"):
             paths = report.write(comparison, folder)
@@ -93,7 +92,6 @@ def _select(
 ) -> int:
     """Compare at each value of a range, and say what the criteria prefer."""
     from latentfit import report
-    from latentfit.progress import Progress
 
     option, values = several
     folders = {value: folder / f"{option}-{value}" for value in values}
@@ -104,7 +102,7 @@ def _select(
     def written(value: int, comparison: Any) -> None:
         reports[value] = report.write(comparison, folders[value]).report
 
-    with Progress(quiet=options.quiet) as progress:
+    with options.progress as progress:
         selection = model.select(
             data,
             option=option,

@@ -70,7 +70,6 @@ def command(
     Where --data is a folder of Parquet files, the E steps run on a Dask cluster.
     """
     import latentfit
-    from latentfit.progress import Progress
 
     check_json(options.json)
     model = latentfit.load(target)
@@ -106,7 +105,7 @@ def command(
             raise InputError("standard errors are of one fit: give one value in place of a range")
         return _select(options, several, model, values, workers, run)
     found = []
-    with Progress(quiet=options.quiet) as progress, ExitStack() as stack:
+    with options.progress as progress, ExitStack() as stack:
         where: dict[str, Any] = {}
         if chunked:
             where = {"columns": columns, "executor": stack.enter_context(connected(cluster))}
@@ -158,10 +157,9 @@ def _select(
 ) -> int:
     """Fit at each value of a range, and say what the criteria prefer."""
     from latentfit import em
-    from latentfit.progress import Progress
 
     option, values = several
-    with Progress(quiet=options.quiet) as progress, em.workers(workers) as executor:
+    with options.progress as progress, em.workers(workers) as executor:
         selection = model.select(
             data, option=option, values=values, executor=executor, progress=progress, **run
         )
