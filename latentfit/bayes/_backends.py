@@ -86,7 +86,7 @@ def available(backend: str) -> None:
     if backend not in BACKENDS:
         raise InputError(f"the back end is one of {', '.join(BACKENDS)}, not {backend!r}")
     if backend == "jax" and find_spec("jax") is None:
-        raise InputError("JAX is not installed: pip install 'latentfit[jax]'")
+        raise InputError("JAX is not installed: pip install jax")
     if backend == "c" and not config.cxx:
         raise InputError("no C++ compiler was found, which the back end 'c' needs")
 
