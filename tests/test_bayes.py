@@ -12,7 +12,7 @@ from scipy import stats
 
 from latentfit import bayes
 from latentfit.bayes._curvature import with_known_shapes
-from latentfit.declaration import declare, space
+from latentfit.declaration import declare, interpreting, space
 from latentfit.errors import DeclarationError
 
 
@@ -115,6 +115,32 @@ def test_toy_estimates_in_closed_form(toy):
 
 def test_no_joint_mode_of_a_discrete_latent(waiting):
     assert bayes.joint_mode(waiting[1]) is None
+
+
+def test_the_mode_is_that_of_pymc(waiting):
+    _, _, density = waiting
+    start = density.space.unconstrain(THETA)
+    mode = bayes.maximum_a_posteriori(density, start)
+    assert mode.reached
+    natural = density.space.constrain(mode.point)
+    with interpreting():
+        theirs = pm.find_MAP(
+            start={free.name: THETA[free.name] for free in density.view.free_RVs},
+            model=density.view,
+            progressbar=False,
+        )
+    for free in density.view.free_RVs:
+        np.testing.assert_allclose(natural[free.name], theirs[free.name], rtol=1e-4)
+
+
+def test_climbs_are_remembered(waiting):
+    _, _, density = waiting
+    start = density.space.unconstrain(THETA)
+    (once,) = bayes.maximum_likelihood(density, [start])
+    moved, again = bayes.maximum_likelihood(density, [start + 1e-9, start.copy()])
+    assert again is once
+    assert moved is not once
+    np.testing.assert_allclose(moved.point, once.point, atol=1e-7)
 
 
 def test_direct_maximum_has_no_slope(waiting):

@@ -17,6 +17,7 @@ import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes._curvature import curvature
+from latentfit.bayes._maximise import Maximum
 from latentfit.declaration import Space, double_precision, function, stable
 
 Objective = tuple[float, np.ndarray]
@@ -75,6 +76,11 @@ class Density:
     def prior_hessian(self, point: np.ndarray) -> np.ndarray:
         """Second derivatives of log p(θ), shape (size, size)."""
         return self._curvature(point)[1]
+
+    @cached_property
+    def climbs(self) -> dict[bytes, Maximum]:
+        """Where climbs on log p(x | θ) have ended, by the bytes of their starts."""
+        return {}
 
     @cached_property
     def point(self) -> Any:

@@ -9,7 +9,7 @@ import pymc as pm
 from pymc.exceptions import SamplingError
 
 from latentfit.bayes._density import Density
-from latentfit.bayes._maximise import Maximum, maximise, polish
+from latentfit.bayes._maximise import Maximum, maximise
 from latentfit.declaration import Declaration, Params, interpreting
 
 
@@ -21,7 +21,8 @@ def maximum_likelihood(
     """Maximise log p(x | θ) directly from each start.
 
     The maximum does not depend on the parameterisation, only the way to it does: SciPy's BFGS
-    on the unconstrained scale with PyTensor's gradient, then Newton's method.
+    on the unconstrained scale with PyTensor's gradient, then Newton's method. A density remembers
+    the climbs on it: from the same start there is only one.
 
     Parameters
     ----------
@@ -38,7 +39,12 @@ def maximum_likelihood(
     """
     found = []
     for start in starts:
-        found.append(maximise(density.log_likelihood, density.hessian, start, density.space.edged))
+        key = start.tobytes()
+        if key not in density.climbs:
+            density.climbs[key] = maximise(
+                density.log_likelihood, density.hessian, start, density.space.edged
+            )
+        found.append(density.climbs[key])
         advance()
     return tuple(found)
 
@@ -46,23 +52,13 @@ def maximum_likelihood(
 def maximum_a_posteriori(density: Density, start: np.ndarray) -> Maximum:
     """The posterior mode of θ on the natural scale, latents integrated out.
 
-    PyMC's ``find_MAP`` on the observed view (its density leaves the Jacobian out), from
-    `start`: PyMC's own initial point gives every component of a mixture the same parameters,
-    which is a saddle that the gradient cannot leave. Newton's method then takes it to
-    rounding error.
+    What PyMC's ``find_MAP`` on the observed view maximises (its density leaves the Jacobian
+    out), on the way on which the likelihood is maximised. From `start`, and not from PyMC's
+    own initial point: that gives every component of a mixture the same parameters, which is a
+    saddle that the gradient cannot leave.
     """
-    natural = density.space.constrain(start)
-    names = [variable.name for variable in density.view.free_RVs]
-    with interpreting():
-        mode = pm.find_MAP(
-            start={name: natural[name] for name in names},
-            model=density.view,
-            progressbar=False,
-            include_transformed=True,
-        )
-    point = np.concatenate([np.ravel(mode[name]) for name, _ in density.space.layout])
-    return polish(
-        density.log_posterior, partial(density.hessian, prior=True), point, density.space.edged
+    return maximise(
+        density.log_posterior, partial(density.hessian, prior=True), start, density.space.edged
     )
 
 
