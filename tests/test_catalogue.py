@@ -266,8 +266,8 @@ def test_published_figures_are_met(name, key):
 
 @cache
 def comparison(name):
-    # Half the draws that a person gets who asks for nothing else, which the gallery has.
-    return load(name).compare(seed=0, draws=500, tune=500)
+    # As the gallery has it: the draws that a person gets who asks for nothing else.
+    return load(name).compare(seed=0)
 
 
 # Lower maxima are worth knowing of where they are; that EM is at the highest is what counts.
