@@ -26,14 +26,17 @@ validate: $(READY)
 	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -s -q tests/test_mutants.py -m slow
 
 # How long a check takes, beside the import that it cannot do without; an EM iteration, beside
-# scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; and an
-# iteration on a cluster, of data larger than its memory.
+# scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; an iteration
+# on a cluster, of data larger than its memory; how long a whole answer takes, beside a bare PyMC
+# script; and what compiles a log-density best, which alone takes more than an hour.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python tests/bench_check.py
 	$(BIN)/python tests/bench_engine.py
 	$(BIN)/python tests/bench_stochastic.py
 	$(BIN)/python tests/bench_distributed.py
+	$(BIN)/python tests/bench_answer.py
+	$(BIN)/python tests/bench_backends.py
 
 $(READY): pyproject.toml constraints.txt
 	@python=; seen=; \

@@ -4,6 +4,7 @@ posterior's."""
 from dataclasses import replace
 
 import numpy as np
+import pymc as pm
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import latentfit
 from latentfit import bayes, declaration
 from latentfit.agreement import Optimum, Parameter, _spread, _uncertainty, profiled
+from latentfit.agreement._alignment import align
 from latentfit.agreement._uncertainty import Uncertainty, uncertainty
 from latentfit.em.information import StandardErrors, em_map
 from latentfit.errors import InputError
@@ -231,3 +233,21 @@ def test_a_comparison_holds_bootstrap_and_profiles():
     assert {"bootstrap_s", "errors_s", "profile_s"} <= found.timings.keys()
     with pytest.raises(InputError, match="at least 2 replicates"):
         latentfit.load("exponential-missing").compare(bootstrap=1)
+
+
+@pytest.mark.parametrize(("prior", "expected"), [(False, 0.5 / np.sqrt(2.5)), (True, 0.5 / 3**0.5)])
+def test_errors_are_those_of_what_em_maximises(prior, expected):
+    """y = 5 seen, y2 missing, θ ~ Gamma(3, 1): log p(θ | y) is 3 log θ - 6 θ, highest at 1/2,
+    with curvature 3 / θ²; log p(y | θ) has 5 θ there, of log θ, and no maximum."""
+
+    def model(y):
+        with pm.Model() as built:
+            theta = pm.Gamma("theta", 3, 1)
+            pm.Exponential("y", theta, observed=np.ma.masked_invalid(y))
+        return built
+
+    lifetimes = replace(latentfit.load("exponential-missing"), model=model)
+    against = lifetimes.reference({"y": np.array([5.0, np.nan])})
+    point = against.density.space.unconstrain({"theta": 0.5})
+    aligned = align(against.declaration, against.density, point, prior=prior)
+    assert aligned.errors["theta"] == pytest.approx(expected, rel=1e-10)

@@ -125,8 +125,13 @@ class Alignment:
         return result
 
 
-def align(declaration: Declaration, density: Density, unconstrained: np.ndarray) -> Alignment:
-    """Find what can be renumbered or reflected, and settle the reference on EM's estimate."""
+def align(
+    declaration: Declaration, density: Density, unconstrained: np.ndarray, *, prior: bool = False
+) -> Alignment:
+    """Find what can be renumbered or reflected, and settle the reference on EM's estimate.
+
+    Its standard errors are those of what EM maximises: with `prior`, the log prior is part of it.
+    """
     em = Point(unconstrained, density.space.constrain(unconstrained))
     found = _exchanges(declaration, density, em)
     moved = {}
@@ -146,7 +151,7 @@ def align(declaration: Declaration, density: Density, unconstrained: np.ndarray)
         here, there = (density.log_prior(point)[0] for point in (em.unconstrained, other))
         if mirror.by_prior and there > here:
             em, reflected = Point(other, density.space.constrain(other)), True
-    errors = bayes.standard_errors(density, em.unconstrained)
+    errors = bayes.standard_errors(density, em.unconstrained, prior=prior)
     return Alignment(density, found, mirrors, em, errors, moved, reflected)
 
 

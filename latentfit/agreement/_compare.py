@@ -122,7 +122,7 @@ def compare(
 
     prior = subject.objective == "posterior"
     with _timed(clock, "errors_s"), progress.stage("Standard errors"):
-        aligned = align(declaration, density, located(fit.best.params).unconstrained)
+        aligned = align(declaration, density, located(fit.best.params).unconstrained, prior=prior)
         em, errors = aligned.em, aligned.errors
         unsure = uncertainty(
             density,
