@@ -9,16 +9,16 @@ import argparse
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from bench_check import timed
 
 import latentfit
 
@@ -52,26 +52,13 @@ class Row:
         return self.ours / self.theirs
 
 
-def timed(command: Sequence[str], environment: Mapping[str, str], folder: str) -> float:
-    """Seconds of a process that has to succeed."""
-    began = time.perf_counter()
-    subprocess.run(
-        command,
-        env=environment,
-        cwd=folder,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return time.perf_counter() - began
-
-
 def compared(repeats: int) -> list[Row]:
     """A whole comparison of the mixture, beside building the observed view and sampling it."""
     ours = (sys.executable, "-m", "latentfit", "compare", "gaussian-mixture", "--quiet")
     ours = (*ours, "--draws", str(DRAWS), "--tune", str(DRAWS), "--chains", str(CHAINS))
     theirs = (sys.executable, "-c", BARE)
     with TemporaryDirectory() as folder:
+        ours = (*ours, "--out", f"{folder}/report")
         caches = [
             {
                 **os.environ,
@@ -81,10 +68,7 @@ def compared(repeats: int) -> list[Row]:
             for which in ("ours", "theirs")
         ]
         rounds = [
-            [
-                timed(command, cache, folder)
-                for command, cache in zip((ours, theirs), caches, strict=True)
-            ]
+            [timed(command, cache) for command, cache in zip((ours, theirs), caches, strict=True)]
             for _ in range(1 + repeats)
         ]
     warm = [statistics.median(times) for times in zip(*rounds[1:], strict=True)]
@@ -104,11 +88,9 @@ def fitted(repeats: int) -> Row:
     """EM on the toy example, beside the import of NumPy and half a second."""
     ours = (sys.executable, "-m", "latentfit", "fit", "exponential-missing", "--quiet")
     theirs = (sys.executable, "-c", "import numpy")
-    with TemporaryDirectory() as folder:
-        rounds = [
-            [timed(command, os.environ, folder) for command in (ours, theirs)]
-            for _ in range(1 + repeats)
-        ]
+    rounds = [
+        [timed(command, os.environ) for command in (ours, theirs)] for _ in range(1 + repeats)
+    ]
     fit, imported = (statistics.median(times) for times in zip(*rounds[1:], strict=True))
     return Row(
         f"`fit exponential-missing`, median of {repeats}",

@@ -308,3 +308,14 @@ def test_timings_go_to_stderr(tmp_path: Path):
     assert plain.stderr == ""
     stages = [line.rsplit(maxsplit=2)[0] for line in done.stderr.splitlines()]
     assert stages == ["imports", "EM", "everything else", "in all"]
+
+
+@pytest.mark.parametrize("command", [("models",), ("new", "lifetimes")])
+def test_every_command_has_timings(tmp_path: Path, command):
+    done = run(*command, "--timings", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1].startswith("in all")
+
+
+def test_what_is_refused_has_no_timings(tmp_path: Path):
+    assert "no-such-model" in refusal("fit", "no-such-model", "--timings", cwd=tmp_path)

@@ -138,10 +138,10 @@ def common(*, random: bool = True) -> Callable[[Command], Command]:
                 return run(Progress(quiet=quiet))
             with Stopwatch() as watch:
                 progress = Progress(quiet=quiet, clock=watch.clock)
-                try:
-                    return run(progress)
-                finally:
-                    say_timings(watch, progress.spent)
+                status = run(progress)
+                # Not of a command that was refused: one line is what is promised of that.
+                say_timings(watch, progress.spent)
+                return status
 
         for option in reversed(options):
             with_common = option(with_common)
