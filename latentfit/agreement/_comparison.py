@@ -29,7 +29,8 @@ class Parameter:
     em, mle, map : float
         Point estimates, components renumbered to match EM's.
     em_se : float
-        Standard error of EM's, from the observed information.
+        Standard error of EM's, from the curvature of what EM maximises there: the observed
+        information, and that of the log prior where the objective is the posterior.
     posterior_mean, posterior_sd : float
     eti : tuple of float
         Equal-tailed interval of 95 %.

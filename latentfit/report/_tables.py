@@ -66,7 +66,7 @@ def agreement(comparison: "Comparison") -> Table:
         ("EM", "estimate of the EM algorithm", lambda p: to_scale(p.em, p.posterior_sd)),
         (
             "se",
-            "its standard error, from the observed information",
+            "its standard error, from the curvature of what EM maximises",
             lambda p: to_scale(p.em_se, p.posterior_sd),
         ),
         ("MLE", "direct maximum of log p(x | θ)", lambda p: to_scale(p.mle, p.posterior_sd)),
