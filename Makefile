@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/latentfit compare gaussian-mixture
 
 test: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check

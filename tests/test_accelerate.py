@@ -164,6 +164,7 @@ def test_a_leap_away_from_zero_is_taken_back(accelerate):
     assert 0 <= solution.params["x"][0] <= 1.2e-6 * 4e-4
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize(
     "criterion", [{"distance": 1e-4}, {"parameters": 1e-4}, {"log_likelihood": 1e-3}], ids=str
@@ -194,6 +195,7 @@ def test_every_iterate_is_feasible(accelerate):
     assert fit.converged
 
 
+@pytest.mark.slow
 @every
 def test_units_do_not_matter(accelerate):
     model, data = latentfit.load("gaussian-mixture"), overlapping()
@@ -221,6 +223,7 @@ def test_units_do_not_matter(accelerate):
         np.testing.assert_allclose(np.array(other), np.array(ends[0]), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @every
 def test_the_log_likelihood_never_falls(accelerate):
     heights = fitted("overlapping", accelerate).best.trace.log_likelihood

@@ -9,6 +9,8 @@ import pytest
 
 import latentfit
 
+pytestmark = pytest.mark.slow
+
 X = np.concatenate([np.linspace(1.5, 2.5, 15), np.linspace(3.6, 5.0, 20)])
 
 
@@ -84,7 +86,6 @@ def test_a_declared_expectation_that_raises_is_said_in_one_line(mixture):
         wrong.check(X)
 
 
-@pytest.mark.slow
 def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, against):
     def e_step(params, data):
         r = mixture.e_step(params, data)["z"]
@@ -155,7 +156,7 @@ def test_how_precise_a_numerical_integral_is_is_said():
     )
     result = poisson.check({"y": np.array([0, 1, 3, 2])}, seed=1, paths=False)
     (line,) = [check.detail for check in result.checks if check.id == "declaration.latents"]
-    assert line.startswith("z: adaptive Gauss-Hermite quadrature, 61 nodes (to ")
+    assert line.startswith("z: adaptive Gauss-Hermite quadrature, 31 nodes (to ")
     assert float(line.split("(to ")[1].split(" ")[0]) < 1e-9
     # The mean of a posterior is not that of the prior.
     assert ("E", "z") in [(finding.step, finding.name) for finding in result.findings]

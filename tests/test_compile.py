@@ -19,6 +19,7 @@ def compiled(inputs, outputs, how):
 every_way = pytest.mark.parametrize("how", ["whole", "rewritten", "mode"])
 
 
+@pytest.mark.slow
 @every_way
 @pytest.mark.parametrize("count", [30, 31, 32, 100, 1500])
 def test_sums_and_products_of_many_terms(count, how):

@@ -12,6 +12,8 @@ from latentfit import bayes
 from latentfit.bayes._chain import drawn
 from latentfit.bayes.complete._additive import additive
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
+import pytest
 import xarray as xr
 
 from latentfit.bayes._draws import evaluate
@@ -25,6 +26,7 @@ def test_many_draws_of_little_go_at_once():
     assert len(parts) == 1
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_where_little_comes_of_much():
     """A sum over 100 000 nodes is one number, but not while it is being computed."""
     values, nodes = np.linspace(0, 1, 2000), np.linspace(-1, 1, 100_000)

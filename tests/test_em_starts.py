@@ -101,6 +101,7 @@ class TestShortRuns:
 
 
 class TestSideBySide:
+    @pytest.mark.slow
     def test_a_seed_settles_the_fit_whatever_the_executor(self):
         model = latentfit.load("gaussian-mixture")
         options = {"seed": 5, "starts": 2, "short_runs": 5, "components": 3}

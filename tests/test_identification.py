@@ -21,6 +21,8 @@ from latentfit.declaration import declare, space
 from latentfit.report._tables import agreement
 from latentfit.report._words import banner
 
+pytestmark = pytest.mark.slow
+
 LOADINGS = np.array([[2.0, 0.0], [1.5, 0.5], [2.0, 1.0], [0.0, 2.0], [0.5, 1.5], [-1.0, 2.0]])
 
 
@@ -429,7 +431,6 @@ def test_a_check_names_what_is_free_on_the_ridge():
     assert note.message.endswith("is not identified: W")
 
 
-@pytest.mark.slow
 def test_factor_analysis_agrees_on_what_is_identified():
     comparison = FACTORS.compare(measured(), seed=1, check=False)
     assert comparison.agree is True
@@ -448,7 +449,6 @@ def test_factor_analysis_agrees_on_what_is_identified():
     assert "W is free" in comparison.verdicts[0].detail
 
 
-@pytest.mark.slow
 def test_one_factor_agrees_on_one_side():
     comparison = FACTORS.compare(measured(4, 1), seed=1, size=1, check=False)
     assert comparison.agree is True

@@ -404,6 +404,7 @@ def counts_routes(data, params):
     )
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=6), st.integers(0, 300))
 def test_probabilities_have_the_singular_covariance_of_a_multinomial(counts, missing):
@@ -751,6 +752,7 @@ def test_the_bootstrap_finds_the_exact_standard_error_within_its_own():
         assert one.params["theta"] == other.params["theta"]
 
 
+@pytest.mark.slow
 def test_replicates_without_an_estimate_are_counted_and_named():
     model = contents("gaussian-mixture")
 
@@ -825,6 +827,7 @@ def by_name(intervals):
     return {interval.label: interval for interval in intervals}
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.integers(3, 40), st.integers(0, 10**6), st.sampled_from([0.5, 0.9, 0.99]))
 def test_profiles_of_a_normal_sample_have_closed_forms(n, seed, level):
@@ -927,6 +930,7 @@ def test_profiles_of_random_effects_are_those_of_lme4():
         assert -best.fun == pytest.approx(limit, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_profile_of_a_covariance_is_that_of_an_independent_search():
     model, data = murray()
     cov = np.array([[8.0, 4.0], [4.0, 8.0]]) / 3

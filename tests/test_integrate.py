@@ -27,7 +27,10 @@ from latentfit.bayes.integrate import (
 from latentfit.bayes.integrate._chain_solve import solve_chain
 from latentfit.bayes.integrate._conjugate import strategy
 from latentfit.bayes.integrate._normal import NORMAL
+from latentfit.bayes.integrate._tabulated import POINTS, quantile
 from latentfit.declaration import double_precision, function, interpreting, stable
+
+pytestmark = pytest.mark.slow
 
 RNG = np.random.default_rng(3)
 GROUP = np.repeat(np.arange(5), [1, 2, 3, 4, 5])
@@ -618,6 +621,22 @@ def test_quadrature_is_as_precise_as_its_nodes():
     assert density != pytest.approx(coarse, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("tabulated", "precision"),
+    [
+        (stats.norm(), 1e-12),
+        (stats.norm(0.5, 0.5), 1e-9),
+        (stats.norm(0, 3), 1e-9),
+        (stats.gumbel_r(), 1e-7),
+    ],
+)
+def test_quantiles_of_a_table_are_those_of_the_density(tabulated, precision):
+    below = np.array([0.001, 0.025, 0.3, 0.5, 0.9, 0.999])
+    heights = tabulated.logpdf(POINTS)
+    (found,) = quantile(below[:, None], np.zeros(1), np.ones(1), heights[None]).T
+    assert found == pytest.approx(tabulated.ppf(below), abs=precision)
+
+
 def test_quadrature_and_a_closed_form_agree():
     """A normal mean, integrated out both ways."""
     exact = Both(intercepts)
@@ -746,7 +765,6 @@ def logistic_lines_density(p):
     return total
 
 
-@pytest.mark.slow
 def test_quadrature_in_two_dimensions():
     """Groups of one or two answers say little, and their conditionals are far from normal."""
     views = {}

@@ -29,6 +29,8 @@ from latentfit.report._math import mathml
 from latentfit.report._numbers import aligned, brief, to_scale
 from latentfit.report._picture import drawing
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '<script>alert("x")</script>'
 
 

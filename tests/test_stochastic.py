@@ -199,6 +199,7 @@ def test_online_em_is_near_the_mle_after_two_passes(large, seed):
         assert np.all(np.abs(solution.params[name] - mle[name]) < 4.3 * 0.39 * error), name
 
 
+@pytest.mark.slow
 def test_on_streams_the_mean_is_as_precise_as_the_mle_of_what_it_is_averaged_over(large):
     """Of 20 000 units half: averaged, online EM is efficient (Cappé & Moulines 2009)."""
     _, _, errors = large
@@ -448,6 +449,7 @@ def times():
     return {name: np.array([figures[f"{name}[{k}]"] for k in range(2)]) for name in ("w", "lam")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("copies", "start", "exploration", "count"),
     [

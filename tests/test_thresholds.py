@@ -7,6 +7,8 @@ from pymc_extras.marginal import marginalize
 
 import latentfit
 
+pytestmark = pytest.mark.slow
+
 FAR = np.array([0.1, 3.0, 9.0, 30.0, 60.0])
 LOW, HIGH = np.array([0, 0, 1, 2, 5.0]), np.array([1, 3, 2, 5, np.inf])
 

@@ -7,7 +7,7 @@ the MAP as PyMC's ``find_MAP`` has it, and the unconstrained scale is only how o
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from pytensor.graph.replace import graph_replace
 from latentfit.bayes._curvature import curvature
 from latentfit.bayes._maximise import Maximum
 from latentfit.declaration import Space, double_precision, function, stable
+
+# Matrices of second derivatives that a density remembers.
+_KEPT = 32
 
 Objective = tuple[float, np.ndarray]
 
@@ -45,23 +48,24 @@ class Density:
 
     def log_likelihood(self, point: np.ndarray) -> Objective:
         """Value and gradient of log p(x | θ), shapes () and (size,)."""
-        likelihood, _, score, _ = self._evaluate(point)
+        likelihood, score = self._likelihood(point)
         return float(likelihood), score
 
     def log_prior(self, point: np.ndarray) -> Objective:
         """Value and gradient of log p(θ), the density on the natural scale."""
-        _, prior, _, slope = self._evaluate(point)
+        prior, slope = self._prior(point)
         return float(prior), slope
 
     def log_posterior(self, point: np.ndarray) -> Objective:
         """Value and gradient of log p(x | θ) + log p(θ)."""
-        likelihood, prior, score, slope = self._evaluate(point)
-        return float(likelihood + prior), score + slope
+        likelihood, score = self.log_likelihood(point)
+        prior, slope = self.log_prior(point)
+        return likelihood + prior, score + slope
 
     def height(self, point: np.ndarray, *, prior: bool = False) -> float:
         """log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
-        likelihood, other = self._heights(point)
-        return float(likelihood + other if prior else likelihood)
+        (likelihood,) = self._height(point)
+        return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
         """Second derivatives of log p(x | θ), or of log p(x | θ) + log p(θ); exact.
@@ -70,12 +74,13 @@ class Density:
         -------
         ndarray, shape (size, size)
         """
-        likelihood, other = self._curvature(point)
-        return likelihood + other if prior else likelihood
+        likelihood = self._hessian(point.tobytes())
+        return likelihood + self.prior_hessian(point) if prior else likelihood
 
     def prior_hessian(self, point: np.ndarray) -> np.ndarray:
         """Second derivatives of log p(θ), shape (size, size)."""
-        return self._curvature(point)[1]
+        (prior,) = self._prior_curvature(point)
+        return prior
 
     @cached_property
     def climbs(self) -> dict[bytes, Maximum]:
@@ -103,22 +108,41 @@ class Density:
         return likelihood, prior
 
     @cached_property
-    def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        return function([self.point], self._stable, rewritten=True)
+    def _likelihood(self) -> Callable[..., list[np.ndarray]]:
+        return function([self.point], self._stable[0], rewritten=True)
 
     @cached_property
-    def _heights(self) -> Callable[..., list[np.ndarray]]:
-        return function([self.point], self._stable[:2], rewritten=True)
+    def _prior(self) -> Callable[..., list[np.ndarray]]:
+        return function([self.point], self._stable[1], rewritten=True)
 
     @cached_property
-    def _stable(self) -> list[Any]:
-        """Both densities, then the gradient of each."""
-        terms = stable(self.graphs)
-        return [*terms, *(_gradient(term, self.point) for term in terms)]
+    def _height(self) -> Callable[..., list[np.ndarray]]:
+        return function([self.point], self._stable[0][:1], rewritten=True)
+
+    @cached_property
+    def _hessian(self) -> Callable[[bytes], np.ndarray]:
+        """Of log p(x | θ), by the bytes of a point: maxima are asked for again and again."""
+
+        @lru_cache(_KEPT)
+        def hessian(raw: bytes) -> np.ndarray:
+            (found,) = self._curvature(np.frombuffer(raw))
+            found.flags.writeable = False
+            return found
+
+        return hessian
 
     @cached_property
     def _curvature(self) -> Callable[..., list[np.ndarray]]:
-        return curvature(self._stable[2:], self.point)
+        return curvature(self._stable[0][1:], self.point)
+
+    @cached_property
+    def _prior_curvature(self) -> Callable[..., list[np.ndarray]]:
+        return curvature(self._stable[1][1:], self.point)
+
+    @cached_property
+    def _stable(self) -> list[list[Any]]:
+        """Each density with its gradient."""
+        return [[term, _gradient(term, self.point)] for term in stable(self.graphs)]
 
 
 def _gradient(term: Any, point: Any) -> Any:

@@ -16,6 +16,9 @@ Hessian = Callable[[np.ndarray], np.ndarray]
 # standard errors whatever the units of the data (Boyd & Vandenberghe 2004, section 9.5.1).
 _REACHED = 1e-6
 _EXACT = 1e-11
+# So near to the maximum the curvature stays as it is: a step by the last one leaves a share of the
+# distance that is of the order of the distance itself.
+_NEAR = 1e-3
 _FAR = -1e100
 # More than rounding, as a share of the log density.
 _HIGHER = 1e-9
@@ -94,7 +97,9 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 return Maximum(point, value, np.nan, "the density is not finite there")
             try:
-                shape = curvature_of(hessian(point), gradient, edged)
+                if not decrement < _NEAR:
+                    bend = hessian(point)
+                shape = curvature_of(bend, gradient, edged)
                 step, decrement = shape.newton(gradient)
             except np.linalg.LinAlgError:
                 decrement = np.nan

@@ -80,11 +80,17 @@ def _catalogue_folder() -> Path:
 def catalogue() -> list[Entry]:
     """The models that come with latentfit, by name; reads their docstrings, imports none."""
     entries = []
-    for path in sorted(_catalogue_folder().glob("[!_]*.py")):
+    for name, path in _files().items():
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         title, _ = _split_title(docstring)
-        entries.append(Entry(path.stem.replace("_", "-"), title, path))
+        entries.append(Entry(name, title, path))
     return entries
+
+
+def _files() -> dict[str, Path]:
+    """Those of the catalogue, by the names of their models."""
+    paths = sorted(_catalogue_folder().glob("[!_]*.py"))
+    return {path.stem.replace("_", "-"): path for path in paths}
 
 
 def read(target: str | Path) -> Source:
@@ -147,12 +153,12 @@ def _locate(target: str | Path) -> Path:
         if path.is_file():
             return path
         raise InputError(f"{path}: no such model file")
-    entries = {entry.name: entry.path for entry in catalogue()}
+    files = _files()
     name = str(target).replace("_", "-")
-    if name in entries:
-        return entries[name]
-    near = difflib.get_close_matches(name, entries, n=1)
-    advice = f"did you mean {near[0]}?" if near else f"it holds {', '.join(entries)}"
+    if name in files:
+        return files[name]
+    near = difflib.get_close_matches(name, files, n=1)
+    advice = f"did you mean {near[0]}?" if near else f"it holds {', '.join(files)}"
     raise InputError(f"no model named {target!r} in the catalogue: {advice} (a path ends in .py)")
 
 

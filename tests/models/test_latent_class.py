@@ -136,6 +136,7 @@ def test_one_class_is_the_frequencies(seed):
     np.testing.assert_allclose(params["p4"][0, 0, 3], np.mean(x[:, 3] == 3), rtol=1e-12)
 
 
+@pytest.mark.slow
 @quick
 @given(seeds, st.integers(1, 3))
 def test_log_likelihood_never_decreases(seed, classes):

@@ -168,6 +168,7 @@ def test_given_degrees_of_freedom_are_those_that_were_estimated():
     assert given.log_likelihood == pytest.approx(estimated.log_likelihood, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_light_tails_have_no_finite_degrees_of_freedom():
     x = np.random.default_rng(0).permutation(40) * 1.0
     data = {"response": x / 20 + stats.norm.ppf((np.arange(40) + 0.5) / 40), "covariates": x}

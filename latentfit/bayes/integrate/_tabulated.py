@@ -40,10 +40,11 @@ def _weights() -> np.ndarray:
 
 
 @cache
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    """Points for a first guess at a quantile, and the polynomials there."""
-    points = np.linspace(-1.0, 1.0, 1001)
-    return points, chebyshev.chebvander(points, _DEGREE + 1)
+def _mass_at_points() -> np.ndarray:
+    """From coefficients of the density to its integral up to each of the points."""
+    each = chebyshev.chebint(np.eye(_DEGREE + 1), lbnd=-1, axis=0)
+    found: np.ndarray = chebyshev.chebvander(_CHEBYSHEV, _DEGREE + 1) @ each
+    return found
 
 
 _NEWTON = 4
@@ -94,9 +95,10 @@ def quantile(
     mass = chebyshev.chebint(density, lbnd=-1, axis=1)
     total = mass.sum(axis=1, keepdims=True)
     density, mass = density / total, mass / total
-    points, polynomials = _grid()
-    grid = np.maximum.accumulate(mass @ polynomials.T, axis=1)
-    x = np.stack([np.interp(u, p, points) for u, p in zip(shares.T, grid, strict=True)], axis=1)
+    # First guesses, by straight lines between the points.
+    grid = np.maximum.accumulate(density @ _mass_at_points().T, axis=1)
+    guesses = [np.interp(u, p, _CHEBYSHEV) for u, p in zip(shares.T, grid, strict=True)]
+    x = np.stack(guesses, axis=1)
     for _ in range(_NEWTON):
         slope = chebyshev.chebval(x, density.T, tensor=False)
         error = chebyshev.chebval(x, mass.T, tensor=False) - shares
