@@ -272,6 +272,23 @@ def test_a_maximum_along_a_ridge_is_one():
     assert top.point[1] == 0.3
 
 
+@pytest.mark.parametrize("beside", [0.1, 1e-4, -1e-5])
+def test_a_ridge_that_is_a_circle_is_climbed(beside):
+    def height(p):
+        r = np.hypot(*p)
+        return -250 * (r - 1) ** 2, -500 * (r - 1) * p / r
+
+    def bend(p):
+        across = p / np.hypot(*p)
+        along = np.array([-across[1], across[0]])
+        return -500 * (np.outer(across, across) + (1 - 1 / np.hypot(*p)) * np.outer(along, along))
+
+    start = (1 + beside) * np.array([np.cos(1), np.sin(1)])
+    top = bayes.polish(height, bend, start, np.zeros(2, dtype=bool))
+    assert top.reached
+    assert np.hypot(*top.point) == pytest.approx(1, abs=1e-12)
+
+
 def test_what_rises_where_its_curvature_is_zero_is_none():
     def height(x, y):
         return -(x**2) + (y - 0.3) ** 4

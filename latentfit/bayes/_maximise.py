@@ -17,7 +17,8 @@ Hessian = Callable[[np.ndarray], np.ndarray]
 _REACHED = 1e-6
 _EXACT = 1e-11
 # So near to the maximum the curvature stays as it is: a step by the last one leaves a share of the
-# distance that is of the order of the distance itself.
+# distance that is of the order of the distance itself. Not where some direction is flat or a
+# ridge: what is one can only be told at the point itself.
 _NEAR = 1e-3
 _FAR = -1e100
 # More than rounding, as a share of the log density.
@@ -92,15 +93,15 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
         value, gradient = objective(point)
-        decrement = np.nan
+        decrement, near = np.nan, False
         for _ in range(50):
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 return Maximum(point, value, np.nan, "the density is not finite there")
             try:
-                if not decrement < _NEAR:
-                    bend = hessian(point)
-                shape = curvature_of(bend, gradient, edged)
+                if not near:
+                    shape = curvature_of(hessian(point), gradient, edged)
                 step, decrement = shape.newton(gradient)
+                near = decrement < _NEAR and bool(shape.bent.all())
             except np.linalg.LinAlgError:
                 decrement = np.nan
             if np.isnan(decrement):
