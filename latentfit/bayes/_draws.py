@@ -18,9 +18,9 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 
 from latentfit.declaration import double_precision, interpretable
 
-# Bytes that a batch takes while it is computed: small enough to stay out of swap, large enough
-# for the loop over batches not to matter.
-_BATCH = 200_000_000
+# Bytes that a batch takes while it is computed: small enough for memory that is freed to be taken
+# again and not asked of the system anew, large enough for the loop over batches not to matter.
+_BATCH = 50_000_000
 
 
 def evaluate(

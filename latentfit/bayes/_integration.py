@@ -21,7 +21,7 @@ from latentfit.declaration import Declaration
 
 _KNOWN: dict[type, str] = {
     MarginalFiniteDiscreteRV: "summed over its categories",
-    MarginalDiscreteMarkovChainRV: "summed over its paths by the forward algorithm",
+    MarginalDiscreteMarkovChainRV: "summed over its paths",
     NormalNormalMarginalRV: "its conditional is normal",
 }
 

@@ -15,7 +15,12 @@ from pymc_extras.model.marginal.rewrites import (
 )
 from pytensor.graph import node_rewriter
 
-from latentfit.bayes.integrate import _quadrature, _state_space, _thresholds
+from latentfit.bayes.integrate import (
+    _markov_chain,  # noqa: F401, another way to a density that pymc-extras has already
+    _quadrature,
+    _state_space,
+    _thresholds,
+)
 from latentfit.bayes.integrate._beta import BETA
 from latentfit.bayes.integrate._conjugate import ConjugateMarginalRV, Strategy, strategy
 from latentfit.bayes.integrate._dirichlet import DIRICHLET
