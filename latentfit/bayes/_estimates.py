@@ -87,7 +87,8 @@ def joint_mode(declaration: Declaration) -> JointMode | None:
     if any(model[name].dtype.startswith(("int", "uint", "bool")) for name in declaration.latents):
         return None
     try:
-        with interpreting():
+        # On its way the search may come to where the density is not defined, and turns back.
+        with interpreting(), np.errstate(all="ignore"):
             mode = pm.find_MAP(model=model, progressbar=False)
     except SamplingError:
         return None
