@@ -156,7 +156,7 @@ def test_how_precise_a_numerical_integral_is_is_said():
     )
     result = poisson.check({"y": np.array([0, 1, 3, 2])}, seed=1, paths=False)
     (line,) = [check.detail for check in result.checks if check.id == "declaration.latents"]
-    assert line.startswith("z: adaptive Gauss-Hermite quadrature, 31 nodes (to ")
+    assert line.startswith("z: adaptive Gauss-Hermite quadrature, 61 nodes (to ")
     assert float(line.split("(to ")[1].split(" ")[0]) < 1e-9
     # The mean of a posterior is not that of the prior.
     assert ("E", "z") in [(finding.step, finding.name) for finding in result.findings]

@@ -43,17 +43,17 @@ from latentfit.bayes.integrate._probe import (
 from latentfit.bayes.integrate._tabulated import POINTS, tabulated
 from latentfit.declaration import double_precision, stable
 
-_NODES = ContextVar("nodes", default=31)
+_NODES = ContextVar("nodes", default=61)
 # Shares of them along each axis of a block of so many entries: products soon are many.
-_ALONG = {1: 1.0, 2: 1.0, 3: 0.5}
+_ALONG = {1: 1.0, 2: 0.5, 3: 0.25}
 _NEWTON = 6
 
 
 @contextmanager
 def nodes(count: int) -> Iterator[None]:
-    """Within the block, observed views are built with so many nodes (31 otherwise).
+    """Within the block, observed views are built with so many nodes (61 otherwise).
 
-    So many along each axis of a block; of three, half as many.
+    So many in one dimension; fewer along each axis of several.
     """
     token = _NODES.set(count)
     try:
