@@ -279,3 +279,26 @@ def test_what_is_zero_stays_zero():
     back = chart.params([part[0] for part in chart.chart(flat[None])])
     np.testing.assert_allclose(back, flat, rtol=1e-14)
     assert back[0] == back[3] == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[0.1, 0.9], [0.3, 0.7]]),
+        np.array([[0.1, 0.3, 0.5], [0.9, 0.7, 0.5]]),
+        np.array([[0.1, 0.2], [0.3, 0.1], [0.2, 0.1]]),
+    ],
+    ids=["rows", "columns", "whole"],
+)
+def test_what_sums_to_one_does_so_after_a_leap(values):
+    layout = Layout.of({"p": values})
+    rows = np.stack([layout.pack({"p": values}, "the test")] * 2)
+    coordinates = Coordinates.of(layout, rows)
+    (part,) = coordinates.chart(rows[:1])
+    leapt = coordinates.params([part[0] + np.linspace(-1, 1, values.size)]).reshape(values.shape)
+    sums = [values.sum(axis=axis) for axis in (-1, 0, None)]
+    after = [leapt.sum(axis=axis) for axis in (-1, 0, None)]
+    assert any(np.allclose(one, 1) for one in sums)
+    for one, other in zip(sums, after, strict=True):
+        if np.allclose(one, 1):
+            np.testing.assert_allclose(other, 1, rtol=1e-14)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import latentfit
@@ -85,6 +85,7 @@ def test_e_step_adds_conditional_shares(table, weights):
 
 
 @settings(max_examples=20, deadline=None)
+@example([[1, 1], [1, 1], [1, 1]], [1, 1, 15], 1)
 @given(tables(3, 2), st.lists(positive, min_size=3, max_size=3), st.integers(0, 2**32 - 1))
 def test_only_columns_missing_has_a_closed_form(table, rows, seed):
     table = np.array(table)

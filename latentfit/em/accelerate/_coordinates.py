@@ -3,8 +3,9 @@
 EM keeps scales positive and probabilities on the simplex; a straight line through two of its
 iterates does not. What an array is, is seen from its values: symmetric and positive definite
 matrices have logarithms of their Cholesky factors' diagonals, probabilities log-odds or, where they
-sum to one, logarithms that are normalised on the way back, other positive arrays logarithms. An
-array that only happened to be positive is taken as it is once an iterate shows so.
+sum to one along an axis or as a whole, logarithms that are normalised on the way back, other
+positive arrays logarithms. An array that only happened to be positive is taken as it is once an
+iterate shows so.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ import numpy as np
 from latentfit.em._degenerate import is_simplex
 from latentfit.em._layout import Layout
 
-Kind = Literal["simplex", "covariance", "probability", "positive", "real"]
+Kind = Literal["simplex", "columns", "table", "covariance", "probability", "positive", "real"]
+
+# Along what an array of such a kind sums to one: its last axis, its first, or all of them.
+_SUMS: dict[Kind, int | None] = {"simplex": -1, "columns": 0, "table": None}
 
 # The logarithm of a probability that is zero, which it stays: no difference to itself.
 _LEAST = 1e-300
@@ -76,13 +80,20 @@ def units(points: list[np.ndarray], images: list[np.ndarray]) -> np.ndarray:
 
 
 def _kind(array: np.ndarray) -> Kind:
-    if all(map(is_simplex, array)):
-        return "simplex"
+    if array.ndim > 1:
+        for kind, axis in _SUMS.items():
+            if all(is_simplex(_last(one, axis)) for one in array):
+                return kind
     if _definite(array):
         return "covariance"
     if (array >= 0).all() and (array > 0).any():
         return "probability" if (array < 1).all() else "positive"
     return "real"
+
+
+def _last(array: np.ndarray, axis: int | None) -> np.ndarray:
+    """With an axis moved last, or all of them made one."""
+    return np.ravel(array) if axis is None else np.moveaxis(array, axis, -1)
 
 
 def _definite(array: np.ndarray) -> bool:
@@ -118,9 +129,9 @@ def _backward(part: np.ndarray, shape: tuple[int, ...], kind: Kind) -> np.ndarra
     array = part.reshape(shape)
     if kind == "real":
         return array
-    if kind == "simplex":
-        array = array - np.max(array, axis=-1, keepdims=True)
+    if kind in _SUMS:
+        array = array - np.max(array, axis=_SUMS[kind], keepdims=True)
     value = np.exp(array) if kind != "probability" else 1 / (1 + np.exp(-array))
     # What stood for zero is zero again, and so is what has underflowed.
     value = np.where(value <= 2 * _LEAST, 0.0, value)
-    return value / np.sum(value, axis=-1, keepdims=True) if kind == "simplex" else value
+    return value / np.sum(value, axis=_SUMS[kind], keepdims=True) if kind in _SUMS else value
