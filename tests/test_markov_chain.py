@@ -6,6 +6,8 @@ import pytensor
 import pytest
 from pymc_extras.distributions import DiscreteMarkovChain
 from pymc_extras.marginal import marginalize
+from pytensor.graph.traversal import ancestors
+from pytensor.scan.op import Scan
 from scipy import stats
 
 from latentfit.bayes.integrate import _markov_chain
@@ -49,6 +51,24 @@ def test_halves_and_times_agree(times, sequences, monkeypatch):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize(("states", "looped"), [(6, False), (7, True)])
+def test_many_states_are_left_to_the_loop(states, looped):
+    with pm.Model() as model:
+        P, start = np.full((states, states), 1 / states), np.full(states, 1 / states)
+        z = DiscreteMarkovChain("z", P=P, init_dist=pm.Categorical.dist(start), shape=5)
+        mu = pm.Normal("mu", 0, 2, shape=states)
+        x = np.linspace(-1, 1, 5)
+        pm.Normal("x", mu[z], 1, observed=x)
+    view = marginalize(model, ["z"])
+    (graph,) = view.logp(vars=view.observed_RVs, sum=False)
+    loops = [one for one in ancestors([graph]) if one.owner and isinstance(one.owner.op, Scan)]
+    assert bool(loops) == looped
+    # Where all transitions are alike, the times are independent.
+    evaluate, (mu,) = density(model)
+    expected = np.log(stats.norm(mu).pdf(x[:, None]).mean(axis=1)).sum()
+    assert evaluate(mu)[0] == pytest.approx(expected, rel=1e-12)
+
+
 def test_a_single_time_is_a_mixture():
     model = chain(1)
     evaluate, point = density(model)
@@ -65,6 +85,8 @@ def test_slopes_are_those_of_differences_where_a_transition_never_happens(times,
     theirs, _ = density(chain(times, transition=UPWARDS))
     height, slope = ours(mu)
     assert height == pytest.approx(theirs(mu)[0], rel=1e-12)
+    # What the loop has none of, and the reason for `_NEVER`.
+    assert not np.isfinite(theirs(mu)[1]).any()
     steps = 1e-5 * np.eye(3)
     expected = [(ours(mu + step)[0] - ours(mu - step)[0]) / 2e-5 for step in steps]
     np.testing.assert_allclose(slope, expected, rtol=1e-7, atol=1e-7)

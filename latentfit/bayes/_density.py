@@ -74,7 +74,7 @@ class Density:
         -------
         ndarray, shape (size, size)
         """
-        likelihood = self._hessian(point.tobytes())
+        likelihood = self._hessian(np.asarray(point, float).tobytes())
         return likelihood + self.prior_hessian(point) if prior else likelihood
 
     def prior_hessian(self, point: np.ndarray) -> np.ndarray:
