@@ -23,7 +23,7 @@ lint: $(READY)
 
 # What the tests show on a simulated data set or two, on fifty or more for each model.
 validate: $(READY)
-	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -s -q tests/test_mutants.py -m slow
+	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -n auto -v -rP tests/test_mutants.py -m slow
 
 # How long a check takes, beside the import that it cannot do without; an EM iteration, beside
 # scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; an iteration

@@ -3,7 +3,8 @@
 Every measurement is a process of its own. The first of a model and a back end finds nothing
 compiled: PyTensor's compile directory and Numba's cache are fresh. The second finds what the first
 has left. The time is that of compiling the log-density with its gradient, and of drawing; building
-the view and the imports are the same for all.
+the view and the imports are the same for all. Rows of models that are not asked for stay as they
+are, so that the catalogue can be measured in parts.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +32,7 @@ import latentfit
 from latentfit import bayes
 
 name, backend, draws, chains = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-view = latentfit.load(name).reference().density.view
+view = bayes.observed_view(latentfit.load(name).declare())
 began = time.perf_counter()
 prepared = bayes.prepare(view, backend=backend)
 compiled = time.perf_counter() - began
@@ -158,14 +160,19 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600, help="seconds a process may take")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "backends.md")
     arguments = parser.parse_args()
-    rows = []
-    for name in arguments.models or [entry.name for entry in latentfit.catalogue()]:
+    catalogue = [entry.name for entry in latentfit.catalogue()]
+    record = arguments.out.with_suffix(".json")
+    known = json.loads(record.read_text()) if record.exists() else []
+    rows = {(row["model"], row["backend"]): row for row in known}
+    for name in arguments.models or catalogue:
         for backend in arguments.backends:
-            rows.append(row(name, backend, arguments.limit))
-            print(rows[-1], flush=True)
+            rows[name, backend] = row(name, backend, arguments.limit)
+            print(rows[name, backend], flush=True)
             # Written as it grows: the whole catalogue takes more than an hour.
-            arguments.out.write_text(page(rows))
-    print(page(rows))
+            ordered = [rows[key] for key in product(catalogue, BACKENDS) if key in rows]
+            record.write_text(json.dumps(ordered, indent=1) + "\n")
+            arguments.out.write_text(page(ordered))
+    print(arguments.out.read_text())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Whether EM, MLE, MAP and posterior agree: labels aligned, figures compared, verdicts given."""
 
-from latentfit.agreement._compare import Subject, compare
+from latentfit.agreement._compare import compare
 from latentfit.agreement._comparison import (
     Comparison,
     JointMode,
@@ -11,6 +11,7 @@ from latentfit.agreement._comparison import (
 )
 from latentfit.agreement._figures import adjusted_rand
 from latentfit.agreement._labels import Exchange, assign, exchanges, renumber, renumber_one
+from latentfit.agreement._subject import Subject
 from latentfit.agreement._uncertainty import Uncertainty, profiled
 
 __all__ = [

@@ -16,7 +16,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes._backends import Backend, Gradient, compiled
-from latentfit.bayes._draws import evaluate
+from latentfit.bayes._draws import vectorised
 from latentfit.declaration import double_precision, interpreting, stable
 
 
@@ -193,7 +193,7 @@ def _natural(prepared: Prepared, points: np.ndarray) -> xr.Dataset:
     chains, draws, size = points.shape
     stacked = xr.Dataset({"point": (("sample", "coordinate"), points.reshape(-1, size))})
     graphs = list(prepared.natural.values())
-    parts = [found for _, found in evaluate(graphs, {"point": prepared.point}, stacked)]
+    parts = [found for _, found in vectorised(graphs, {"point": prepared.point})(stacked)]
     values = {
         name: np.concatenate(part).reshape(chains, draws, *part[0].shape[1:])
         for name, part in zip(prepared.natural, zip(*parts, strict=True), strict=True)

@@ -1,6 +1,6 @@
 """Latents recovered from the posterior of θ: draws of z from p(z | x, θ), one for each draw."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import xarray as xr
 from pymc_extras.marginal import conditional
 from pytensor.tensor.random.basic import CategoricalRV
 
-from latentfit.bayes._chain import Chain, chain_terms, drawn, smoothed
-from latentfit.bayes._draws import evaluate
+from latentfit.bayes._chain import Chain, chain_terms, smoothed
+from latentfit.bayes._chain import drawn as paths_of
+from latentfit.bayes._draws import BATCH, Vectorised, vectorised
 from latentfit.bayes._observed import childless_latents
 from latentfit.declaration import Declaration, double_precision
 
@@ -39,6 +40,10 @@ class Recovered:
     discrete: bool
 
 
+# From draws of θ, a seed, and a number of draws of the latents for each of these.
+Recovery = Callable[[xr.Dataset, int, int], dict[str, Recovered]]
+
+
 def recover(
     declaration: Declaration, view: pm.Model, draws: xr.Dataset, seed: int
 ) -> dict[str, Recovered]:
@@ -58,66 +63,116 @@ def recover(
     dict
         ``{latent: Recovered}``, in the order of `Declaration.latents`.
     """
+    return recovery(declaration, view)(draws, seed, 1)
+
+
+def recovery(declaration: Declaration, view: pm.Model) -> Recovery:
+    """Compile what draws the latents, once for any draws of the parameters.
+
+    Returns
+    -------
+    callable
+        From draws of θ, a seed, and how many draws of the latents each θ is to have, to what
+        `recover` returns. Those of one θ follow one another.
+    """
     terms = chain_terms(declaration, view)
     if terms is not None:
-        inputs = {name: view[name] for name in declaration.parameters}
-        return {declaration.latents[0]: _chain(terms, inputs, draws, seed)}
+        (latent,) = declaration.latents[:1]
+        call = vectorised(terms, {name: view[name] for name in declaration.parameters})
+        return lambda draws, seed, each: {latent: _chain(call, draws, seed, each)}
     childless = childless_latents(declaration)
     integrated = [name for name in declaration.latents if name not in childless]
-    found: dict[str, Recovered] = {}
+    parts = []
     if integrated:
         # Several latents are drawn from one graph, so that each is given the others' draws.
         with double_precision():
             model = conditional(view)
-        found |= _draw(model, integrated, declaration, draws, seed)
+        parts.append(_drawing(model, integrated, declaration))
     if childless:
-        found |= _draw(declaration.model, list(childless), declaration, draws, seed)
-    return {name: found[name] for name in declaration.latents}
+        parts.append(_drawing(declaration.model, list(childless), declaration))
+
+    def every(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
+        found = {n: one for part in parts for n, one in part(draws, seed, each).items()}
+        return {name: found[name] for name in declaration.latents}
+
+    return every
 
 
-def _draw(
-    model: pm.Model,
-    latents: list[str],
-    declaration: Declaration,
-    draws: xr.Dataset,
-    seed: int,
-) -> dict[str, Recovered]:
+def _drawing(model: pm.Model, latents: list[str], declaration: Declaration) -> Recovery:
     inputs = {name: model[name] for name in declaration.parameters}
     if len(latents) == 1 and isinstance(model[latents[0]].owner.op, CategoricalRV):
-        probabilities = model[latents[0]].owner.inputs[-1]
-        return {latents[0]: _categorical(probabilities, inputs, draws, seed)}
-    parts = [
-        results for _, results in evaluate([model[name] for name in latents], inputs, draws, seed)
-    ]
-    return {
-        name: _summarised(np.concatenate(part))
-        for name, part in zip(latents, zip(*parts, strict=True), strict=True)
-    }
+        (latent,) = latents
+        probabilities = vectorised([model[latent].owner.inputs[-1]], inputs)
+        return lambda draws, seed, each: {latent: _categorical(probabilities, draws, seed, each)}
+    call = vectorised([model[name] for name in latents], inputs)
+
+    def drawn(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
+        repeated = draws.isel(sample=np.repeat(np.arange(draws.sizes["sample"]), each))
+        parts = [results for _, results in call(repeated, seed)]
+        return {
+            name: _summarised(np.concatenate(part))
+            for name, part in zip(latents, zip(*parts, strict=True), strict=True)
+        }
+
+    return drawn
 
 
-def _categorical(
-    probabilities: Any, inputs: Mapping[str, Any], draws: xr.Dataset, seed: int
-) -> Recovered:
+def _categorical(probabilities: Vectorised, draws: xr.Dataset, seed: int, each: int) -> Recovered:
     rng = np.random.default_rng(seed)
     total, drawn = draws.sizes["sample"], []
     mean: Any = 0.0
-    for _, (batch,) in evaluate([probabilities], dict(inputs), draws):
-        cumulative = np.cumsum(batch, axis=-1)
-        below = rng.random((*batch.shape[:-1], 1)) * cumulative[..., -1:] >= cumulative
-        drawn.append(np.count_nonzero(below, axis=-1).astype(_smallest(batch.shape[-1])))
+    for _, (batch,) in probabilities(draws):
+        cumulative = np.cumsum(batch, axis=-1)[:, None]
+
+        def some(count: int, below: np.ndarray = cumulative) -> np.ndarray:
+            level = rng.random((len(below), count, *below.shape[2:-1], 1)) * below[..., -1:]
+            return np.count_nonzero(level >= below, axis=-1)
+
+        drawn.append(_in_turn(some, each, batch))
         mean = mean + batch.sum(axis=0) / total
     return Recovered(np.concatenate(drawn), np.asarray(mean), None, discrete=True)
 
 
-def _chain(terms: list[Any], inputs: Mapping[str, Any], draws: xr.Dataset, seed: int) -> Recovered:
+def _chain(terms: Vectorised, draws: xr.Dataset, seed: int, each: int) -> Recovered:
     rng = np.random.default_rng(seed)
     total, paths = draws.sizes["sample"], []
     mean: Any = 0.0
-    for _, batch in evaluate(terms, dict(inputs), draws):
-        gamma, xi = smoothed(Chain(*batch))
-        paths.append(drawn(gamma, xi, rng).astype(_smallest(gamma.shape[-1])))
-        mean = mean + gamma.sum(axis=0) / total
+    for _, batch in terms(draws):
+        gamma, xi = (one[:, None] for one in smoothed(Chain(*batch)))
+
+        def some(count: int, gamma: np.ndarray = gamma, xi: np.ndarray = xi) -> np.ndarray:
+            every = (len(gamma), count)
+            return paths_of(
+                np.broadcast_to(gamma, (*every, *gamma.shape[2:])),
+                np.broadcast_to(xi, (*every, *xi.shape[2:])),
+                rng,
+            )
+
+        paths.append(_in_turn(some, each, xi))
+        mean = mean + gamma[:, 0].sum(axis=0) / total
     return Recovered(np.concatenate(paths), np.asarray(mean), None, discrete=True)
+
+
+def _in_turn(draw: Callable[[int], np.ndarray], each: int, probabilities: np.ndarray) -> np.ndarray:
+    """So many draws for each θ of a batch, as many at once as there is room for.
+
+    Parameters
+    ----------
+    draw : callable
+        From a number of draws to categories, shape (batch, number, *shape).
+    each : int
+    probabilities : ndarray
+        Their last axis is that of categories.
+
+    Returns
+    -------
+    ndarray of int, shape (batch * each, *shape)
+    """
+    step = max(1, BATCH // probabilities.nbytes)
+    least = _smallest(probabilities.shape[-1])
+    parts = [draw(min(step, each - begin)).astype(least) for begin in range(0, each, step)]
+    found = np.concatenate(parts, axis=1)
+    return found.reshape(-1, *found.shape[2:])
 
 
 def _summarised(drawn: np.ndarray) -> Recovered:

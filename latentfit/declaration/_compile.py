@@ -45,10 +45,28 @@ def _softplus(fgraph: Any, node: Any) -> list[Any] | None:
     return [found.astype(node.outputs[0].dtype)]
 
 
+@node_rewriter([Elemwise])
+def _fill(fgraph: Any, node: Any) -> list[Any] | None:
+    """Derivatives of sums are repeated, for which NumPy has no loop, by what has no need of one."""
+    if not isinstance(node.op.scalar_op, ps.Second):
+        return None
+    like, value = node.inputs
+    pairs = list(zip(like.type.shape, value.type.shape, strict=True))
+    if not any(one == 1 and many != 1 for many, one in pairs):
+        return [value]
+    lengths = [
+        (like if one == 1 else value).shape[axis] if known is None else known
+        for axis, (known, (_, one)) in enumerate(
+            zip(node.outputs[0].type.shape, pairs, strict=True)
+        )
+    ]
+    return [pt.alloc(value, *lengths)]
+
+
 # Last of all: what comes before simplifies and differentiates what it knows.
 _INTERPRETABLE = tuple(
-    (dfs_rewriter(rewriter, name=name), 100.0 + place)
-    for place, (name, rewriter) in enumerate([("narrow", _narrow), ("softplus", _softplus)])
+    (dfs_rewriter(rewriter, name=rewriter.__name__), 100.0 + place)
+    for place, rewriter in enumerate([_narrow, _softplus, _fill])
 )
 
 

@@ -35,7 +35,9 @@ _SPANS = {
     "compile_s": "Compiling for NUTS",
     "posterior_s": "NUTS",
     "latents_s": "Recovering the latents",
+    "predictive_s": "Posterior predictive",
     "profile_s": "Profile likelihood",
+    "verdicts_s": "Verdicts",
 }
 
 
