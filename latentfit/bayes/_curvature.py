@@ -1,6 +1,7 @@
 """Exact second derivatives, many directions in one call of a compiled graph."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.basic import infer_static_shape
 from pytensor.tensor.shape import Shape
 
 from latentfit.declaration import function
@@ -61,14 +63,17 @@ def curvature(
 
 
 def with_known_shapes(graphs: list[Any]) -> list[Any]:
-    """The same graphs, with numbers for those shapes that the types of variables tell.
+    """The same graphs, with numbers for those shapes that can be told beforehand.
 
     A shape that is computed from values has to be made again for all directions, and every time
     its whole graph is rewritten for that.
     """
-    known: dict[Any, Any] = {
-        node.outputs[0]: pt.constant(np.array(node.inputs[0].type.shape, dtype="int64"))
-        for node in io_toposort([], graphs)
-        if isinstance(node.op, Shape) and None not in node.inputs[0].type.shape
-    }
+    nodes = io_toposort([], graphs)
+    shapes: list[Any] = [node.outputs[0] for node in nodes if isinstance(node.op, Shape)]
+    _, lengths = infer_static_shape([s[axis] for s in shapes for axis in range(s.type.shape[0])])
+    rest, known = iter(lengths), dict[Any, Any]()
+    for shape in shapes:
+        found = list(islice(rest, shape.type.shape[0]))
+        if None not in found:
+            known[shape] = pt.constant(np.array(found, dtype="int64"))
     return list(graph_replace(graphs, known, strict=False))

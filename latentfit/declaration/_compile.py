@@ -10,17 +10,20 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytensor
 import pytensor.scalar as ps
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode, get_mode
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.link.basic import PerformLinker
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.type import TensorType
 
 # Operands of one loop of NumPy's, the result among them.
 _OPERANDS = 32
@@ -51,16 +54,32 @@ def _fill(fgraph: Any, node: Any) -> list[Any] | None:
     if not isinstance(node.op.scalar_op, ps.Second):
         return None
     like, value = node.inputs
-    pairs = list(zip(like.type.shape, value.type.shape, strict=True))
+    pairs = zip(like.type.shape, value.type.shape, strict=True)
     if not any(one == 1 and many != 1 for many, one in pairs):
         return [value]
-    lengths = [
-        (like if one == 1 else value).shape[axis] if known is None else known
-        for axis, (known, (_, one)) in enumerate(
-            zip(node.outputs[0].type.shape, pairs, strict=True)
-        )
-    ]
-    return [pt.alloc(value, *lengths)]
+    return [_repeated(like, value)]
+
+
+class _Repeated(Op):
+    """The second input, repeated along axes on which the first is longer."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Any:
+        like, value = inputs
+        shape = [
+            many if one == 1 else one
+            for many, one in zip(like.type.shape, value.type.shape, strict=True)
+        ]
+        return Apply(self, [like, value], [TensorType(value.dtype, shape)()])
+
+    def perform(self, node: Any, inputs: Any, storage: Any) -> None:
+        like, value = inputs
+        shape = np.broadcast_shapes(like.shape, value.shape)
+        storage[0][0] = np.broadcast_to(value, shape).copy()
+
+
+_repeated = _Repeated()
 
 
 # Last of all: what comes before simplifies and differentiates what it knows.

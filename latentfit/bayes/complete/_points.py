@@ -72,9 +72,10 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         return None
     inputs, graph = joint(declaration, density)
     (graph,) = stable([graph])
-    weights = pt.vector(_WEIGHTS)
+    count = len(rules[0].weights)
+    weights = pt.vector(_WEIGHTS, shape=(count,))
     every = tuple(
-        pt.tensor(one.name, dtype=one.dtype, shape=(None, *one.type.shape)) for one in inputs
+        pt.tensor(one.name, dtype=one.dtype, shape=(count, *one.type.shape)) for one in inputs
     )
     heights = vectorize_graph(graph, dict(zip(inputs, every, strict=True)))
 
