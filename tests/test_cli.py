@@ -114,7 +114,8 @@ class TestModels:
 class TestNew:
     def test_writes_the_template_under_the_name_of_a_module(self, tmp_path):
         done = run("new", "My-Lifetimes", cwd=tmp_path)
-        assert "latentfit compare My_Lifetimes.py" in done.stdout
+        for command in ("fit", "check", "compare"):
+            assert f"latentfit {command} My_Lifetimes.py" in done.stdout
         template = resources.files("latentfit.cli").joinpath("model_file.py.txt").read_text()
         assert (tmp_path / "My_Lifetimes.py").read_text() == template
         assert len(template.splitlines()) < 40

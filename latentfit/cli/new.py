@@ -33,7 +33,8 @@ def command(options: Common, name: str) -> None:
     if not options.quiet and options.json != "-":
         say(f"{path}: a mixture of two exponential lifetimes, to be made into a model of yours")
         say(f"  latentfit fit {path}      its E and M steps alone")
-        say(f"  latentfit compare {path}  the same beside PyMC's estimates")
+        say(f"  latentfit check {path}    whether they are the EM algorithm of its model")
+        say(f"  latentfit compare {path}  their estimates beside PyMC's")
 
 
 def _path(name: str) -> Path:

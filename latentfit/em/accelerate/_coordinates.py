@@ -82,7 +82,7 @@ def units(points: list[np.ndarray], images: list[np.ndarray]) -> np.ndarray:
 def _kind(array: np.ndarray) -> Kind:
     if array.ndim > 1:
         for kind, axis in _SUMS.items():
-            if all(is_simplex(_last(one, axis)) for one in array):
+            if is_simplex(_last(array, axis)):
                 return kind
     if _definite(array):
         return "covariance"
@@ -92,8 +92,10 @@ def _kind(array: np.ndarray) -> Kind:
 
 
 def _last(array: np.ndarray, axis: int | None) -> np.ndarray:
-    """With an axis moved last, or all of them made one."""
-    return np.ravel(array) if axis is None else np.moveaxis(array, axis, -1)
+    """Of arrays stacked along the first axis an axis of theirs moved last, or all made one."""
+    if axis is None:
+        return array.reshape(len(array), -1)
+    return array if axis == -1 else np.moveaxis(array, axis + 1, -1)
 
 
 def _definite(array: np.ndarray) -> bool:
