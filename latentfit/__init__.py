@@ -5,6 +5,7 @@ by hand. `LatentModel.fit` runs the EM algorithm; `LatentModel.compare` sets its
 the direct MLE, the MAP and the posterior of the same declaration.
 """
 
+from latentfit._load import load, load_derivation
 from latentfit.declaration import catalogue
 from latentfit.em import Fit, Solution, Stop, Stopping
 from latentfit.errors import (
@@ -14,7 +15,7 @@ from latentfit.errors import (
     LatentfitError,
     StepError,
 )
-from latentfit.model import LatentModel, load, load_derivation
+from latentfit.model import LatentModel
 
 __version__ = "0.1.0"
 

@@ -12,8 +12,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latentfit._load import load
 from latentfit.errors import DeclarationError
-from latentfit.model import LatentModel, load
+from latentfit.model import LatentModel
 
 if TYPE_CHECKING:
     import pymc as pm

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import latentfit
+from latentfit import LatentModel, load_derivation
 from latentfit.check import Check, CheckResult, Finding
 from latentfit.cli import main
 from latentfit.errors import DeclarationError, InputError
-from latentfit.model import LatentModel, load_derivation
 
 RIGHT = """
 import numpy as np
