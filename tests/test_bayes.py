@@ -7,11 +7,13 @@ import pytest
 import xarray as xr
 from pymc.logprob.utils import ParameterValueError
 from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.shape import Shape
 from scipy import stats
 
 from latentfit import bayes
 from latentfit.bayes._curvature import with_known_shapes
+from latentfit.bayes._recover import recovery
 from latentfit.declaration import declare, interpreting, space
 from latentfit.errors import DeclarationError
 
@@ -247,6 +249,49 @@ def test_recovered_missing_value(toy):
     assert stats.kstest(found.draws[:, 0], stats.expon(scale=5).cdf).pvalue > 1e-4
 
 
+def test_draws_of_one_theta_follow_one_another(waiting):
+    x, declaration, density = waiting
+    other = {**THETA, "mu": THETA["mu"][::-1], "sigma": THETA["sigma"][::-1]}
+    points = [density.space.unconstrain(theta) for theta in (THETA, other)]
+    draw = recovery(declaration, density.view)
+    found = draw(as_draws(density, points), 3, 2000)["z"].draws
+    assert found.shape == (4000, len(x))
+    for theta, own in zip((THETA, other), (found[:2000], found[2000:]), strict=True):
+        total, parts = brute_force(x, theta)
+        exact = np.exp(parts - total[:, None])
+        error = np.sqrt(exact[:, 1] * exact[:, 0] / 2000)
+        assert np.all(np.abs(np.mean(own == 1, axis=0) - exact[:, 1]) < 5 * error + 1e-12)
+    again = draw(as_draws(density, points), 3, 2000)["z"].draws
+    np.testing.assert_array_equal(found, again)
+
+
+def test_what_is_compiled_to_draw_continuous_latents_is_reproduced_by_its_seed(toy):
+    declaration, density = toy
+    draw = recovery(declaration, density.view)
+    at = as_draws(density, np.log([[0.2], [20.0]]))
+    one, again, other = (draw(at, seed, 5000)["y_unobserved"].draws for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    for own, mean in ((one[:5000], 5.0), (one[5000:], 0.05)):
+        assert np.mean(own) == pytest.approx(mean, abs=5 * mean / np.sqrt(5000))
+
+
+def test_q_by_draws_is_the_mean_over_them(waiting):
+    x, declaration, density = waiting
+    view = bayes.by_draws(declaration, density)
+    start, point = density.space.unconstrain(THETA), density.space.unconstrain(THETA) + 0.1
+    statistics = view.statistics(start, np.random.default_rng(0))
+    found, slope = view.q(statistics, point)
+    _, parts = brute_force(x, density.space.constrain(point))
+    each = parts[np.arange(len(x)), statistics["z"]].sum(axis=1)
+    assert found == pytest.approx(each.mean(), rel=1e-12)
+    ahead = [view.q(statistics, point + 1e-6 * axis)[0] for axis in np.eye(len(point))]
+    back = [view.q(statistics, point - 1e-6 * axis)[0] for axis in np.eye(len(point))]
+    np.testing.assert_allclose(slope, (np.array(ahead) - back) / 2e-6, rtol=1e-6, atol=1e-5)
+    # Picked out of the parameters one draw after the other, categories take seconds.
+    assert not any(isinstance(node.op, Blockwise) for node in io_toposort([], view._graphs))
+
+
 def test_a_latent_that_no_strategy_takes_is_named():
     def counted_angles(k):
         with pm.Model() as model:
@@ -318,3 +363,12 @@ def test_shapes_that_types_tell_are_not_computed_for_second_derivatives():
     (found,) = with_known_shapes([graph])
     assert not any(isinstance(node.op, Shape) for node in io_toposort([], [found]))
     assert found.eval({x: [1.0, 2.0, 3.0]}) == 21
+
+
+def test_nor_are_those_that_follow_from_types():
+    x = pt.matrix("x", shape=(3, 3))
+    diagonal = x[pt.arange(x.shape[0]), pt.arange(x.shape[1])]
+    assert diagonal.type.shape == (None,)
+    (found,) = with_known_shapes([pt.shape(pt.diag(diagonal))[1] * pt.sum(x)])
+    assert not any(isinstance(node.op, Shape) for node in io_toposort([], [found]))
+    assert found.eval({x: np.eye(3)}) == 9
