@@ -6,6 +6,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from pymc.logprob.utils import ParameterValueError
+from pymc_extras.distributions import DiscreteMarkovChain
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.shape import Shape
@@ -247,6 +248,23 @@ def test_recovered_missing_value(toy):
     assert found.draws.shape == (20000, 1)
     assert found.mean[0] == pytest.approx(5, abs=5 * 5 / np.sqrt(20000))
     assert stats.kstest(found.draws[:, 0], stats.expon(scale=5).cdf).pvalue > 1e-4
+
+
+def test_a_chain_of_one_time_is_drawn():
+    def short(y):
+        with pm.Model() as model:
+            p = pm.Dirichlet("p", np.ones((2, 2)))
+            first = pm.Categorical.dist([0.5, 0.5])
+            z = DiscreteMarkovChain("z", P=p, init_dist=first, shape=(len(y),))
+            pm.Normal("y", 3.0 * z, 1.0, observed=y)
+        return model
+
+    declaration, density = density_of(short, ("z",), {"y": np.array([0.5])})
+    at = as_draws(density, [np.zeros(density.space.size)])
+    found = recovery(declaration, density.view)(at, 1, 4000)["z"].draws
+    odds = stats.norm.logpdf(0.5, [0.0, 3.0])
+    share = np.exp(odds[1] - np.logaddexp.reduce(odds))
+    assert np.mean(found) == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 4000))
 
 
 def test_draws_of_one_theta_follow_one_another(waiting):

@@ -77,7 +77,7 @@ def recovery(declaration: Declaration, view: pm.Model) -> Recovery:
     """
     terms = chain_terms(declaration, view)
     if terms is not None:
-        (latent,) = declaration.latents[:1]
+        latent = declaration.latents[0]
         call = vectorised(terms, {name: view[name] for name in declaration.parameters})
         return lambda draws, seed, each: {latent: _chain(call, draws, seed, each)}
     childless = childless_latents(declaration)
@@ -168,7 +168,8 @@ def _in_turn(draw: Callable[[int], np.ndarray], each: int, probabilities: np.nda
     -------
     ndarray of int, shape (batch * each, *shape)
     """
-    step = max(1, BATCH // probabilities.nbytes)
+    # A chain of one time has no transitions.
+    step = max(1, BATCH // max(probabilities.nbytes, 1))
     least = _smallest(probabilities.shape[-1])
     parts = [draw(min(step, each - begin)).astype(least) for begin in range(0, each, step)]
     found = np.concatenate(parts, axis=1)
