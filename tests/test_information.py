@@ -2,52 +2,33 @@
 
 import math
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
+from em_toys import (
+    TOY,
+    catalogue,
+    counts_height,
+    counts_q,
+    murray,
+    normal_height,
+    toy_e,
+    toy_height,
+    toy_m,
+    toy_q,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq, minimize, minimize_scalar
 
 from latentfit import declaration, em
 from latentfit.em import Stopping, information
-from latentfit.em.information import End, FreeScale
-from latentfit.em.information._differences import (
-    Derivative,
-    curvature_units,
-    first,
-    hessian,
-    mixed,
-    second,
-)
 from latentfit.errors import DeclarationError, InputError, StepError
 
 unhurried = settings(deadline=None, max_examples=30)
-DATA = Path(__file__).parent.parent / "models" / "data"
-Z = 1.959963984540054
 
 
-# Exponential sample with a missing value: y1 = 5 is seen, y2 is not.
+# Exponential sample with a missing value.
 
-
-def toy_e(params, data):
-    return {"y2": 1 / params["theta"]}
-
-
-def toy_m(expectations, data):
-    return {"theta": 2 / (5 + expectations["y2"])}
-
-
-def toy_q(params, expectations, data):
-    return 2 * np.log(params["theta"]) - params["theta"] * (5 + expectations["y2"])
-
-
-def toy_height(params):
-    return np.log(params["theta"]) - 5 * params["theta"]
-
-
-TOY = {"theta": 0.2}
 toy_map = information.em_map(toy_e, toy_m, {})
 toy_expected = information.expected(toy_q, toy_e, {})
 
@@ -90,26 +71,6 @@ def test_the_toy_converges_at_rate_one_half():
 
 
 # Genetic linkage (Rao 1965; Dempster, Laird & Rubin 1977).
-
-
-def contents(name):
-    """Of a model file, with its M step as a function of the expectations."""
-    found = dict(declaration.read(name).contents)
-    if "statistics" in found:
-        found["m_step"] = em.composed(found["statistics"], found["m_step"])
-    return found
-
-
-def catalogue(name, data=None, seed=0, **stopping):
-    model = contents(name)
-    data = model["example_data"]() if data is None else data
-    start = model["initial"](data, np.random.default_rng(seed))
-    height = model["log_likelihood"]
-    settled = Stopping(distance=1e-11, **stopping)
-    run = em.run(
-        model["e_step"], model["m_step"], data, start, log_likelihood=height, stopping=settled
-    )
-    return model, data, run
 
 
 def linkage_q(params, expectations, data):
@@ -158,11 +119,6 @@ def normal_q(params, expectations, data):
     n, mu, sigma = len(data["y"]) + data["m"], params["mu"], params["sigma"]
     about = expectations["squares"] - 2 * mu * expectations["sum"] + n * mu**2
     return -n * np.log(sigma) - about / (2 * sigma**2)
-
-
-def normal_height(params, data):
-    gap = data["y"] - params["mu"]
-    return -gap.size * np.log(params["sigma"]) - np.sum(gap**2) / (2 * params["sigma"] ** 2)
 
 
 @unhurried
@@ -320,11 +276,6 @@ def test_the_saddle_where_components_are_the_same_has_no_standard_errors(mixture
 # Murray's bivariate sample: two maxima, and a saddle between them.
 
 
-def murray():
-    table = np.genfromtxt(DATA / "murray.csv", delimiter=",", skip_header=1)
-    return contents("multivariate-normal-missing"), {"x": np.ma.masked_invalid(table)}
-
-
 def murray_q(params, expectations, data):
     x = np.ma.filled(data["x"], 0.0)
     x[np.isnan(np.ma.filled(data["x"], np.nan))] = expectations["x_unobserved"].ravel()
@@ -383,15 +334,6 @@ def counts_e(params, data):
 
 def counts_m(expectations, data):
     return {"p": expectations["counts"] / expectations["counts"].sum()}
-
-
-def counts_q(params, expectations, data):
-    used = expectations["counts"] > 0
-    return np.sum(expectations["counts"][used] * np.log(params["p"][used]))
-
-
-def counts_height(params, data):
-    return counts_q(params, data, data)
 
 
 def counts_routes(data, params):
@@ -592,392 +534,6 @@ def test_progress_is_told():
     told.clear()
     information.profile(toy_height, TOY, on_interval=lambda *where: told.append(where))
     assert told == [(1, 1)]
-
-
-# Differences.
-
-CURVES = {
-    "exp": (np.exp, np.exp, np.exp),
-    "sin": (np.sin, np.cos, lambda x: -np.sin(x)),
-    "log": (np.log, lambda x: 1 / x, lambda x: -(x**-2)),
-}
-
-
-@unhurried
-@given(st.sampled_from(sorted(CURVES)), st.floats(1.5, 3.0))
-def test_differences_are_as_precise_as_they_say(name, x):
-    f, slope, bend = CURVES[name]
-    one = first(lambda t: np.asarray(f(x + t)))
-    two = second(lambda t: float(f(x + t)), float(f(x)))
-    assert abs(one.value - slope(x)) <= 10 * one.error + 1e-15
-    assert abs(two.value - bend(x)) <= 10 * two.error + 1e-14
-    assert one.error < 1e-8
-    assert two.error < 1e-6
-
-
-def test_differences_near_where_a_function_ends():
-    found = first(lambda t: np.log(np.array(0.2 + t)) if t > -0.2 else np.array(np.nan))
-    assert found.value == pytest.approx(5, rel=1e-6)
-    assert np.isnan(first(lambda t: np.array(np.nan)).value)
-
-
-@unhurried
-@given(st.integers(1, 4), st.integers(0, 10**6), st.floats(-4, 4))
-def test_second_derivatives_in_units_of_the_curvature(size, seed, magnitude):
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(size, size + 2))
-    scale = 10 ** (magnitude * rng.uniform(-1, 1, size))
-    matrix = root @ root.T / np.outer(scale, scale)
-    top = scale * rng.normal(size=size)
-
-    def height(x):
-        return -(x - top) @ matrix @ (x - top) / 2
-
-    units = curvature_units(height, top, np.full(size, False))
-    falls = [-height(top + axis) for axis in np.diag(units)]
-    assert min(falls) > 0.09
-    assert max(falls) < 2.1
-    found = hessian(height, top, units)
-    size_of = np.sqrt(np.diag(matrix))
-    np.testing.assert_allclose(
-        -found.value / np.outer(size_of, size_of), matrix / np.outer(size_of, size_of), atol=1e-9
-    )
-    cross = mixed(lambda x, y: float(x @ matrix @ y), top, units)
-    assert isinstance(cross, Derivative)
-    blur = 1e-11 * (1 + abs(float(top @ matrix @ top)))
-    np.testing.assert_allclose(
-        cross.value * np.outer(units, units), matrix * np.outer(units, units), atol=1e3 * blur
-    )
-
-
-# Scales.
-
-
-@unhurried
-@given(st.integers(1, 4), st.integers(0, 10**6))
-def test_free_coordinates_lead_back(size, seed):
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(2, size + 1, size + 2))
-    params = {
-        "real": rng.normal(size=(size, 2)) - 1,
-        "positive": rng.lognormal(size=size),
-        "probability": rng.uniform(0.01, 0.99, size),
-        "simplex": rng.dirichlet(np.ones(size + 1), size=3),
-        "covariance": root @ root.swapaxes(1, 2),
-    }
-    scale = FreeScale.of(params, {name: name for name in params})
-    point = scale.point(params)
-    degrees = 2 * size + size + size + 3 * size + (size + 1) * (size + 2)
-    assert point.shape == scale.edged.shape == (degrees,)
-    for name, value in scale.params(point).items():
-        np.testing.assert_allclose(value, params[name], rtol=1e-9, atol=1e-12)
-    there = point + rng.normal(size=point.size)
-    moved = scale.params(there)
-    np.testing.assert_allclose(scale.point(moved), there, rtol=1e-7, atol=1e-7)
-    assert FreeScale.of(moved, scale.kinds).kinds == scale.kinds
-    again = scale.params(scale.point(moved))
-    for name, value in moved.items():
-        np.testing.assert_allclose(again[name], value, rtol=1e-7, atol=1e-10)
-
-
-def test_kinds_are_seen_from_values():
-    kinds = FreeScale.of(
-        {
-            "mean": [-1.0, 2.0],
-            "zeros": [0.0, 0.0],
-            "rate": 0.2,
-            "rates": [0.2, 1.0],
-            "weights": [[0.2, 0.8], [1.0, 0.0]],
-            "cov": [[2.0, 0.5], [0.5, 1.0]],
-        }
-    ).kinds
-    assert list(kinds.values()) == [
-        "real",
-        "real",
-        "positive",
-        "positive",
-        "simplex",
-        "covariance",
-    ]
-
-
-# The bootstrap.
-
-
-def exponential(n, rng, params):
-    return {"y": rng.exponential(1 / params["theta"], n), "m": 10}
-
-
-def exponential_refit(data, start):
-    n = len(data["y"]) + data["m"]
-    return em.run(
-        lambda params, data: {"rest": data["m"] / params["theta"]},
-        lambda expectations, data: {"theta": n / (data["y"].sum() + expectations["rest"])},
-        data,
-        start,
-    )
-
-
-def test_the_bootstrap_finds_the_exact_standard_error_within_its_own():
-    n, calls = 20, []
-    found = information.bootstrap(
-        lambda params, rng: exponential(n, rng, params),
-        exponential_refit,
-        {"theta": 2.0},
-        replicates=400,
-        seed=3,
-        on_replicate=lambda done, total: calls.append((done, total)),
-    )
-    assert calls[-1] == (400, 400)
-    assert len(calls) == 400
-    # θ̂ = n / S with S gamma distributed: its moments are those of an inverse gamma.
-    mean = 2 * n / (n - 1)
-    exact = mean / math.sqrt(n - 2)
-    errors = found.standard_errors
-    assert abs(errors.errors["theta"] - exact) < 4 * found.monte_carlo["theta"]
-    assert abs(found.bias["theta"] - (mean - 2)) < 4 * exact / math.sqrt(400)
-    assert 0.03 < errors.precision < 0.1
-    assert (errors.problem, errors.notes) == ("", ())
-    assert found.outcomes == {"distance": 400}
-    lower, upper = found.interval(0.9)["theta"]
-    assert lower < 2 < upper
-    again = information.bootstrap(
-        lambda params, rng: exponential(n, rng, params),
-        exponential_refit,
-        {"theta": 2.0},
-        replicates=5,
-        seed=found.seed,
-    )
-    for one, other in zip(again.replicates, found.replicates, strict=False):
-        assert one.params["theta"] == other.params["theta"]
-
-
-@pytest.mark.slow
-def test_replicates_without_an_estimate_are_counted_and_named():
-    model = contents("gaussian-mixture")
-
-    def refit(data, start):
-        return em.run(
-            model["e_step"],
-            model["m_step"],
-            data,
-            start,
-            log_likelihood=model["log_likelihood"],
-            stopping=Stopping(max_iterations=300),
-        )
-
-    def draw(params, rng):
-        z = rng.choice(2, 12, p=params["w"])
-        return {"x": rng.normal(params["mu"][z], params["sigma"][z])}
-
-    params = {"w": np.array([0.5, 0.5]), "mu": np.array([0.0, 2.0]), "sigma": np.array([1.0, 1.0])}
-    found = information.bootstrap(draw, refit, params, replicates=60, seed=1)
-    lost = {name: n for name, n in found.outcomes.items() if name not in ("distance", "parameters")}
-    assert lost.get("collapsed", 0) > 3
-    kept = sum(replicate.converged for replicate in found.replicates)
-    assert kept + sum(lost.values()) == 60
-    (note,) = found.standard_errors.notes
-    assert note.startswith(f"{kept} of 60 replicates have an estimate")
-    assert f"{lost['collapsed']} collapsed" in note
-    assert "the numbers stand for samples that have one" in found.standard_errors.problem
-    estimates = [r.params["mu"] for r in found.replicates if r.converged]
-    np.testing.assert_allclose(
-        found.standard_errors.errors["mu"], np.std(estimates, axis=0, ddof=1)
-    )
-    assert "60 replicates" in repr(found.standard_errors)
-
-
-def test_a_bootstrap_in_which_nothing_converges_has_no_standard_errors():
-    stopping = Stopping(max_iterations=1)
-    found = information.bootstrap(
-        lambda params, rng: {},
-        lambda data, start: em.run(toy_e, toy_m, data, {"theta": 1.0}, stopping=stopping),
-        TOY,
-        replicates=3,
-        seed=0,
-    )
-    assert found.outcomes == {"iteration_limit": 3}
-    assert np.isnan(found.standard_errors.errors["theta"])
-    assert found.standard_errors.problem.startswith("no standard errors")
-    assert np.isnan(found.interval()["theta"]).all()
-
-
-def test_errors_in_a_bootstrap():
-    def broken(params, rng):
-        raise KeyError("scale")
-
-    with pytest.raises(StepError, match="simulate raised KeyError"):
-        information.bootstrap(broken, exponential_refit, TOY, seed=0)
-    with pytest.raises(StepError, match="e_step raised"):
-        information.bootstrap(
-            lambda params, rng: {},
-            lambda data, start: em.run(lambda p, d: p["nothing"], toy_m, data, start),
-            TOY,
-            replicates=2,
-            seed=0,
-        )
-    with pytest.raises(InputError, match="at least 2"):
-        information.bootstrap(broken, exponential_refit, TOY, replicates=1)
-
-
-# Profiles.
-
-
-def by_name(intervals):
-    return {interval.label: interval for interval in intervals}
-
-
-@pytest.mark.slow
-@unhurried
-@given(st.integers(3, 40), st.integers(0, 10**6), st.sampled_from([0.5, 0.9, 0.99]))
-def test_profiles_of_a_normal_sample_have_closed_forms(n, seed, level):
-    y = np.random.default_rng(seed).normal(5, 2, n)
-    s, z = y.std(), math.sqrt(2) * _erfinv(level)
-    found = by_name(
-        information.profile(
-            partial(normal_height, data={"y": y}),
-            {"mu": y.mean(), "sigma": s},
-            level=level,
-            kinds={"mu": "real"},
-        )
-    )
-    half = s * math.sqrt(math.expm1(z**2 / n))
-    assert found["mu"].lower == pytest.approx(y.mean() - half, abs=1e-5 * s)
-    assert found["mu"].upper == pytest.approx(y.mean() + half, abs=1e-5 * s)
-
-    def over(ratio):  # of s to sigma
-        return n * (math.log(ratio) - ratio**2 / 2 + 0.5) + z**2 / 2
-
-    assert found["sigma"].upper == pytest.approx(s / brentq(over, 1e-9, 1), rel=1e-5)
-    assert found["sigma"].lower == pytest.approx(s / brentq(over, 1, 50), rel=1e-5)
-    assert all(interval.ends == (End.CROSSING, End.CROSSING) for interval in found.values())
-    assert not any(interval.problem for interval in found.values())
-
-
-def _erfinv(level):
-    return brentq(lambda x: math.erf(x) - level, 0, 6)
-
-
-def test_a_profile_of_a_probability_is_the_binomial_one():
-    data = {"counts": np.array([7, 21, 12]), "m": 0}
-    p = data["counts"] / 40
-    height = partial(counts_height, data=data)
-    for interval, k in zip(information.profile(height, {"p": p}), data["counts"], strict=True):
-
-        def excess(value, k=k):
-            fall = k * math.log(k / 40 / value) + (40 - k) * math.log((1 - k / 40) / (1 - value))
-            return fall - Z**2 / 2
-
-        assert interval.lower == pytest.approx(brentq(excess, 1e-9, k / 40), abs=1e-6)
-        assert interval.upper == pytest.approx(brentq(excess, k / 40, 1 - 1e-9), abs=1e-6)
-
-
-def test_a_profile_that_reaches_the_end_of_the_range_says_so():
-    data = {"counts": np.array([0, 30, 10]), "m": 0}
-    height = partial(counts_height, data=data)
-
-    def guarded(params):
-        return height(params) if params["p"].min() >= 0 else np.nan
-
-    found, *_ = information.profile(guarded, {"p": np.array([0, 0.75, 0.25])}, ["p[0]"])
-    assert (found.lower, found.ends) == (0.0, (End.BOUNDARY, End.CROSSING))
-    # With no success in n, n log(1 - p) = -z²/2.
-    assert found.upper == pytest.approx(-math.expm1(-(Z**2) / 80), rel=1e-5)
-    assert "the end of the range" in repr(found)
-
-
-def test_a_profile_that_never_falls_far_enough_is_unbounded():
-    (found,) = information.profile(lambda params: -(np.tanh(params["x"]) ** 2), {"x": 0.0})
-    assert (found.lower, found.upper) == (-np.inf, np.inf)
-    assert found.ends == (End.UNBOUNDED, End.UNBOUNDED)
-
-
-def test_where_the_log_likelihood_ends_is_no_confidence_limit():
-    # A uniform sample on (0, θ), n = 8, the largest 3: the likelihood ends at the estimate.
-    def height(params):
-        return -8 * np.log(params["theta"]) if params["theta"] >= 3 else np.nan
-
-    (found,) = information.profile(height, {"theta": 3.0})
-    assert found.upper == pytest.approx(3 * math.exp(Z**2 / 16), rel=1e-6)
-    assert found.ends == (End.UNDEFINED, End.CROSSING)
-    assert found.lower == pytest.approx(3, rel=1e-6)
-
-
-def test_profiles_of_random_effects_are_those_of_lme4():
-    model, data, run = catalogue("random-effects")
-    found = by_name(
-        information.profile(
-            lambda params: model["log_likelihood"](params, data), run.params, kinds={"mu": "real"}
-        )
-    )
-    # confint of lmer(Yield ~ 1 + (1 | Batch), Dyestuff, REML = FALSE) of lme4 1.1-31, which
-    # interpolates a spline through a few points of the profile: hence the tolerance.
-    for name, lower, upper in (
-        ("mu", 1486.4515000, 1568.5484944),
-        ("tau", 12.1985352, 84.0630467),
-        ("sigma", 38.2299849, 67.6576962),
-    ):
-        assert found[name].lower == pytest.approx(lower, abs=3e-3)
-        assert found[name].upper == pytest.approx(upper, abs=3e-3)
-    # What is interpolated least well, without interpolation: mu is the mean whatever the rest.
-    limit = run.log_likelihood - Z**2 / 2
-    for end in (found["tau"].lower, found["tau"].upper):
-
-        def below(sigma, end=end):
-            return -model["log_likelihood"]({"mu": 1527.5, "tau": end, "sigma": sigma}, data)
-
-        best = minimize_scalar(below, bounds=(20, 120), options={"xatol": 1e-8})
-        assert -best.fun == pytest.approx(limit, abs=1e-6)
-
-
-@pytest.mark.slow
-def test_a_profile_of_a_covariance_is_that_of_an_independent_search():
-    model, data = murray()
-    cov = np.array([[8.0, 4.0], [4.0, 8.0]]) / 3
-    height = lambda params: model["log_likelihood"](params, data)  # noqa: E731
-    params = {"mu": np.zeros(2), "cov": cov}
-    found = by_name(information.profile(height, params, ["cov[0,0]", "cov[1,0]"]))
-    limit = height(params) - Z**2 / 2
-
-    def best(position, value):
-        """The log-likelihood at its highest with one entry of the covariance held."""
-
-        def below(free):
-            matrix = np.empty((2, 2))
-            if position == (0, 0):
-                r = np.tanh(free[1])
-                a, b = value, math.exp(free[0])
-                c = r * math.sqrt(a * b)
-            else:
-                a = math.exp(free[0])
-                c, b = value, value**2 / a + math.exp(free[1])
-            matrix[:] = [[a, c], [c, b]]
-            return -height({"mu": free[2:], "cov": matrix})
-
-        starts = ([1.0, 0.5, 0, 0], [1.5, -0.5, 0, 0])
-        runs = [
-            minimize(
-                below,
-                start,
-                method="Nelder-Mead",
-                options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 4000},
-            )
-            for start in starts
-        ]
-        return -min(run.fun for run in runs)
-
-    for label, position in (("cov[0,0]", (0, 0)), ("cov[1,0]", (1, 0))):
-        for end in (found[label].lower, found[label].upper):
-            assert best(position, end) == pytest.approx(limit, abs=1e-5)
-
-
-def test_a_profile_that_finds_a_higher_place_says_so():
-    def height(params):
-        x = params["x"]
-        return -(x**2) / 2 + 4 * np.exp(-(((x - 2.0) / 0.4) ** 2))
-
-    (found,) = information.profile(height, {"x": 0.0})
-    assert found.problem.startswith("not a maximum: the log-likelihood is higher by")
 
 
 # The routes of a declaration, with exact derivatives.
