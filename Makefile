@@ -59,7 +59,7 @@ $(READY): pyproject.toml constraints.txt
 reports: $(READY)
 	$(BIN)/python reports/gallery.py $(NAME)
 
-# How often 95 % intervals cover the truth in data simulated from each model: half an hour.
+# How often 95 % intervals cover the truth in data simulated from each model: an hour and more.
 coverage: $(READY)
 	$(BIN)/python tests/bench_coverage.py
 

@@ -140,7 +140,14 @@ def test_json_keeps_the_contract(faithful):
         "ess_bulk",
     }
     assert set(result["log_likelihood"]) == {"em", "mle", "map"}
-    assert set(result["timings"]) >= {"em_s", "mle_s", "map_s", "posterior_s"}
+    assert set(result["timings"]) >= {
+        "em_s",
+        "mle_s",
+        "map_s",
+        "posterior_s",
+        "predictive_s",
+        "verdicts_s",
+    }
     assert all(set(v) == {"id", "status", "title", "detail"} for v in result["verdicts"])
 
 
