@@ -15,7 +15,7 @@ from latentfit.em.primitives._blocks import WIDE
 from latentfit.em.primitives._blocks import transpose as transpose_numbers
 from latentfit.em.primitives._check import codes, numbers, shape, some
 from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._code_blocks import count, log_probability, transpose
+from latentfit.em.primitives._code_blocks import count, log_probability, look_up, tally, transpose
 from latentfit.em.primitives._jit import reordered
 
 
@@ -135,10 +135,7 @@ def _log_kernel(
             if bad[chunk] >= 0:
                 return
             if items == 1:
-                # Nothing is summed: rows of the table are copied.
-                for i in range(rows):
-                    for k in range(components):
-                        out[begin + i, k] = table[0, block[0, i], k]
+                look_up(block[0], rows, table[0], out[begin : begin + rows])
                 continue
             v[:] = 0.0
             log_probability(block, rows, table, v)
@@ -167,9 +164,7 @@ def _count_kernel(
             if bad[chunk] >= 0:
                 return
             if items == 1:
-                for i in range(rows):
-                    for k in range(r.shape[1]):
-                        counts[chunk, 0, block[0, i], k] += r[begin + i, k]
+                tally(r[begin : begin + rows], block[0], rows, counts[chunk, 0])
                 continue
             transpose_numbers(r, begin, rows, weights)
             count(weights, block, rows, counts[chunk])

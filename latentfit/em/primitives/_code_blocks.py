@@ -85,3 +85,34 @@ def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
                 code = x[j, i]
                 for k in range(components):
                     counts[j, code, k] += r[k, i]
+
+
+@reordered
+def look_up(x: np.ndarray, rows: int, table: np.ndarray, out: np.ndarray) -> None:
+    """Log p of one item: rows of its table are copied, four components at once."""
+    components = table.shape[1]
+    quads = components - components % 4
+    for i in range(rows):
+        code = x[i]
+        for k in range(0, quads, 4):
+            a, b, c, d = table[code, k], table[code, k + 1], table[code, k + 2], table[code, k + 3]
+            out[i, k], out[i, k + 1], out[i, k + 2], out[i, k + 3] = a, b, c, d
+        for k in range(quads, components):
+            out[i, k] = table[code, k]
+
+
+@reordered
+def tally(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
+    """Add the responsibilities of each row to the counts of one item, four components at once."""
+    components = counts.shape[1]
+    quads = components - components % 4
+    for i in range(rows):
+        code = x[i]
+        for k in range(0, quads, 4):
+            a, b, c, d = r[i, k], r[i, k + 1], r[i, k + 2], r[i, k + 3]
+            counts[code, k] += a
+            counts[code, k + 1] += b
+            counts[code, k + 2] += c
+            counts[code, k + 3] += d
+        for k in range(quads, components):
+            counts[code, k] += r[i, k]
