@@ -4,7 +4,8 @@ Every measurement is a process of its own. The first of a model and a back end f
 compiled: PyTensor's compile directory and Numba's cache are fresh. The second finds what the first
 has left. The time is that of compiling the log-density with its gradient, and of drawing; building
 the view and the imports are the same for all. Rows of models that are not asked for stay as they
-are, so that the catalogue can be measured in parts.
+are, so that the catalogue can be measured in parts; processes that are confined to a core each
+(`taskset`) can do so side by side.
 """
 
 import argparse
@@ -82,6 +83,7 @@ def row(name: str, backend: str, limit: float) -> dict[str, float | str]:
     return {
         "model": name,
         "backend": backend,
+        "cores": len(os.sched_getaffinity(0)),
         "cold": cold["compile"],
         "warm": warm["compile"],
         "sample": warm["sample"],
@@ -91,6 +93,7 @@ def row(name: str, backend: str, limit: float) -> dict[str, float | str]:
 
 def page(rows: Sequence[Mapping[str, float | str]]) -> str:
     tried = [backend for backend in BACKENDS if any(row["backend"] == backend for row in rows)]
+    cores = sorted({int(row["cores"]) for row in rows if "cores" in row})
     lines = [
         "# Back ends",
         "",
@@ -99,7 +102,7 @@ def page(rows: Sequence[Mapping[str, float | str]]) -> str:
         "drawing. *Answer* is the sum of the last two, and *ESS/s* the effective draws of the "
         "parameter that has the fewest, per second of it. `make bench` writes this page.",
         "",
-        f"{', '.join(packages())}, {os.cpu_count()} cores.",
+        f"{', '.join(packages())}, {' or '.join(map(str, cores))} of the processor's cores.",
         "",
         "| model | back end | cold | warm | drawing | answer | ESS/s |",
         "|---|---|--:|--:|--:|--:|--:|",

@@ -5,6 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from loops import without_loop
+from pytensor.gradient import disconnected_grad
 
 import latentfit
 from latentfit.declaration import function, interpreting, stable
@@ -101,3 +102,10 @@ def test_what_has_no_loop_is_found():
 def test_no_derivative_of_these_is_interpreted_an_entry_at_a_time(name):
     density = latentfit.load(name).reference().density
     assert not without_loop(density._likelihood)
+
+
+def test_what_derivatives_are_told_to_leave_alone_they_leave_alone():
+    """Also of a simplified graph: they would run through every search for a mode otherwise."""
+    x = pt.scalar("x")
+    (simple,) = stable([disconnected_grad(x) * x])
+    assert function([x], pytensor.grad(simple, x), rewritten=True)(3.0) == 3.0

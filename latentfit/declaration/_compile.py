@@ -117,7 +117,11 @@ def stable(graphs: Sequence[Any], *, clone: bool = True) -> list[Any]:
     with _without_compiler():
         _forget_origins(graphs)
         found: Any = rewrite_graph(
-            list(graphs), include=("canonicalize", "stabilize", "specialize"), clone=clone
+            list(graphs),
+            include=("canonicalize", "stabilize", "specialize"),
+            # What it takes out of a graph says where derivatives end.
+            exclude=("local_view_op",),
+            clone=clone,
         )
     return list(found)
 

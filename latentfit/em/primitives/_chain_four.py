@@ -150,11 +150,14 @@ def predict(
     rows: int,
     P: np.ndarray,  # noqa: N803
     inverse: np.ndarray,
+    before: np.ndarray,
 ) -> None:
-    """`_chain_scaled.predict`."""
+    """`_chain_scaled.predict`, and columns of α of the rows before."""
     square = _square(P)
     for i in range(rows):
-        _put(inverse, i, _multiply(_get(alpha, begin + i - 1, 0.0), square))
+        row = _get(alpha, begin + i - 1, 0.0)
+        before[0, i], before[1, i], before[2, i], before[3, i] = row
+        _put(inverse, i, _multiply(row, square))
     invert(inverse, rows)
 
 
@@ -165,24 +168,36 @@ def backward(
     rows: int,
     P_transposed: np.ndarray,  # noqa: N803
     inverse: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
     gamma: np.ndarray,
     pairs: np.ndarray,
 ) -> None:
-    """`_chain_scaled.backward`."""
+    """`_chain_scaled.backward`; `after` is where columns of γ / q are kept.
+
+    Pairs are summed in the end, over as many rows at once as a register holds: their sums would
+    not leave the recursion the registers that it needs.
+    """
     square = _square(P_transposed)
-    p0, p1, p2, p3 = _square(pairs)
     now = gamma[0], gamma[1], gamma[2], gamma[3]
     for back in range(1, rows + 1):
-        t = begin + rows - back
-        w = _times(now, _row(inverse, t - begin))
-        row = _get(z, t - 1, 0.0)
-        p0, p1 = _plus(p0, _by(row[0], w)), _plus(p1, _by(row[1], w))
-        p2, p3 = _plus(p2, _by(row[2], w)), _plus(p3, _by(row[3], w))
+        i = rows - back
+        w = _times(now, _row(inverse, i))
+        after[0, i], after[1, i], after[2, i], after[3, i] = w
+        row = before[0, i], before[1, i], before[2, i], before[3, i]
         now = _times(row, _multiply(w, square))
-        _set(z, t - 1, now)
+        _set(z, begin + i - 1, now)
     # The sum is 1 but for rounding errors, which add up.
     gamma[0], gamma[1], gamma[2], gamma[3] = _by(1.0 / _sum(now), now)
-    _put(pairs, 0, p0)
-    _put(pairs, 1, p1)
-    _put(pairs, 2, p2)
-    _put(pairs, 3, p3)
+    for j in range(4):
+        a = b = c = d = 0.0
+        for i in range(rows):
+            share = before[j, i]
+            a += share * after[0, i]
+            b += share * after[1, i]
+            c += share * after[2, i]
+            d += share * after[3, i]
+        pairs[j, 0] += a
+        pairs[j, 1] += b
+        pairs[j, 2] += c
+        pairs[j, 3] += d

@@ -156,6 +156,7 @@ def _kernel(
             tiny = tiny or 0.0 < P[j, k] < LEAST_TRANSITION
     reached, gamma, row = np.empty(width), np.empty(width), np.empty(width)
     b, pairs = np.empty((WIDE, width)), np.empty((width, width))
+    before, after = np.empty((WIDTH, WIDE)), np.empty((WIDTH, WIDE))
     for chunk in range(first, last):
         for j in range(width):
             for k in range(width):
@@ -196,8 +197,8 @@ def _kernel(
                 rows = min(WIDE, end - 1)
                 begin = end - rows
                 if width == WIDTH:
-                    four.predict(alpha, begin, rows, forth, b)
-                    four.backward(alpha, begin, rows, back, b, gamma, pairs)
+                    four.predict(alpha, begin, rows, forth, b, before)
+                    four.backward(alpha, begin, rows, back, b, before, after, gamma, pairs)
                 else:
                     scaled.predict(alpha, begin, rows, forth, b)
                     scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
