@@ -92,7 +92,8 @@ def compare(
         aligned, unsure = _at_rest(subject, declaration, density, fit, complete, bootstrap)
     maxima = find_maxima(subject, declaration, density, fit, aligned, stage)
     with stage("compile_s", "Compiling for NUTS"):
-        prepared = bayes.prepare(density.view)
+        coarser = bayes.coarser(declaration, density, maxima.top.point)
+        prepared = bayes.prepare(density.view if coarser is None else coarser.view)
     total = chains * (draws + tune)
     with stage("posterior_s", f"NUTS, {chains} chains", total) as bar:
         sampled = bayes.sample(
@@ -134,6 +135,7 @@ def compare(
             posterior,
             check,
             partial(_verdicts.chains, divergences=divergences, draws=chains * draws, count=chains),
+            coarser,
         )
     expectations = aligned.expectations(fit.best.expectations)
     latents = [

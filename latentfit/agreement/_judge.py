@@ -17,7 +17,7 @@ from latentfit.agreement._maxima import Maxima
 from latentfit.agreement._optima import ends_of_climbs, ends_of_em
 from latentfit.agreement._subject import Subject
 from latentfit.agreement._uncertainty import Uncertainty, by_label
-from latentfit.bayes import Density, Identification, Maximum
+from latentfit.bayes import Coarser, Density, Identification, Maximum
 from latentfit.declaration import Declaration, Params, Space
 from latentfit.em import Fit
 
@@ -60,6 +60,7 @@ def judge(
     posterior: xr.Dataset,
     check: "CheckResult | str | None",
     chains: Callable[[Sequence[Parameter]], Verdict],
+    coarser: Coarser | None,
 ) -> Judgement:
     """Set EM beside MLE, MAP and posterior, parameter by parameter, and give the verdicts.
 
@@ -75,6 +76,8 @@ def judge(
     check : CheckResult or str, optional
     chains : callable
         Whether draws of these parameters can be trusted.
+    coarser : Coarser, optional
+        What they were drawn from, if it was not the observed view itself.
     """
     space, mle, mode = density.space, maxima.mle, maxima.mode
     known = bayes.identification(density, mle.unconstrained)
@@ -119,7 +122,7 @@ def judge(
         _spread.verdict(rows, unsure.differences),
         _verdicts.monotone(fit, subject.objective),
         _verdicts.heights(optima),
-        _verdicts.integration(bayes.integrations(declaration, density, mle.unconstrained)),
+        _verdicts.integration(bayes.integrations(declaration, density, mle.unconstrained), coarser),
     )
     if trust.status == "fail":
         verdicts = tuple(_verdicts.withheld(v) if v.id in _AGAINST_DRAWS else v for v in verdicts)

@@ -7,7 +7,7 @@ import numpy as np
 
 from latentfit.agreement._comparison import Optimum, Parameter, Verdict
 from latentfit.agreement._identified import Ground
-from latentfit.bayes import Integration, Maximum
+from latentfit.bayes import Coarser, Integration, Maximum
 from latentfit.em import Fit
 
 if TYPE_CHECKING:
@@ -317,9 +317,9 @@ def heights(optima: Sequence[Optimum]) -> Verdict:
     )
 
 
-def integration(found: Sequence[Integration]) -> Verdict:
+def integration(found: Sequence[Integration], coarser: Coarser | None) -> Verdict:
     """How the latents were integrated out, and whether precisely enough for what is compared."""
-    detail = "; ".join(map(str, found))
+    detail = "; ".join(map(str, (*found, *([] if coarser is None else [coarser]))))
     if all(one.precise for one in found):
         exactly = "exactly" if all(one.error is None for one in found) else "numerically"
         return Verdict("integration", "pass", f"The latents are integrated out {exactly}", detail)

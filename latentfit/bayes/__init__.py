@@ -4,6 +4,7 @@ MAP, the posterior by NUTS, and the latents recovered from it."""
 from latentfit.bayes._boundary import at_boundary, boundary
 from latentfit.bayes._categories import categories
 from latentfit.bayes._chain import Chain, smoothed
+from latentfit.bayes._coarser import Coarser, coarser
 from latentfit.bayes._density import Density
 from latentfit.bayes._draws import pointwise_log_likelihood
 from latentfit.bayes._estimates import (
@@ -36,6 +37,7 @@ from latentfit.bayes.complete import (
 __all__ = [
     "DRAWS",
     "Chain",
+    "Coarser",
     "CompleteData",
     "Curvature",
     "Density",
@@ -54,6 +56,7 @@ __all__ = [
     "by_observed",
     "by_supplement",
     "categories",
+    "coarser",
     "complete_data",
     "curvature_of",
     "identification",

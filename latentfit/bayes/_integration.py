@@ -77,7 +77,7 @@ def integrations(
         return tuple(Integration(name, words, np.inf) for name in declaration.latents)
     childless = childless_latents(declaration)
     ops = {op.marginalized_name: op for op in _ops(density.view)}
-    numerical = [op for op in ops.values() if isinstance(op, QuadratureMarginalRV)]
+    numerical = quadratures(density.view)
     error = None
     if numerical:
         with nodes(2 * max(op.nodes for op in numerical)):
@@ -93,6 +93,11 @@ def integrations(
         )
         for name in declaration.latents
     )
+
+
+def quadratures(view: pm.Model) -> list[QuadratureMarginalRV]:
+    """What of an observed view is integrated numerically."""
+    return [op for op in _ops(view) if isinstance(op, QuadratureMarginalRV)]
 
 
 def _ops(view: pm.Model) -> Iterator[Any]:

@@ -72,7 +72,8 @@ class QuadratureMarginalRV(MarginalRV):
         self.blocks = blocks
         self.nodes = nodes
         self.axis = max(3, round(_ALONG[blocks.size] * nodes))
-        self.strategy = f"adaptive Gauss-Hermite quadrature, {self.axis**blocks.size} nodes"
+        self.count = self.axis**blocks.size
+        self.strategy = f"adaptive Gauss-Hermite quadrature, {self.count} nodes"
         super().__init__(*args, **kwargs)
 
 
