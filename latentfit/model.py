@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
     from latentfit.agreement import Comparison
-    from latentfit.bayes import Density
+    from latentfit.bayes import Backend, Density
     from latentfit.check import CheckResult, Derivation, Reference
     from latentfit.declaration import Data, Declaration, Draw, Params, Space
     from latentfit.em.information import Bootstrap, StandardErrors
@@ -374,6 +374,7 @@ class LatentModel:
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
+        backend: "Backend" = "numba",
         check: bool = True,
         bootstrap: int = 0,
         profile: Sequence[str] = (),
@@ -388,6 +389,9 @@ class LatentModel:
             As in `fit`; the seed settles all else that is random too.
         draws, tune, chains : int
             For NUTS: draws kept and discarded a chain, number of chains.
+        backend : {"numba", "jax", "c"}
+            What compiles the log-density for it. Numba takes half a minute and more for a new
+            model, and keeps it for other runs; JAX, an extra, takes seconds each time.
         check : bool
             Whether to check the derivation first.
         bootstrap : int
@@ -410,6 +414,7 @@ class LatentModel:
         for label, value in (("draws", draws), ("chains", chains), ("tune", tune)):
             if value < 1:
                 raise InputError(f"{label} must be at least 1, not {value}")
+        bayes.available(backend)
         if bootstrap == 1 or bootstrap < 0:
             raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
         seed = secrets.randbits(31) if seed is None else seed
@@ -469,6 +474,7 @@ class LatentModel:
             draws=draws,
             tune=tune,
             chains=chains,
+            backend=backend,
             seed=seed,
             settings={"starts": starts, "short_runs": short_runs, **self.options, **options},
             timings=timings,

@@ -6,8 +6,10 @@ import pytensor.tensor as pt
 import pytest
 
 import latentfit
-from latentfit.bayes import _posterior, prepare
-from latentfit.bayes._backends import compiled
+from latentfit.bayes import _backends, _posterior, prepare
+from latentfit.bayes._backends import BACKENDS, compiled
+from latentfit.cli._options import BACKENDS as NAMES
+from latentfit.errors import InputError
 
 RNG = np.random.default_rng(3)
 SERIES = np.cumsum(RNG.normal(size=12))
@@ -24,11 +26,27 @@ def assert_same(gradient, point, graphs, places):
             np.testing.assert_allclose(direction, slope, rtol=1e-8, atol=1e-8)
 
 
-def test_data_as_arguments():
+@pytest.mark.parametrize("backend", [*NAMES[:2], pytest.param("c", marks=pytest.mark.slow)])
+def test_data_as_arguments(backend):
     x = pt.vector("x", shape=(4,))
     density = -((pt.constant(SERIES)[:, None] - x[None, :]) ** 2).sum()
     graphs = (density, pytensor.grad(density, x))
-    assert_same(compiled(x, graphs, "numba")(), x, graphs, RNG.normal(size=(3, 4)))
+    assert_same(compiled(x, graphs, backend)(), x, graphs, RNG.normal(size=(3, 4)))
+
+
+def test_there_are_names_for_all_and_no_others():
+    assert NAMES == BACKENDS
+
+
+def test_one_that_is_not_installed_is_said_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(_backends, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'latentfit\[jax\]'"):
+        latentfit.load("exponential-missing").compare([1.0, 2.0, np.nan], backend="jax")
+
+
+def test_one_that_there_is_not():
+    with pytest.raises(InputError, match="one of numba, jax, c, not 'fortran'"):
+        latentfit.load("exponential-missing").compare([1.0, 2.0, np.nan], backend="fortran")
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from latentfit.agreement._maxima import find_maxima
 from latentfit.agreement._stages import Stages
 from latentfit.agreement._subject import Subject
 from latentfit.agreement._uncertainty import Uncertainty, uncertainty
-from latentfit.bayes import CompleteData, Density
+from latentfit.bayes import Backend, CompleteData, Density
 from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
 from latentfit.em.information import Bootstrap
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from latentfit.check import CheckResult
 
 _PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor", "nutpie", "arviz")
+_MADE_BY: dict[Backend, tuple[str, ...]] = {"numba": ("numba",), "jax": ("jax",), "c": ()}
 _REPLICATES = 500
 
 
@@ -41,6 +42,7 @@ def compare(
     draws: int,
     tune: int,
     chains: int,
+    backend: Backend,
     seed: int,
     settings: Mapping[str, Any],
     timings: Mapping[str, float],
@@ -62,6 +64,8 @@ def compare(
         EM on the same data.
     draws, tune, chains, seed : int
         For NUTS; all other randomness follows from `seed` too.
+    backend : {"numba", "jax", "c"}
+        What compiles the log-density for it.
     settings, timings : mapping
         Of what came before, passed on.
     progress : Progress
@@ -93,7 +97,8 @@ def compare(
     maxima = find_maxima(subject, declaration, density, fit, aligned, stage)
     with stage("compile_s", "Compiling for NUTS"):
         coarser = bayes.coarser(declaration, density, maxima.top.point)
-        prepared = bayes.prepare(density.view if coarser is None else coarser.view)
+        drawn = density.view if coarser is None else coarser.view
+        prepared = bayes.prepare(drawn, backend=backend)
     total = chains * (draws + tune)
     with stage("posterior_s", f"NUTS, {chains} chains", total) as bar:
         sampled = bayes.sample(
@@ -163,8 +168,15 @@ def compare(
         dimension=density.space.size,
         fit=fit,
         timings=stage.seconds,
-        versions={"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
-        settings=dict(settings) | {"draws": draws, "tune": tune, "chains": chains},
+        versions={"python": platform.python_version()}
+        | {p: version(p) for p in (*_PACKAGES, *_MADE_BY[backend])},
+        settings={
+            **settings,
+            "draws": draws,
+            "tune": tune,
+            "chains": chains,
+            "backend": backend,
+        },
         seed=seed,
         published=subject.published,
         model=declaration.model,

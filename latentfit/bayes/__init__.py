@@ -1,6 +1,7 @@
 """What PyMC says of the same declaration: the observed and conditional views, direct MLE and
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
+from latentfit.bayes._backends import Backend, available
 from latentfit.bayes._boundary import at_boundary, boundary
 from latentfit.bayes._categories import categories
 from latentfit.bayes._chain import Chain, smoothed
@@ -36,6 +37,7 @@ from latentfit.bayes.complete import (
 
 __all__ = [
     "DRAWS",
+    "Backend",
     "Chain",
     "Coarser",
     "CompleteData",
@@ -49,6 +51,7 @@ __all__ = [
     "Recovered",
     "Statistics",
     "at_boundary",
+    "available",
     "boundary",
     "by_draws",
     "by_louis",

@@ -19,6 +19,7 @@ Command = Callable[..., Any]
 
 # Stated here for their help to be there at once.
 ACCELERATORS = ("auto", "none", "quasi-newton", "daarem", "squarem", "parabolic")
+BACKENDS = ("numba", "jax", "c")
 
 
 @dataclass(frozen=True)

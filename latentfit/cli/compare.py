@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentfit.cli._inputs import table, varied
-from latentfit.cli._options import Common, Range, common, count, fitted
+from latentfit.cli._options import BACKENDS, Common, Range, common, count, fitted
 from latentfit.cli._output import check_json, rendered, say, write_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 @count("--draws", 1000, "Posterior draws kept in each chain.")
 @count("--tune", 1000, "Draws before them that only tune the sampler.")
 @count("--chains", 4, "Chains of the sampler.")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="numba",
+    show_default=True,
+    help="What compiles the log-density for it. Numba takes longest for a new model and keeps what "
+    "it has compiled; jax is an extra.",
+)
 @click.option(
     "--bootstrap",
     type=click.IntRange(min=2),
