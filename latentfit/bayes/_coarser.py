@@ -80,7 +80,8 @@ def coarser(declaration: Declaration, density: Density, mode: np.ndarray) -> Coa
         with nodes(most // share):
             view = observed_view(declaration)
         fewer = Density(view, density.space)
-        errors = np.array([fewer.height(point) for point in points]) - exact
+        with np.errstate(invalid="ignore"):
+            errors = np.array([fewer.height(point) for point in points]) - exact
         error = float(np.ptp(errors))
         if error <= _ENOUGH:
             return Coarser(view, max(op.count for op in quadratures(view)), error)
