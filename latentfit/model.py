@@ -1,7 +1,6 @@
 """The latent-variable model as its author hands it over, and what can be done with it."""
 
 import secrets
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -419,12 +418,12 @@ class LatentModel:
             raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
         seed = secrets.randbits(31) if seed is None else seed
         progress = progress or Progress(quiet=True)
-        timings: dict[str, float] = {}
+        stage = agreement.Stages(progress)
         arguments = self._arguments(data, options)
         # Before anything is built: data that cannot be used are found out at once.
         tried = _tried(starts, short_runs)
         begins = self._initial(self._shown(arguments, options), seed, tried, options)
-        with progress.stage("Building the model"):
+        with stage("build_s", "Building the model"):
             declaration = self._declared(arguments, options)
             space = declared.space(declaration)
             density = bayes.Density(bayes.observed_view(declaration), space)
@@ -432,31 +431,28 @@ class LatentModel:
             begins = _random(space, seed, tried)
         space.locate(self._to_model(begins[0]))
         profiled = agreement.profiled(profile, space)
-        with progress.stage("Building the complete-data view"):
+        with stage("complete_s", "Building the complete-data view"):
             against = self._complete(declaration, density)
         found: CheckResult | str | None = None
         if check:
-            began = time.perf_counter()
-            found = self._examined(against, begins[:_CHECKED], seed, progress)
-            timings["check_s"] = time.perf_counter() - began
-        began = time.perf_counter()
-        fit = self._run(
-            declaration.data,
-            begins,
-            self._climbed(density),
-            stopping,
-            accelerate,
-            progress,
-            keep=starts,
-        )
-        timings["em_s"] = time.perf_counter() - began
+            with stage.timed("check_s"):
+                found = self._examined(against, begins[:_CHECKED], seed, progress)
+        with stage.timed("em_s"):
+            fit = self._run(
+                declaration.data,
+                begins,
+                self._climbed(density),
+                stopping,
+                accelerate,
+                progress,
+                keep=starts,
+            )
         replicates = None
         if bootstrap and not fit.best.stop.degenerate:
-            began = time.perf_counter()
-            replicates = self._bootstrap(
-                fit.params, arguments, bootstrap, seed, stopping, progress, options
-            )
-            timings["bootstrap_s"] = time.perf_counter() - began
+            with stage.timed("bootstrap_s"):
+                replicates = self._bootstrap(
+                    fit.params, arguments, bootstrap, seed, stopping, progress, options
+                )
         subject = agreement.Subject(
             self.name,
             self.title or self.name,
@@ -477,8 +473,7 @@ class LatentModel:
             backend=backend,
             seed=seed,
             settings={"starts": starts, "short_runs": short_runs, **self.options, **options},
-            timings=timings,
-            progress=progress,
+            stage=stage,
             complete=against if isinstance(against, str) else against.complete,
             check=found,
             bootstrap=replicates,

@@ -11,6 +11,7 @@ from latentfit.agreement._comparison import (
 )
 from latentfit.agreement._figures import adjusted_rand
 from latentfit.agreement._labels import Exchange, assign, exchanges, renumber, renumber_one
+from latentfit.agreement._stages import Stages
 from latentfit.agreement._subject import Subject
 from latentfit.agreement._uncertainty import Uncertainty, profiled
 
@@ -21,6 +22,7 @@ __all__ = [
     "Latent",
     "Optimum",
     "Parameter",
+    "Stages",
     "Subject",
     "Uncertainty",
     "Verdict",

@@ -23,7 +23,6 @@ from latentfit.declaration import Declaration, Params
 from latentfit.em import Fit
 from latentfit.em.information import Bootstrap
 from latentfit.errors import LatentfitError
-from latentfit.progress import Progress
 
 if TYPE_CHECKING:
     from latentfit.check import CheckResult
@@ -45,8 +44,7 @@ def compare(
     backend: Backend,
     seed: int,
     settings: Mapping[str, Any],
-    timings: Mapping[str, float],
-    progress: Progress,
+    stage: Stages,
     complete: CompleteData | str,
     check: "CheckResult | str | None" = None,
     bootstrap: Bootstrap | None = None,
@@ -66,9 +64,10 @@ def compare(
         For NUTS; all other randomness follows from `seed` too.
     backend : {"numba", "jax", "c"}
         What compiles the log-density for it.
-    settings, timings : mapping
+    settings : mapping
         Of what came before, passed on.
-    progress : Progress
+    stage : Stages
+        Those that came before, to which are added what is done here.
     complete : CompleteData or str
         The complete-data view, or why there is none.
     check : CheckResult or str, optional
@@ -88,7 +87,6 @@ def compare(
             f"EM has no estimate to compare, from {len(fit.solutions)} "
             f"start{'s' if len(fit.solutions) > 1 else ''}: {fit.best.message}"
         )
-    stage = Stages(progress, dict(timings))
     nuts_seed, recover_seed, predict_seed = (
         int(s) for s in np.random.SeedSequence(seed).generate_state(3)
     )

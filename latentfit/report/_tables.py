@@ -26,6 +26,8 @@ type Column = tuple[str, str, Callable[["Parameter"], str]]
 
 _MOST_ENTRIES = 12
 _SPANS = {
+    "build_s": "Building the model",
+    "complete_s": "Building the complete-data view",
     "check_s": "Checking the derivation",
     "em_s": "EM, all starts",
     "bootstrap_s": "Bootstrap",
