@@ -30,10 +30,16 @@ ONE = """
 import json, sys, time
 import arviz_stats as azs
 import latentfit
-from latentfit import bayes
+from latentfit import bayes, declaration
 
 name, backend, draws, chains = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-view = bayes.observed_view(latentfit.load(name).declare())
+declared = latentfit.load(name).declare()
+space = declaration.space(declared)
+view = bayes.observed_view(declared)
+density = bayes.Density(view, space)
+top = bayes.maximum_a_posteriori(density, space.origin)
+coarser = bayes.coarser(declared, density, top.point)
+view = view if coarser is None else coarser.view
 began = time.perf_counter()
 prepared = bayes.prepare(view, backend=backend)
 compiled = time.perf_counter() - began
