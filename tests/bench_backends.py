@@ -106,7 +106,9 @@ def page(rows: Sequence[Mapping[str, float | str]]) -> str:
         f"Seconds for {CHAINS} chains of {DRAWS} draws after {DRAWS} of tuning, on the example "
         "data of each model: compiling from nothing, compiling with what an earlier run left, and "
         "drawing. *Answer* is the sum of the last two, and *ESS/s* the effective draws of the "
-        "parameter that has the fewest, per second of it. `make bench` writes this page.",
+        "parameter that has the fewest, per second of it. Numba is what `compare` takes unless "
+        "`--backend` names another: steps are tried again more often than declarations. `make "
+        "bench` writes this page.",
         "",
         f"{', '.join(packages())}, {' or '.join(map(str, cores))} of the processor's cores.",
         "",
