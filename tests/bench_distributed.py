@@ -95,8 +95,8 @@ class Record:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time EM on a Dask cluster of this machine.")
-    parser.add_argument("--rows", type=int, default=18_000_000, help="[default: 18 million]")
-    parser.add_argument("--limit", default="500MB", help="memory of a worker [default: 500MB]")
+    parser.add_argument("--rows", type=int, default=20_000_000, help="[default: 20 million]")
+    parser.add_argument("--limit", default="600MB", help="memory of a worker [default: 600MB]")
     parser.add_argument("--iterations", type=int, nargs=2, default=[1, 4], help="[default: 1 4]")
     parser.add_argument("--repeats", type=int, default=3, help="of each timing [default: 3]")
     parser.add_argument("--folder", type=Path, help="for the data [default: a temporary one]")
@@ -239,9 +239,16 @@ def compared(client: Any, folder: Path) -> float:
 def beside() -> tuple[float, float]:
     """Seconds that work takes in a process alone, and in two at the same time."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(work, [1, 1]))
+        # Both have to be there: one process would take all work while the other still imports.
+        while len(set(pool.map(named, range(4)))) < 2:
+            pass
         alone = clocked(lambda _: pool.submit(work, 20_000).result(), 0)
         return alone, clocked(lambda _: list(pool.map(work, [20_000] * 2)), 0)
+
+
+def named(_: int) -> int:
+    time.sleep(0.1)
+    return os.getpid()
 
 
 def work(times: int) -> None:
