@@ -7,7 +7,6 @@ import signal
 # before they start: NumPy asks once.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 # A shell that starts the tests in the background has them ignore interrupts, and with them every
 # process that they start; some are about just that.

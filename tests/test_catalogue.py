@@ -266,8 +266,8 @@ def test_published_figures_are_met(name, key):
 
 @cache
 def comparison(name):
-    # As the gallery has it, but that Numba would take a minute for each of the models.
-    return load(name).compare(seed=0, backend="jax")
+    # As the gallery has it: the draws that a person gets who asks for nothing else.
+    return load(name).compare(seed=0)
 
 
 # Lower maxima are worth knowing of where they are; that EM is at the highest is what counts.

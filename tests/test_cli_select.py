@@ -96,8 +96,8 @@ def test_a_folder_in_the_way_is_found_before_anything_runs(tmp_path):
 def test_compare_writes_a_report_for_each_value(tmp_path):
     # Draws so few cannot be trusted; then there is no LOO, and the rest goes on.
     done = run(
-        *("compare", "poisson-mixture", "--set", "components=1..2", "--backend", "jax"),
-        *("--draws", "50", "--tune", "100", "--chains", "2", "--json", "a.json", "--out", "out"),
+        *("compare", "poisson-mixture", "--set", "components=1..2", "--out", "out"),
+        *("--draws", "50", "--tune", "100", "--chains", "2", "--json", "a.json"),
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

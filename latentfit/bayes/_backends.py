@@ -5,8 +5,9 @@ most of the time to an answer. So nothing is compiled but value and gradient: wh
 of a draw is evaluated for all draws at once, afterwards.
 
 Numba compiles a new model for half a minute and more, and its machine code is the fastest of the
-three on most models; JAX takes seconds, each time, and needs an installation of its own; C takes
-as long as Numba, and its code twice as long or more.
+three on most models; JAX takes seconds, each time, but each of its calls waits for Python's lock,
+so that chains side by side hinder one another; C takes as long as Numba, and its code twice as long
+or more.
 
 Numba's machine code is kept between runs, under a key that PyTensor makes of the graph and the
 constants in it. Data are such constants, so other data would be compiled anew, and beyond a
