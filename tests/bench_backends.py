@@ -38,6 +38,7 @@ space = declaration.space(declared)
 view = bayes.observed_view(declared)
 density = bayes.Density(view, space)
 top = bayes.maximum_a_posteriori(density, space.origin)
+# What `compare` draws from.
 coarser = bayes.coarser(declared, density, top.point)
 view = view if coarser is None else coarser.view
 began = time.perf_counter()

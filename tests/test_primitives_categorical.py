@@ -42,6 +42,17 @@ def test_densities_and_counts(n, items, categories):
     np.testing.assert_allclose(found, counted(r, x, categories), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("components", range(1, 10))
+def test_one_item_with_any_number_of_components(components):
+    """Four at once, and what is left over."""
+    rng = np.random.default_rng(components)
+    x, p = rng.integers(6, size=(301, 1)), rng.dirichlet(np.ones(6), (components, 1))
+    np.testing.assert_allclose(em.log_categorical(x, p), log_p(x, p), rtol=1e-13, atol=1e-14)
+    r = rng.dirichlet(np.ones(components), size=301)
+    found = em.weighted_counts(r, x, 6)
+    np.testing.assert_allclose(found, counted(r, x, 6), rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize(("n", "items", "categories"), SHAPES)
 def test_the_latent_class_pass_is_the_steps_one_after_the_other(n, items, categories):
     x, w, p = sample(n, items, categories)

@@ -4,10 +4,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pymc as pm
 import pytest
 
 from latentfit.agreement import Optimum, Parameter, _verdicts
-from latentfit.bayes import Maximum
+from latentfit.bayes import Coarser, Integration, Maximum
 
 GOOD = Parameter(
     name="theta",
@@ -133,6 +134,14 @@ def test_lower_maxima_are_listed_with_their_heights():
     assert verdict.status == "warn"
     assert "-12.5000 (direct, 1 start)" in verdict.detail
     assert "1 ended in no maximum" in verdict.detail
+
+
+def test_what_draws_were_made_from_is_said_beside_what_maxima_were():
+    exact = Integration("z", "quadrature, 61 nodes", 3e-11)
+    coarser = Coarser(pm.Model(), 7, 2e-4)
+    assert "61 nodes" in _verdicts.integration([exact], coarser).detail
+    assert "draws with 7 nodes (to 0.0002" in _verdicts.integration([exact], coarser).detail
+    assert "draws" not in _verdicts.integration([exact], None).detail
 
 
 def test_agreement_needs_every_verdict():

@@ -4,10 +4,9 @@ What NUTS calls some ten thousand times is worth machine code, and what it takes
 most of the time to an answer. So nothing is compiled but value and gradient: what else is wanted
 of a draw is evaluated for all draws at once, afterwards.
 
-Numba compiles a new model for half a minute and more, and its machine code is the fastest of the
-three on most models; JAX takes seconds, each time, but each of its calls waits for Python's lock,
-so that chains side by side hinder one another; C takes as long as Numba, and its code twice as long
-or more.
+Numba compiles most new models for half a minute and more, and its machine code is the fastest of
+the three on most; JAX takes seconds, each time, and draws more slowly; C takes as long as Numba,
+and draws the most slowly (reports/backends.md).
 
 Numba's machine code is kept between runs, under a key that PyTensor makes of the graph and the
 constants in it. Data are such constants, so other data would be compiled anew, and beyond a

@@ -57,7 +57,7 @@ def measured(threads: int, repeats: int) -> Machine:
             np.exp(near[part], out=out[part])
 
     def primitive(part: int) -> None:
-        # In their place, again and again: soon all of them are near 1.
+        # In their place, again and again: any numbers do, as long as none is above 0.
         block = -near[part]
         for _ in range(100):
             np.negative(block, out=block)
