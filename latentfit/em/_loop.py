@@ -38,7 +38,8 @@ def run(
     Parameters
     ----------
     e_step : callable
-        ``e_step(params, data)`` returns ``{name: expectation}``. It is handed read-only arrays.
+        ``e_step(params, data)`` returns ``{name: expectation}``. It is handed read-only arrays, and
+        may return the same arrays each time: they are read until it is called again.
     m_step : callable
         ``m_step(expectations, data)`` or ``m_step(expectations, data, params)`` returns the
         next params, with the names and shapes of the start.

@@ -8,6 +8,10 @@ A first group follows the derivation line by line: `log_normal`, `log_multivaria
 `forward_backward` the conditional distribution of the latents with the log-likelihood,
 `weighted_moments`, `weighted_scatter` and `weighted_counts` the sums that the M step needs.
 
+Those whose result has a row for each of the data take ``out``, where to write it, so that an
+iteration need not make a new table of that size: `latentfit.em.run` reads what an E step returned
+until it calls the E step again, and no longer.
+
 A second group, the ``..._statistics``, goes from parameters to those sums in one pass over the
 data and stores nothing for each row.
 """

@@ -13,13 +13,13 @@ import numpy as np
 
 from latentfit.em.primitives._blocks import WIDE
 from latentfit.em.primitives._blocks import transpose as transpose_numbers
-from latentfit.em.primitives._check import codes, numbers, shape, some
+from latentfit.em.primitives._check import codes, numbers, room, shape, some
 from latentfit.em.primitives._chunks import cut, spread
 from latentfit.em.primitives._code_blocks import count, log_probability, look_up, tally, transpose
 from latentfit.em.primitives._jit import reordered
 
 
-def log_categorical(x: Any, p: Any) -> np.ndarray:
+def log_categorical(x: Any, p: Any, *, out: Any = None) -> np.ndarray:
     """Σ_j log p_kj of the category of x_ij, of every row and component.
 
     Parameters
@@ -28,6 +28,8 @@ def log_categorical(x: Any, p: Any) -> np.ndarray:
         Codes 0, ..., C - 1 of one item or several.
     p : array_like, shape (K, C) or (K, J, C)
         Probabilities. Items with fewer categories than others have zeros at the end.
+    out : ndarray, shape (n, K), optional
+        Where the result is written: float64, contiguous. By default a new array is.
 
     Returns
     -------
@@ -37,12 +39,13 @@ def log_categorical(x: Any, p: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        `x` are not integers, or `p` is not of double precision.
+        `x` are not integers, or `p` or `out` is not of double precision.
     ValueError
-        A code is negative or above C - 1, shapes do not go together, or entries are masked.
+        A code is negative or above C - 1, shapes do not go together, entries are masked, or `out`
+        cannot be written to.
     """
     x, table = tables(x, p)
-    out = np.empty((len(x), table.shape[2]))
+    out = room(out, (len(x), table.shape[2]), x)
     chunks, size = cut(len(x))
     bad = np.full(chunks, -1)
     spread(_log_kernel, chunks, out.size * x.shape[1], x, size, table, out, bad)

@@ -79,6 +79,30 @@ def some(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
+def room(out: Any, expected: tuple[int, ...], *read: np.ndarray) -> np.ndarray:
+    """`out` itself, if a result of that shape can be written there; a new array if it is None.
+
+    Raises
+    ------
+    TypeError
+        Not an array of double precision.
+    ValueError
+        Another shape, rows that are not contiguous, read-only, or the memory of an array that is
+        still to be `read`.
+    """
+    if out is None:
+        return np.empty(expected)
+    if type(out) is not np.ndarray or out.dtype != np.float64:
+        kind = out.dtype if type(out) is np.ndarray else f"a {type(out).__name__}"
+        raise TypeError(f"out is {kind}; expected a NumPy array of float64")
+    shape("out", out, expected, "that of the result")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError("out is read-only, or its rows are not contiguous: np.empty makes one")
+    if any(np.may_share_memory(out, array) for array in read):
+        raise ValueError("out has memory in common with an argument that is read while it fills")
+    return out
+
+
 def _unmasked(name: str, value: Any) -> np.ndarray:
     if np.ma.is_masked(value):
         raise ValueError(f"{name} has masked entries, of which these sums know nothing")

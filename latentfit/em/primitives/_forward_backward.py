@@ -19,7 +19,7 @@ from latentfit.em.primitives import _chain_scaled as scaled
 from latentfit.em.primitives._blocks import WIDE
 from latentfit.em.primitives._chain_log import forward_backward as logarithms
 from latentfit.em.primitives._chain_scaled import LEAST_TRANSITION, LIFT, WIDTH
-from latentfit.em.primitives._check import numbers, shape, some
+from latentfit.em.primitives._check import numbers, room, shape, some
 from latentfit.em.primitives._chunks import spread
 from latentfit.em.primitives._jit import reordered
 
@@ -53,6 +53,8 @@ def forward_backward(
     start: Any,
     P: Any,  # noqa: N803
     lengths: Any = None,
+    *,
+    out: Any = None,
 ) -> ChainStatistics:
     """State probabilities, expected transitions and log-likelihood of hidden Markov chains.
 
@@ -70,6 +72,8 @@ def forward_backward(
     lengths : array_like of int, optional
         Lengths of independent sequences of which the rows are made up, one after the other. By
         default they are one sequence.
+    out : ndarray, shape (rows, K), optional
+        Where γ is written: float64, contiguous, not `log_b`. By default a new array is.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def forward_backward(
         Not of double precision, or lengths that are not integers.
     ValueError
         Shapes do not go together, lengths are not positive or do not add up to the rows, entries
-        are masked, or a row has probability 0 in every state that can be reached.
+        are masked, `out` cannot be written to, or a row has probability 0 in every state that can
+        be reached.
 
     Notes
     -----
@@ -102,18 +107,18 @@ def forward_backward(
     forth[:states, :states], back[:states, :states] = P, P.T
     with np.errstate(all="ignore"):
         parameters = start, P, np.log(start), np.log(P), forth, back
-    z = np.empty_like(log_b)
-    transitions = np.zeros((chunks, states, states))
+    z = room(out, log_b.shape, log_b)
+    starts, transitions = np.zeros((chunks, states)), np.zeros((chunks, states, states))
     heights, bad = np.zeros(chunks), np.full(chunks, -1)
     work = rows * (8 * states + 4 * states**2)
-    parts = edges, cuts, z, transitions, heights, bad
+    parts = edges, cuts, z, starts, transitions, heights, bad
     spread(_kernel, chunks, work, log_b, *parameters, *parts)
     if (bad >= 0).any():
         raise ValueError(
             f"row {bad[bad >= 0][0]} of log_b has probability 0 in every state that can be reached"
         )
-    starts = z[edges[:-1]].sum(axis=0)
-    return ChainStatistics(z, transitions.sum(axis=0), starts, float(heights.sum()))
+    sums = transitions.sum(axis=0), starts.sum(axis=0)
+    return ChainStatistics(z, *sums, float(heights.sum()))
 
 
 def _edges(lengths: Any, rows: int) -> np.ndarray:
@@ -144,6 +149,7 @@ def _kernel(
     edges: np.ndarray,
     cuts: np.ndarray,
     z: np.ndarray,
+    starts: np.ndarray,
     transitions: np.ndarray,
     heights: np.ndarray,
     bad: np.ndarray,
@@ -188,6 +194,8 @@ def _kernel(
                 if impossible >= 0:
                     bad[chunk] = edges[s] + impossible
                     return
+                for k in range(states):
+                    starts[chunk, k] += alpha[0, k]
                 continue
             heights[chunk] += height + math.log(total)
             for k in range(width):
@@ -203,6 +211,8 @@ def _kernel(
                     scaled.predict(alpha, begin, rows, forth, b)
                     scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
                 end = begin
+            for k in range(states):
+                starts[chunk, k] += alpha[0, k]
         for j in range(states):
             for k in range(states):
                 transitions[chunk, j, k] += P[j, k] * pairs[j, k]

@@ -14,13 +14,13 @@ import numpy as np
 
 from latentfit.em.primitives import _blocks, _matrix_blocks
 from latentfit.em.primitives._blocks import WIDE, transpose
-from latentfit.em.primitives._check import numbers, shape, some
+from latentfit.em.primitives._check import numbers, room, shape, some
 from latentfit.em.primitives._chunks import cut, spread
 from latentfit.em.primitives._jit import reordered
 from latentfit.em.primitives._matrix_blocks import WIDTH, inverses
 
 
-def log_normal(x: Any, mu: Any, sigma: Any) -> np.ndarray:
+def log_normal(x: Any, mu: Any, sigma: Any, *, out: Any = None) -> np.ndarray:
     """log N(x_i; μ_k, σ_k²) of every row and component; columns are independent.
 
     Parameters
@@ -30,6 +30,8 @@ def log_normal(x: Any, mu: Any, sigma: Any) -> np.ndarray:
         Means.
     sigma : array_like, shape of `mu`
         Standard deviations.
+    out : ndarray, shape (n, K), optional
+        Where the result is written: float64, contiguous. By default a new array is.
 
     Returns
     -------
@@ -41,16 +43,22 @@ def log_normal(x: Any, mu: Any, sigma: Any) -> np.ndarray:
     TypeError
         Not of double precision.
     ValueError
-        Shapes do not go together, or entries are masked.
+        Shapes do not go together, entries are masked, or `out` cannot be written to.
     """
     x, mu, root, constant = columns(x, mu, sigma)
-    out = np.empty((len(x), len(mu)))
+    out = room(out, (len(x), len(mu)), x)
     chunks, size = cut(len(x))
     spread(_column_kernel, chunks, out.size * x.shape[1], x, size, mu, root, constant, out)
     return out
 
 
-def log_multivariate_normal(x: Any, mu: Any, L: Any) -> np.ndarray:  # noqa: N803
+def log_multivariate_normal(
+    x: Any,
+    mu: Any,
+    L: Any,  # noqa: N803
+    *,
+    out: Any = None,
+) -> np.ndarray:
     """log N(x_i; μ_k, L_k L_kᵀ) of every row and component.
 
     Parameters
@@ -61,6 +69,8 @@ def log_multivariate_normal(x: Any, mu: Any, L: Any) -> np.ndarray:  # noqa: N80
     L : array_like, shape (K, d, d) or (d, d)
         Lower Cholesky factors of the covariances, or of one that is common to all. What stands
         above the diagonal is not read.
+    out : ndarray, shape (n, K), optional
+        Where the result is written: float64, contiguous. By default a new array is.
 
     Returns
     -------
@@ -72,10 +82,10 @@ def log_multivariate_normal(x: Any, mu: Any, L: Any) -> np.ndarray:  # noqa: N80
     TypeError
         Not of double precision.
     ValueError
-        Shapes do not go together, or entries are masked.
+        Shapes do not go together, entries are masked, or `out` cannot be written to.
     """
     x, mu, inverse, constant = matrices(x, mu, L)
-    out = np.empty((len(x), len(mu)))
+    out = room(out, (len(x), len(mu)), x)
     chunks, size = cut(len(x))
     work = out.size * x.shape[1] ** 2 / 2
     spread(_matrix_kernel, chunks, work, x, size, mu, inverse, constant, out)

@@ -12,18 +12,21 @@ from typing import Any
 import numpy as np
 
 from latentfit.em.primitives._blocks import MOST_COMPONENTS, NARROW, softmax, transpose
-from latentfit.em.primitives._check import numbers, some
+from latentfit.em.primitives._check import numbers, room, some
 from latentfit.em.primitives._chunks import cut, spread
 from latentfit.em.primitives._jit import reordered
 
 
-def responsibilities(log_joint: Any) -> tuple[np.ndarray, float]:
+def responsibilities(log_joint: Any, *, out: Any = None) -> tuple[np.ndarray, float]:
     """p(z = k | x) of every row and log p(x) of all, in one pass over log p(x, z = k).
 
     Parameters
     ----------
     log_joint : array_like, shape (n, K)
         log p(x_i, z_i = k), natural logarithm; minus infinity where that is impossible.
+    out : ndarray, shape (n, K), optional
+        Where r is written: float64, contiguous, `log_joint` itself if that is not needed again. By
+        default a new array is.
 
     Returns
     -------
@@ -37,7 +40,8 @@ def responsibilities(log_joint: Any) -> tuple[np.ndarray, float]:
     TypeError
         Not of double precision.
     ValueError
-        Not two axes, no entries, or masked ones.
+        Not two axes, no entries, or masked ones; `out` cannot be written to, or has a part of its
+        memory in common with `log_joint`.
 
     Notes
     -----
@@ -46,7 +50,7 @@ def responsibilities(log_joint: Any) -> tuple[np.ndarray, float]:
     """
     log_joint = some("log_joint", numbers("log_joint", log_joint, 2))
     few_components(log_joint.shape[1])
-    r = np.empty_like(log_joint)
+    r = room(out, log_joint.shape, *([] if out is log_joint else [log_joint]))
     chunks, size = cut(len(log_joint))
     heights = np.zeros(chunks)
     spread(_kernel, chunks, 8 * log_joint.size, log_joint, size, r, heights)
