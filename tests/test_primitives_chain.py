@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from latentfit.em import primitives as em
-from latentfit.em.primitives import _chain_log, _chain_scaled
+from latentfit.em.primitives import _chain_lanes, _chain_log, _chain_scaled
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -94,6 +94,152 @@ def test_exact_whatever_is_impossible(data, states, times):
     np.testing.assert_allclose(found.transitions, expected[2], rtol=1e-9, atol=1e-13)
 
 
+def on_logarithms(log_b, start, P):  # noqa: N803
+    """The slow recursion of the library, which never multiplies probabilities."""
+    z, pairs = np.empty_like(log_b), np.zeros_like(P)
+    with np.errstate(divide="ignore"):
+        log_start, log_p = np.log(start), np.log(P)
+    height, bad = _chain_log.forward_backward(log_b, log_start, log_p, z, pairs)
+    return bad, (height, z, pairs)
+
+
+scarce = st.sampled_from([0.0, 1e-320, 1e-180, 1e-95, 1e-30])
+fall = st.sampled_from([0.0, 3.0, 40.0, 200.0, 400.0, 1000.0])
+
+
+@quick
+@given(st.integers(0, 10**6), st.integers(2, 4), st.sampled_from([128, 129, 300]), scarce, fall)
+def test_exact_in_pieces_whatever_is_impossible(seed, states, times, least, spread):
+    """Sequences that are cut, with zeros and next to zeros in any place."""
+    rng = np.random.default_rng(seed)
+    rare = rng.choice([1.0, least], size=(states, states), p=[0.6, 0.4])
+    P = rng.uniform(0.1, 1, size=(states, states)) * rare
+    P[np.arange(states), rng.integers(states, size=states)] += 0.1
+    P /= P.sum(axis=1, keepdims=True)
+    start = rng.uniform(0.1, 1, size=states) * rng.choice([1.0, least], size=states)
+    start = start / start.sum() if start.any() else np.full(states, 1 / states)
+    log_b = -spread * rng.exponential(size=(times, states)) * rng.integers(2, size=(times, states))
+    log_b[rng.random((times, states)) < rng.choice([0.0, 0.01])] = -np.inf
+    bad, expected = on_logarithms(log_b, start, P)
+    if bad >= 0:
+        with pytest.raises(ValueError, match=f"row {bad} of log_b"):
+            em.forward_backward(log_b, start, P)
+    else:
+        check(log_b, start, P, expected, 1e-9)
+
+
+@pytest.mark.parametrize("states", [1, 2, 3, 4])
+def test_a_cut_sequence_is_a_sequence(states):
+    """In one piece and in many, with zeros in P and without."""
+    rng = np.random.default_rng(states)
+    for sparse in (False, True):
+        start, P = chain(rng, states)
+        if sparse and states > 1:
+            P[0, -1] = 0
+            P /= P.sum(axis=1, keepdims=True)
+        log_b = rng.normal(size=(5000, states)) * 3
+        bad, expected = on_logarithms(log_b, start, P)
+        assert bad == -1
+        check(log_b, start, P, expected, 1e-10)
+
+
+def test_threads_do_not_change_a_bit():
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 4)
+    lengths = np.concatenate([[40_000], rng.integers(1, 500, size=200)])
+    log_b = rng.normal(size=(lengths.sum(), 4))
+    found = []
+    for number in (1, 3):
+        with em.threads(number):
+            found.append(em.forward_backward(log_b, start, P, lengths))
+    one, three = found
+    np.testing.assert_array_equal(one.z, three.z)
+    np.testing.assert_array_equal(one.transitions, three.transitions)
+    assert one.log_likelihood == three.log_likelihood
+
+
+def test_threads_agree_on_what_is_left_to_logarithms():
+    """Pieces of one sequence, some of which are exact and some not, on several threads."""
+    rng = np.random.default_rng(2)
+    P = np.array([[1.0, 0.0], [0.98, 0.02]])
+    log_b = rng.normal(size=(20_000, 2)) * 3
+    edges, start, z = np.array([0, 20_000]), np.full(2, 0.5), np.empty_like(log_b)
+    for _ in range(100):
+        with em.threads(4):
+            sums, left = _chain_lanes.side_by_side(log_b, edges, start, P, z)
+        assert list(left) == [0]
+        assert not sums.transitions.any()
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_one_long_sequence_may_be_impossible_for_probabilities(zero):
+    """It is left to logarithms, and the sums have nothing of what was found of it before."""
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 3)
+    P[0, 2] = 0.0 if zero else P[0, 2]
+    P /= P.sum(axis=1, keepdims=True)
+    log_b = rng.normal(size=(900, 3))
+    log_b[420, :2] = -300.0
+    log_b[421, 2] = -300.0
+    log_b[421, 1] = -np.inf
+    parts = [on_logarithms(part, start, P) for part in np.split(log_b, 3)]
+    found = em.forward_backward(log_b, start, P, [300, 300, 300])
+    height = sum(expected[0] for _, expected in parts)
+    assert found.log_likelihood == pytest.approx(height, rel=1e-13)
+    z = np.concatenate([expected[1] for _, expected in parts])
+    np.testing.assert_allclose(found.z, z, rtol=1e-10, atol=1e-14)
+    transitions = sum(expected[2] for _, expected in parts)
+    np.testing.assert_allclose(found.transitions, transitions, rtol=1e-10)
+
+
+@pytest.mark.parametrize("which", [_chain_lanes.BEFORE, _chain_lanes.AFTER])
+def test_pieces_that_were_cut_with_something_else_are_found_out(monkeypatch, which):
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 4)
+    log_b = rng.normal(size=(700, 4))
+    link = _chain_lanes._link
+
+    def wrong(owner, products, model, links, exact):
+        link(owner, products, model, links, exact)
+        links[2, which] *= 1 + 1e-8 * np.arange(4)
+
+    _, left = _chain_lanes.side_by_side(log_b, np.array([0, 700]), start, P, np.empty((700, 4)))
+    assert not len(left)
+    monkeypatch.setattr(_chain_lanes, "_link", wrong)
+    sums, left = _chain_lanes.side_by_side(log_b, np.array([0, 700]), start, P, np.empty((700, 4)))
+    assert list(left) == [0]
+    assert not sums.transitions.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, -1e4])
+def test_a_sequence_that_cannot_be_cut_leaves_others_alone(bad):
+    rng = np.random.default_rng(1)
+    start, P = np.array([1.0, 0.0, 0.0]), np.full((3, 3), 1 / 3)
+    log_b, edges = rng.normal(size=(1200, 3)), np.array([0, 400, 800, 1200])
+    log_b[400, 0] = bad
+    _, left = _chain_lanes.side_by_side(log_b, edges, start, P, np.empty((1200, 3)))
+    assert list(left) == [1]
+    found = em.forward_backward(log_b, start, P, np.diff(edges))
+    for begin in (0, 800):
+        part = em.forward_backward(log_b[begin : begin + 400], start, P)
+        np.testing.assert_array_equal(found.z[begin : begin + 400], part.z)
+
+
+def test_what_is_next_to_impossible_at_a_cut_may_be_everything_later():
+    """One path alone leads to the last state, between the rows where a sequence of 900 is cut."""
+    P = np.array([[0.5, 0.5, 1e-320], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    log_b = np.zeros((900, 3))
+    log_b[:225, 2] = -np.inf
+    log_b[224, 0] = -23.0
+    log_b[225:, 0] = -np.inf
+    log_b[225:, 1] = -1.2
+    start = np.array([0.5, 0.5, 0.0])
+    bad, expected = on_logarithms(log_b, start, P)
+    assert bad == -1
+    assert expected[1][-1, 2] > 0.99
+    check(log_b, start, P, expected, 1e-9)
+
+
 @pytest.mark.parametrize("states", [2, 3, 4, 5, 8, 9])
 @pytest.mark.parametrize("times", [127, 128, 129, 1000])
 def test_is_the_recursion_on_logarithms(states, times):
@@ -129,13 +275,18 @@ def test_what_is_negligible_now_may_be_everything_later():
     np.testing.assert_allclose(found.transitions, [[0, 0], [0, 13]], atol=1e-300)
 
 
-def test_a_state_that_cannot_be_reached_fits_best_by_far():
-    """Its backward variable grows by exp(5) a step, beyond the range of doubles."""
-    log_b = np.column_stack([np.full(2000, -5.0), np.zeros(2000)])
-    found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2))
-    assert found.log_likelihood == -10_000
-    np.testing.assert_array_equal(found.z, np.tile([1.0, 0.0], (2000, 1)))
-    np.testing.assert_array_equal(found.transitions, [[1999, 0], [0, 0]])
+@pytest.mark.parametrize("gap", [5.0, 50.0, 500.0])
+@pytest.mark.parametrize("times", [100, 2000])
+def test_a_state_that_cannot_be_reached_fits_best_by_far(gap, times):
+    """Its backward variable grows by exp(gap) a step, beyond the range of doubles."""
+    log_b = np.column_stack([np.full(2000, -gap), np.zeros(2000)])
+    sequences = 2000 // times
+    found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2), np.full(sequences, times))
+    assert found.log_likelihood == pytest.approx(-2000 * gap, rel=1e-14)
+    np.testing.assert_allclose(found.z[:, 0], 1, rtol=1e-13)
+    assert not found.z[:, 1].any()
+    assert found.transitions[0, 0] == pytest.approx(2000 - sequences, rel=1e-13)
+    assert np.count_nonzero(found.transitions) == 1
 
 
 def test_probabilities_and_logarithms_agree():

@@ -31,9 +31,14 @@ MOST_COMPONENTS = 2**15
 @reordered
 def transpose(x: np.ndarray, begin: int, rows: int, out: np.ndarray) -> None:
     """Rows of an array as a block: its columns."""
-    for i in range(rows):
-        for j in range(x.shape[1]):
-            out[j, i] = x[begin + i, j]
+    if x.shape[1] == 1:
+        flat = x.ravel()
+        for i in range(rows):
+            out[0, i] = flat[begin + i]
+    else:
+        for i in range(rows):
+            for j in range(x.shape[1]):
+                out[j, i] = x[begin + i, j]
 
 
 @reordered

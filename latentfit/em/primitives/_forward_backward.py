@@ -2,7 +2,9 @@
 
     γ_tk = p(z_t = k | x),   ξ_jk = Σ_t p(z_{t-1} = j, z_t = k | x),   log p(x)
 
-by the forward-backward recursions (Baum et al. 1970), which `_chain_scaled` derives.
+by the forward-backward recursions (Baum et al. 1970): of many sequences at once where there are
+few states (`_chain_lanes`), one by one where there are more (`_chain_scaled`), and on logarithms
+where products of probabilities would not be exact (`_chain_log`).
 
 L. E. Baum, T. Petrie, G. Soules and N. Weiss (1970). A maximization technique occurring in the
 statistical analysis of probabilistic functions of Markov chains. *Annals of Mathematical
@@ -14,14 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives import _chain_four as four
 from latentfit.em.primitives import _chain_scaled as scaled
 from latentfit.em.primitives._blocks import WIDE
+from latentfit.em.primitives._chain_lanes import Sums, side_by_side
 from latentfit.em.primitives._chain_log import forward_backward as logarithms
 from latentfit.em.primitives._chain_scaled import LEAST_TRANSITION, LIFT, WIDTH
 from latentfit.em.primitives._check import numbers, room, shape, some
 from latentfit.em.primitives._chunks import spread
 from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._lanes import STATES
 
 _CHUNKS = 64
 _LOG_LIFT = math.log(LIFT)
@@ -98,27 +101,49 @@ def forward_backward(
     start = shape("start", numbers("start", start, 1), (states,), "states")
     P = shape("P", numbers("P", P, 2), (states, states), "states, from and to")
     edges = _edges(lengths, rows)
+    z = room(out, log_b.shape, log_b)
+    found, left = [], np.arange(len(edges) - 1)
+    if states <= STATES:
+        sums, left = side_by_side(log_b, edges, start, P, z)
+        found.append(sums)
+    if len(left):
+        found.append(_one_by_one(log_b, edges, left, start, P, z))
+    transitions = np.add.reduce([sums.transitions for sums in found])
+    starts = np.add.reduce([sums.starts for sums in found])
+    return ChainStatistics(z, transitions, starts, sum(sums.height for sums in found))
+
+
+def _one_by_one(
+    log_b: np.ndarray,
+    edges: np.ndarray,
+    which: np.ndarray,
+    start: np.ndarray,
+    P: np.ndarray,  # noqa: N803
+    z: np.ndarray,
+) -> Sums:
+    """Fill γ of some sequences, of any number of states."""
+    states = len(start)
+    ends = np.cumsum(edges[which + 1] - edges[which])
+    rows = int(ends[-1])
     # Sequences are joined into chunks of about as many rows; how does not depend on threads.
-    inner = np.searchsorted(edges, np.linspace(0, rows, _CHUNKS + 1)[1:-1])
-    cuts = np.unique([0, *inner, len(edges) - 1])
+    inner = np.searchsorted(ends, np.linspace(0, rows, _CHUNKS + 1)[1:-1])
+    cuts = np.unique([0, *inner, len(which)])
     chunks = len(cuts) - 1
     width = -(-states // WIDTH) * WIDTH
     forth, back = np.zeros((width, width)), np.zeros((width, width))
     forth[:states, :states], back[:states, :states] = P, P.T
     with np.errstate(all="ignore"):
         parameters = start, P, np.log(start), np.log(P), forth, back
-    z = room(out, log_b.shape, log_b)
     starts, transitions = np.zeros((chunks, states)), np.zeros((chunks, states, states))
     heights, bad = np.zeros(chunks), np.full(chunks, -1)
     work = rows * (8 * states + 4 * states**2)
-    parts = edges, cuts, z, starts, transitions, heights, bad
+    parts = edges, which, cuts, z, starts, transitions, heights, bad
     spread(_kernel, chunks, work, log_b, *parameters, *parts)
     if (bad >= 0).any():
         raise ValueError(
             f"row {bad[bad >= 0][0]} of log_b has probability 0 in every state that can be reached"
         )
-    sums = transitions.sum(axis=0), starts.sum(axis=0)
-    return ChainStatistics(z, *sums, float(heights.sum()))
+    return Sums(transitions.sum(axis=0), starts.sum(axis=0), float(heights.sum()))
 
 
 def _edges(lengths: Any, rows: int) -> np.ndarray:
@@ -147,6 +172,7 @@ def _kernel(
     forth: np.ndarray,
     back: np.ndarray,
     edges: np.ndarray,
+    which: np.ndarray,
     cuts: np.ndarray,
     z: np.ndarray,
     starts: np.ndarray,
@@ -162,12 +188,11 @@ def _kernel(
             tiny = tiny or 0.0 < P[j, k] < LEAST_TRANSITION
     reached, gamma, row = np.empty(width), np.empty(width), np.empty(width)
     b, pairs = np.empty((WIDE, width)), np.empty((width, width))
-    before, after = np.empty((WIDTH, WIDE)), np.empty((WIDTH, WIDE))
     for chunk in range(first, last):
         for j in range(width):
             for k in range(width):
                 pairs[j, k] = 0.0
-        for s in range(cuts[chunk], cuts[chunk + 1]):
+        for s in which[cuts[chunk] : cuts[chunk + 1]]:
             seen, alpha = log_b[edges[s] : edges[s + 1]], z[edges[s] : edges[s + 1]]
             times = len(seen)
             exact, height, total = not tiny, 0.0, 1.0
@@ -176,12 +201,8 @@ def _kernel(
             for begin in range(0, times, WIDE):
                 rows = min(WIDE, times - begin)
                 block = alpha[begin : begin + rows]
-                if width == WIDTH:
-                    height += four.scale(seen, begin, rows, b)
-                    lifted, total, little = four.forward(b, rows, forth, reached, block)
-                else:
-                    height += scaled.scale(seen, begin, rows, b)
-                    lifted, total, little = scaled.forward(b, rows, forth, reached, row, block)
+                height += scaled.scale(seen, begin, rows, b)
+                lifted, total, little = scaled.forward(b, rows, forth, reached, row, block)
                 exact = exact and lifted >= 0
                 if exact and little and not positive:
                     exact = scaled.unreached(alpha, begin, begin + rows, start, P, seen)
@@ -204,12 +225,8 @@ def _kernel(
             while end > 1:
                 rows = min(WIDE, end - 1)
                 begin = end - rows
-                if width == WIDTH:
-                    four.predict(alpha, begin, rows, forth, b, before)
-                    four.backward(alpha, begin, rows, back, b, before, after, gamma, pairs)
-                else:
-                    scaled.predict(alpha, begin, rows, forth, b)
-                    scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
+                scaled.predict(alpha, begin, rows, forth, b)
+                scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
                 end = begin
             for k in range(states):
                 starts[chunk, k] += alpha[0, k]
