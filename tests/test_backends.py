@@ -1,12 +1,16 @@
 """The log-density that NUTS calls: machine code gives what the graph says."""
 
+import threading
+from dataclasses import replace
+
 import numpy as np
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
 
 import latentfit
-from latentfit.bayes import _backends, _posterior, prepare
+from latentfit.bayes import _backends, _posterior, prepare, sample
 from latentfit.bayes._backends import BACKENDS, compiled
 from latentfit.cli._options import BACKENDS as NAMES
 from latentfit.errors import InputError
@@ -32,6 +36,29 @@ def test_data_as_arguments(backend):
     density = -((pt.constant(SERIES)[:, None] - x[None, :]) ** 2).sum()
     graphs = (density, pytensor.grad(density, x))
     assert_same(compiled(x, graphs, backend)(), x, graphs, RNG.normal(size=(3, 4)))
+
+
+def test_threads_of_chains_stay_known_to_python():
+    """One that was forgotten after a call would come back with no local variables."""
+    with pm.Model() as model:
+        pm.Normal("x")
+    prepared, local, strangers, calls = prepare(model), threading.local(), [], []
+
+    def watched():
+        gradient = prepared.gradient()
+
+        def called(at):
+            calls.append(at)
+            if not hasattr(local, "known"):
+                local.known = True
+                strangers.append(threading.get_native_id())
+            return gradient(at)
+
+        return called
+
+    sample(replace(prepared, gradient=watched), draws=50, tune=50, chains=4, seed=1)
+    assert len(calls) > 400
+    assert len(strangers) <= 4
 
 
 def test_there_are_names_for_all_and_no_others():

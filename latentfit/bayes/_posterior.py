@@ -1,5 +1,6 @@
 """Draws of θ from the posterior, by NUTS on the observed view."""
 
+import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -179,13 +180,32 @@ def _posed(prepared: Prepared) -> Any:
 
     return from_pyfunc(
         ndim=prepared.size,
-        make_logp_fn=prepared.gradient,
+        make_logp_fn=lambda: _staying(prepared.gradient()),
         make_expand_fn=lambda *seeds_and_chain: lambda point: {"point": point},
         make_initial_point_fn=prepared.start,
         expanded_names=["point"],
         expanded_dtypes=[np.dtype(float)],
         expanded_shapes=[(prepared.size,)],
     )
+
+
+def _staying(gradient: Gradient) -> Gradient:
+    """A gradient whose thread stays known to Python after the first call.
+
+    nutpie's threads are not Python's. Python makes a state for such a thread at each call and
+    destroys it afterwards: memory is mapped and unmapped, for which the threads of all chains wait.
+    Asked for once more and not given back, the state lasts as long as the process.
+    """
+    known = False
+
+    def called(at: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal known
+        if not known:
+            ctypes.pythonapi.PyGILState_Ensure()
+            known = True
+        return gradient(at)
+
+    return called
 
 
 def _natural(prepared: Prepared, points: np.ndarray) -> xr.Dataset:
