@@ -5,7 +5,9 @@ Every case is one model on one data set: `latentfit.em.run` on an E step and an 
 iterations, with the same number of threads. Both then have to be at the same log-likelihood, to a
 relative difference of 1e-8, or the case has failed, exit status 1. They take turns, each is
 measured several times, and the shortest time counts: whatever else the machine does can only make
-it longer. An iteration is the difference of a long and a short fit over that of their iterations.
+it longer. What one has left running comes to rest before it is the other's turn, and each runs for
+a moment before it is timed. An iteration is the difference of a long and a short fit over that of
+their iterations.
 """
 
 import argparse
@@ -38,6 +40,9 @@ SAME = 1e-8
 ENOUGH = 0.75
 # Of the data's own size.
 MOST_MEMORY = 2.0
+# Seconds after which threads of linear algebra no longer spin, waiting for more to do; and after
+# which threads that work together are on processors of their own again.
+REST, WARM = 0.2, 0.1
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,16 @@ def timed(case: Case, threads: int, repeats: int) -> Row:
     with threadpool_limits(threads), primitives.threads(threads):
         heights = {name: fit(many) for name, fit in fits.items()}
         for _ in range(repeats):
-            for iterations in (few, many):
-                for name, fit in fits.items():
+            for name, fit in fits.items():
+                time.sleep(REST)
+                began = time.perf_counter()
+                while time.perf_counter() < began + WARM:
+                    fit(few)
+                for iterations in (few, many):
                     span = clocked(fit, iterations)
                     spans.setdefault((name, iterations), []).append(span)
-                    if (name, iterations) == ("ours", many):
-                        loops.append((span, span - case.ours.inside))
+                if name == "ours":
+                    loops.append((span, span - case.ours.inside))
     each = {name: (min(spans[name, many]) - min(spans[name, few])) / (many - few) for name in fits}
     whole, outside = min(loops)
     return Row(
