@@ -50,12 +50,13 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         raise
     finally:
-        pool.shutdown()
+        # Waits for the pool's own thread, which Python would wake up at its end otherwise, through
+        # a pipe that the thread may be closing.
+        pool.shutdown(cancel_futures=True)
 
 
 def _quietly() -> None:
