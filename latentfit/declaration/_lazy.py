@@ -18,8 +18,10 @@ class _Deferred(ModuleType):
     """A module that imports itself when one of its attributes is first asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+        # What is imported must not meet stand-ins for parts of itself.
+        for heavy in _HEAVY:
+            if isinstance(sys.modules.get(heavy), _Deferred):
+                del sys.modules[heavy]
         return getattr(importlib.import_module(self.__name__), name)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -31,9 +33,9 @@ def _late(name: str) -> ModuleType:
 
 
 @contextmanager
-def deferred(names: tuple[str, ...] = _HEAVY) -> Iterator[None]:
-    """Within the block, ``import name`` binds a stand-in unless `name` is already imported."""
-    stand_ins = {name: _Deferred(name) for name in names if name not in sys.modules}
+def deferred() -> Iterator[None]:
+    """Within the block, importing one of these packages that is not yet gives a stand-in."""
+    stand_ins = {name: _Deferred(name) for name in _HEAVY if name not in sys.modules}
     for name, module in stand_ins.items():
         parent, _, child = name.rpartition(".")
         if parent in stand_ins:
