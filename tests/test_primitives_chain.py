@@ -275,9 +275,33 @@ def test_what_is_negligible_now_may_be_everything_later():
     np.testing.assert_allclose(found.transitions, [[0, 0], [0, 13]], atol=1e-300)
 
 
+def test_a_state_that_cannot_be_reached_fits_best_by_far():
+    """Its backward variable grows by exp(5) a step, beyond the range of doubles."""
+    log_b = np.column_stack([np.full(2000, -5.0), np.zeros(2000)])
+    found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2))
+    assert found.log_likelihood == -10_000
+    np.testing.assert_array_equal(found.z, np.tile([1.0, 0.0], (2000, 1)))
+    np.testing.assert_array_equal(found.transitions, [[1999, 0], [0, 0]])
+
+
+def test_a_state_that_leads_nowhere_ends_sequences_of_any_length():
+    rng = np.random.default_rng(1)
+    start, P = np.array([0.6, 0.4, 0.0]), np.array([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0, 0, 0]])
+    lengths = rng.integers(2, 60, size=30)
+    log_b, ends = rng.normal(size=(lengths.sum(), 3)), np.cumsum(lengths)
+    log_b[:, 2], log_b[ends - 1] = -np.inf, [-np.inf, -np.inf, 0.0]
+    found = em.forward_backward(log_b, start, P, lengths)
+    parts = [on_logarithms(part, start, P)[1] for part in np.split(log_b, ends[:-1])]
+    assert found.log_likelihood == pytest.approx(sum(part[0] for part in parts), rel=1e-13)
+    z = np.concatenate([part[1] for part in parts])
+    np.testing.assert_allclose(found.z, z, rtol=1e-11, atol=1e-14)
+    transitions = sum(part[2] for part in parts)
+    np.testing.assert_allclose(found.transitions, transitions, rtol=1e-11)
+
+
 @pytest.mark.parametrize("gap", [5.0, 50.0, 500.0])
 @pytest.mark.parametrize("times", [100, 2000])
-def test_a_state_that_cannot_be_reached_fits_best_by_far(gap, times):
+def test_what_grows_where_no_path_leads_does_not_matter(gap, times):
     """Its backward variable grows by exp(gap) a step, beyond the range of doubles."""
     log_b = np.column_stack([np.full(2000, -gap), np.zeros(2000)])
     sequences = 2000 // times

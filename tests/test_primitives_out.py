@@ -91,6 +91,8 @@ def test_an_argument_is_not_written_over_while_it_is_read():
         lambda: primitives.forward_backward(table, start, P, out=table),
         lambda: primitives.responsibilities(table[:8], out=table[2:]),
         lambda: primitives.log_multivariate_normal(table, np.zeros((3, 3)), np.eye(3), out=table),
+        lambda: primitives.log_normal(np.zeros(10), table[0], np.ones(3), out=table),
+        lambda: primitives.forward_backward(np.zeros((10, 3)), table[0], P, out=table),
         lambda: primitives.log_categorical(codes, np.full((3, 3, 1), 1.0), out=table),
     ):
         with pytest.raises(ValueError, match="memory in common"):

@@ -19,7 +19,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     """An executor of so many processes; None, for runs one after the other, where it is one.
 
     Whatever ends the block, none of them is left behind: after an error or an interrupt they
-    are not waited for.
+    are ended, whatever they are at.
 
     Parameters
     ----------

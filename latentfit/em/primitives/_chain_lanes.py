@@ -32,7 +32,7 @@ import numpy as np
 
 from latentfit.em.primitives import _lanes
 from latentfit.em.primitives._chain_scaled import LEAST_STATE, LEAST_SUM, LEAST_TRANSITION
-from latentfit.em.primitives._chunks import spread
+from latentfit.em.primitives._chunks import MOST_CHUNKS, spread
 from latentfit.em.primitives._jit import fused
 from latentfit.em.primitives._lanes import (
     ALPHA,
@@ -51,7 +51,6 @@ from latentfit.em.primitives._lanes import (
 
 # Rows of a piece; a power of two would let the same rows of all pieces collide in the cache.
 LONGEST = 120
-_CHUNKS = 64
 # Relative, of as many products of matrices as a piece has rows.
 _ROUNDING = 1e-10
 # Of each piece that a sequence was cut into: α before it, or 0 if it is the first, and β at its
@@ -116,14 +115,15 @@ def side_by_side(
             continue
         whole, links = (edges[which], lengths[which], which), np.empty((0, 4, STATES))
         if long[which[0]]:
-            pieces = _sorted(*_cut(*whole))
-            links = _linked(log_b, pieces, model, exact)
+            whole = _cut(*whole)
+            pieces = _sorted(*whole)
+            links = _linked(log_b, pieces, whole[2], model, exact)
         else:
             pieces = _sorted(*whole)
         before = exact[which]
         found = _smoothed(log_b, pieces, links, model, exact, z)
         if len(links):
-            _meet(pieces.owner[np.argsort(pieces.place)], links, exact)
+            _meet(whole[2], links, exact)
             if not (exact[which] == before).all():
                 # Pieces of a sequence that turned out not to be exact are in the sums.
                 exact[which] = False
@@ -156,18 +156,20 @@ def _chunks(pieces: _Pieces) -> np.ndarray:
     """Where chunks begin, each some groups of pieces; how does not depend on threads."""
     count = len(pieces.lengths)
     groups = -(-count // LANES)
-    chunks = min(groups, _CHUNKS)
+    chunks = min(groups, MOST_CHUNKS)
     return np.minimum(np.arange(chunks + 1) * groups // chunks * LANES, count)
 
 
-def _linked(log_b: np.ndarray, pieces: _Pieces, model: _Model, exact: np.ndarray) -> np.ndarray:
-    """What each piece is cut with, by its place; room for what is found."""
+def _linked(
+    log_b: np.ndarray, pieces: _Pieces, owner: np.ndarray, model: _Model, exact: np.ndarray
+) -> np.ndarray:
+    """What each piece is cut with, by its place, as `owner` is; room for what is found."""
     products = np.empty((len(pieces.lengths), STATES, STATES))
     links = np.empty((len(pieces.lengths), 4, STATES))
     cuts = _chunks(pieces)
     work = 200 * int(pieces.lengths.sum())
     spread(_multiply, len(cuts) - 1, work, log_b, pieces, model, cuts, products)
-    _link(pieces.owner[np.argsort(pieces.place)], products, model, links, exact)
+    _link(owner, products, model, links, exact)
     return links
 
 

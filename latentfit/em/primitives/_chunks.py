@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-_MOST = 64
+MOST_CHUNKS = 64
 _LEAST_ROWS = 2048
 # Operations, by the hundred thousand, that are worth waking a thread for: some 50 microseconds.
 _WORTH = 100_000
@@ -56,7 +56,7 @@ def threads(number: int) -> Iterator[None]:
 
 def cut(rows: int) -> tuple[int, int]:
     """Number of chunks, and rows in each but the last."""
-    size = max(_LEAST_ROWS, -(-rows // _MOST))
+    size = max(_LEAST_ROWS, -(-rows // MOST_CHUNKS))
     size = -(-size // _LEAST_ROWS) * _LEAST_ROWS
     return max(1, -(-rows // size)), size
 
@@ -83,7 +83,7 @@ def spread(kernel: Callable[..., Any], chunks: int, work: float, *arguments: Any
 def _threads() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _pool = ThreadPoolExecutor(_MOST, thread_name_prefix="latentfit")
+        _pool = ThreadPoolExecutor(MOST_CHUNKS, thread_name_prefix="latentfit")
     return _pool
 
 

@@ -9,6 +9,7 @@ probability that is 0.
 
 import numpy as np
 
+from latentfit.em.primitives._blocks import transpose as transpose_numbers
 from latentfit.em.primitives._jit import reordered
 
 # Beyond that many categories looking up is faster than comparing.
@@ -19,14 +20,7 @@ _FEW = 8
 def transpose(x: np.ndarray, begin: int, rows: int, categories: int, out: np.ndarray) -> int:
     """Rows of an array of codes as a block; the first row with an impossible one, or -1."""
     items = x.shape[1]
-    if items == 1:
-        flat = x.ravel()
-        for i in range(rows):
-            out[0, i] = flat[begin + i]
-    else:
-        for i in range(rows):
-            for j in range(items):
-                out[j, i] = x[begin + i, j]
+    transpose_numbers(x, begin, rows, out)
     bad = np.int64(0)
     for j in range(items):
         for i in range(rows):

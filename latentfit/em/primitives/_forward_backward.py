@@ -22,11 +22,10 @@ from latentfit.em.primitives._chain_lanes import Sums, side_by_side
 from latentfit.em.primitives._chain_log import forward_backward as logarithms
 from latentfit.em.primitives._chain_scaled import LEAST_TRANSITION, LIFT, WIDTH
 from latentfit.em.primitives._check import numbers, room, shape, some
-from latentfit.em.primitives._chunks import spread
+from latentfit.em.primitives._chunks import MOST_CHUNKS, spread
 from latentfit.em.primitives._jit import reordered
 from latentfit.em.primitives._lanes import STATES
 
-_CHUNKS = 64
 _LOG_LIFT = math.log(LIFT)
 
 
@@ -101,7 +100,7 @@ def forward_backward(
     start = shape("start", numbers("start", start, 1), (states,), "states")
     P = shape("P", numbers("P", P, 2), (states, states), "states, from and to")
     edges = _edges(lengths, rows)
-    z = room(out, log_b.shape, log_b)
+    z = room(out, log_b.shape, log_b, start, P)
     found, left = [], np.arange(len(edges) - 1)
     if states <= STATES:
         sums, left = side_by_side(log_b, edges, start, P, z)
@@ -126,7 +125,7 @@ def _one_by_one(
     ends = np.cumsum(edges[which + 1] - edges[which])
     rows = int(ends[-1])
     # Sequences are joined into chunks of about as many rows; how does not depend on threads.
-    inner = np.searchsorted(ends, np.linspace(0, rows, _CHUNKS + 1)[1:-1])
+    inner = np.searchsorted(ends, np.linspace(0, rows, MOST_CHUNKS + 1)[1:-1])
     cuts = np.unique([0, *inner, len(which)])
     chunks = len(cuts) - 1
     width = -(-states // WIDTH) * WIDTH

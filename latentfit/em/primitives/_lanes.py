@@ -1,6 +1,6 @@
 """Recursions of hidden Markov chains of at most four states, many pieces of sequences side by side.
 
-A step of a recursion waits for the step before, for ten times as long as its arithmetic takes. So
+A step of a recursion waits for the step before, and a processor could do much more meanwhile. So
 steps of `LANES` pieces are taken at once, and a register holds the same number of several pieces.
 `_chain_lanes` has the mathematics.
 
@@ -143,6 +143,7 @@ def forward(
         for i in range(LANES):
             joint = _times(_get(state, i), _get(row, i))
             c = _sum(joint)
+            # After the end of a piece too, from where P may lead nowhere, numbers are to be finite.
             divisor = 1.0 if c == 0.0 else c
             row[C + i] = divisor
             alpha = _by(1.0 / divisor, joint)

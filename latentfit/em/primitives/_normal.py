@@ -46,7 +46,7 @@ def log_normal(x: Any, mu: Any, sigma: Any, *, out: Any = None) -> np.ndarray:
         Shapes do not go together, entries are masked, or `out` cannot be written to.
     """
     x, mu, root, constant = columns(x, mu, sigma)
-    out = room(out, (len(x), len(mu)), x)
+    out = room(out, (len(x), len(mu)), x, mu)
     chunks, size = cut(len(x))
     spread(_column_kernel, chunks, out.size * x.shape[1], x, size, mu, root, constant, out)
     return out
@@ -85,7 +85,7 @@ def log_multivariate_normal(
         Shapes do not go together, entries are masked, or `out` cannot be written to.
     """
     x, mu, inverse, constant = matrices(x, mu, L)
-    out = room(out, (len(x), len(mu)), x)
+    out = room(out, (len(x), len(mu)), x, mu)
     chunks, size = cut(len(x))
     work = out.size * x.shape[1] ** 2 / 2
     spread(_matrix_kernel, chunks, work, x, size, mu, inverse, constant, out)
