@@ -1,5 +1,8 @@
 """The log-density that NUTS calls: machine code gives what the graph says."""
 
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -59,6 +62,36 @@ def test_threads_of_chains_stay_known_to_python():
     sample(replace(prepared, gradient=watched), draws=50, tune=50, chains=4, seed=1)
     assert len(calls) > 400
     assert len(strangers) <= 4
+
+
+TWICE = """
+import sys
+from pathlib import Path
+import numpy as np
+import pymc as pm
+from latentfit.bayes import prepare
+
+for seed in (1, 2):
+    with pm.Model() as model:
+        pm.Normal("x", pm.Normal("mu"), observed=np.random.default_rng(seed).normal(size=20))
+    prepare(model)
+    print(len(list(Path(sys.argv[1]).rglob("*.nbc"))))
+"""
+
+
+@pytest.mark.slow
+def test_other_data_of_the_same_shape_are_not_compiled_anew(tmp_path):
+    """Nor are the same in another process."""
+    flags = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", TWICE, str(tmp_path)]
+    kept = [
+        subprocess.run(
+            command, env=os.environ | flags, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert kept[0] == kept[1]
+    assert kept[0][0] == kept[0][1] != "0"
 
 
 def test_there_are_names_for_all_and_no_others():

@@ -13,7 +13,16 @@ import pytest
 import latentfit
 from latentfit.cli import main
 
-HEAVY = ("pymc", "pymc_extras", "pytensor", "arviz", "matplotlib", "scipy.stats", "pandas")
+HEAVY = (
+    "pymc",
+    "pymc_extras",
+    "pytensor",
+    "numba",
+    "arviz",
+    "matplotlib",
+    "scipy.stats",
+    "pandas",
+)
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -69,7 +78,14 @@ class TestHelp:
 
     @pytest.mark.parametrize(
         "arguments",
-        [("--help",), ("models",), ("new", "fresh"), ("fit", "lifetimes.py"), ("fit", "--help")],
+        [
+            ("--help",),
+            ("models",),
+            ("new", "fresh"),
+            ("fit", "lifetimes.py"),
+            ("fit", "gaussian-mixture", "--quiet"),
+            ("fit", "--help"),
+        ],
     )
     def test_starts_without_the_heavy_imports(self, lifetimes, arguments):
         program = (
