@@ -98,6 +98,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import responsibilities
+
 latents = ("z",)
 
 
@@ -119,8 +121,8 @@ def model(patient, observer, rating):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def m_step(expectations, data):
@@ -129,7 +131,8 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    return np.sum(_log_sum_exp(_log_joint(params, data)))
+    _, height = responsibilities(_log_joint(params, data))
+    return height
 
 
 def initial(data, rng):
@@ -200,12 +203,6 @@ def _log_joint(params, data):
     log_joint = np.tile(log_p, (i.max() + 1, 1))
     np.add.at(log_joint, i, log_pi[k, :, y])
     return log_joint
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
 
 
 def _check(data):

@@ -87,6 +87,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import responsibilities
+
 latents = ("z",)
 
 
@@ -101,8 +103,8 @@ def model(heads, tosses):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def m_step(expectations, data):
@@ -115,7 +117,8 @@ def log_likelihood(params, data):
         math.lgamma(m + 1) - math.lgamma(h + 1) - math.lgamma(m - h + 1)
         for h, m in zip(data["heads"], data["tosses"], strict=True)
     )
-    return np.sum(_log_sum_exp(_log_joint(params, data))) + log_ways
+    _, height = responsibilities(_log_joint(params, data))
+    return height + log_ways
 
 
 def initial(data, rng):
@@ -166,12 +169,6 @@ def _log_joint(params, data):
         log_heads = np.where(heads > 0, heads * np.log(theta), 0.0)
         log_tails = np.where(tails > 0, tails * np.log1p(-theta), 0.0)
     return np.log(0.5) + log_heads + log_tails
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
 
 
 # As printed there, to two decimals, after ten iterations from (0.60, 0.50).

@@ -171,6 +171,14 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from latentfit.em.primitives import (
+    log_multivariate_normal,
+    log_normal,
+    responsibilities,
+    weighted_moments,
+    weighted_scatter,
+)
+
 latents = ("z",)
 
 # A column of which no more than this share of the variance is its own follows from the others.
@@ -215,17 +223,20 @@ def model(x, components=2, covariance="full"):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def statistics(expectations, data, params):
     """About the old means; of the scatter without covariances only the diagonal."""
     r, x = expectations["z"], _columns(data["x"])
-    gap = (x[:, None] - _columns(params["mu"])).transpose(1, 0, 2)
-    weighted = r.T[:, :, None] * gap
-    scatter = weighted.mT @ gap if "cov" in params else np.sum(weighted * gap, axis=1)
-    return {"n": r.sum(axis=0), "m": weighted.sum(axis=1), "scatter": scatter}
+    matrix = "cov" in params
+    n, mean, scatter = weighted_scatter(r, x) if matrix else weighted_moments(r, x)
+    # Of a group without members in these rows the sums are zero.
+    shift = np.where(n[:, None] == 0, 0, mean - _columns(params["mu"]))
+    m = n[:, None] * shift
+    about = scatter + (m[:, :, None] * shift[:, None, :] if matrix else m * shift)
+    return {"n": n, "m": m, "scatter": about}
 
 
 def m_step(statistics, data, params):
@@ -244,7 +255,8 @@ def m_step(statistics, data, params):
 
 
 def log_likelihood(params, data):
-    return np.sum(_log_sum_exp(_log_joint(params, data)))
+    _, height = responsibilities(_log_joint(params, data))
+    return height
 
 
 def to_model(params):
@@ -375,24 +387,13 @@ def _draw(mu, inverse, rng=None, size=None):
 def _log_joint(params, data):
     """log p(x, z = k | θ), shape (observations, components)."""
     x, mu = _columns(data["x"]), _columns(params["mu"])
-    gap = x[:, None] - mu
     if "cov" in params:
-        L = _cholesky(params["cov"])
-        u = np.linalg.solve(L, gap.transpose(1, 2, 0)).transpose(2, 0, 1)
-        log_det = np.sum(np.log(np.diagonal(L, axis1=-2, axis2=-1)), axis=-1)
+        log_phi = log_multivariate_normal(x, mu, _cholesky(params["cov"]))
     else:
         sigma = np.asarray(params["sigma"])
         sigma = np.broadcast_to(sigma[:, None] if sigma.ndim == 1 else sigma, mu.shape)
-        u = gap / sigma
-        log_det = np.sum(np.log(sigma), axis=-1)
-    norm = 0.5 * x.shape[1] * np.log(2 * np.pi)
-    return np.log(params["w"]) - log_det - norm - 0.5 * np.sum(u**2, axis=-1)
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
+        log_phi = log_normal(x, mu, sigma)
+    return np.log(params["w"]) + log_phi
 
 
 # Figures as printed there, components sorted by mean. That run stopped when the log-likelihood

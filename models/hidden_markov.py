@@ -55,8 +55,8 @@ $$\gamma_{tk} = \frac{\alpha_{tk}\, \beta_{tk}}{p(x)}, \qquad
 \xi_{jk} = \sum_{t=2}^{T} \frac{\alpha_{t-1,j}\, P_{jk}\, b_k(x_t)\, \beta_{tk}}{p(x)} .$$
 
 $\alpha$ and $\beta$ shrink geometrically along the sequence and would underflow after a few hundred
-steps; only their logarithms are computed. With several sequences $\xi$ is the sum over them. In the
-code it is `transitions`, and $\gamma$ is `z`.
+steps; `forward_backward` scales both at every step. With several sequences $\xi$ is the sum over
+them. In the code it is `transitions`, and $\gamma$ is `z`.
 
 ## M step
 
@@ -81,7 +81,7 @@ $P_{jk}$ is not $n_j$, in which the last time counts too, but from which nothing
 
 ## Observed log-likelihood
 
-$\log p(x \mid \theta) = \log \sum_k \alpha_{Tk}$, by the forward pass alone.
+$\log p(x \mid \theta) = \log \sum_k \alpha_{Tk}$.
 
 - **Several maxima**, the more so the more states. Compare several starts.
 - **Labels.** The states can be renumbered: the emissions, and both the rows and the columns of
@@ -120,6 +120,14 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import (
+    forward_backward,
+    log_categorical,
+    log_normal,
+    weighted_counts,
+    weighted_moments,
+)
+
 latents = ("z",)
 
 
@@ -156,14 +164,9 @@ def model(x, states=2, emission="poisson", start="uniform"):
 
 
 def e_step(params, data):
-    log_b, log_p = _log_emission(params, data["x"]), _log(params["P"])
-    alpha, beta = _forward(params, log_p, log_b), _backward(log_p, log_b)
-    height = np.logaddexp.reduce(alpha[-1], axis=-1)[..., None]
-    z = np.exp(alpha + beta - height)
-    ahead = (log_b + beta - height)[1:]
-    pairs = np.exp(alpha[:-1, ..., :, None] + log_p + ahead[..., None, :])
-    transitions = pairs.reshape(-1, *log_p.shape).sum(axis=0)
-    return {"z": np.moveaxis(z, 0, -2), "transitions": transitions}
+    chain = _smoothed(params, data["x"])
+    z = chain.z.reshape(*np.shape(data["x"])[::-1], -1)
+    return {"z": z, "transitions": chain.transitions}
 
 
 def m_step(expectations, data, params):
@@ -188,8 +191,7 @@ expectations = {"transitions": _counted}
 
 
 def log_likelihood(params, data):
-    alpha = _forward(params, _log(params["P"]), _log_emission(params, data["x"]))
-    return np.sum(np.logaddexp.reduce(alpha[-1], axis=-1))
+    return _smoothed(params, data["x"]).log_likelihood
 
 
 def initial(data, rng, states=2, emission="poisson", start="uniform"):
@@ -231,55 +233,33 @@ def example_data():
 _PARAMETER = {"poisson": "lam", "gaussian": "mu", "categorical": "B"}
 
 
-def _log(probabilities):
-    with np.errstate(divide="ignore"):
-        return np.log(probabilities)
+def _smoothed(params, x):
+    """The chain given all sequences, one after the other."""
+    states, times = len(params["P"]), len(x)
+    log_b = _log_emission(params, x.T.ravel())
+    start = params.get("start", np.full(states, 1 / states))
+    return forward_backward(log_b, start, params["P"], np.full(x.size // times, times))
 
 
 def _log_emission(params, x):
-    """log b_k(x), shape (time, [sequence,] state)."""
+    """log b_k(x), shape (rows, states)."""
     from scipy.special import gammaln, xlogy
 
     if "B" in params:
-        return _log(params["B"]).T[x.astype(int)]
-    x = x[..., None]
-    if "lam" in params:
-        return xlogy(x, params["lam"]) - params["lam"] - gammaln(x + 1)
-    standardised = (x - params["mu"]) / params["sigma"]
-    return -0.5 * standardised**2 - np.log(params["sigma"]) - 0.5 * np.log(2 * np.pi)
-
-
-def _forward(params, log_p, log_b):
-    """log alpha, shape (time, [sequence,] state)."""
-    states = len(log_p)
-    alpha = np.empty_like(log_b)
-    alpha[0] = _log(params.get("start", np.full(states, 1 / states))) + log_b[0]
-    for t in range(1, len(log_b)):
-        alpha[t] = np.logaddexp.reduce(alpha[t - 1][..., :, None] + log_p, axis=-2) + log_b[t]
-    impossible = np.argwhere(np.isneginf(alpha).all(axis=-1))
-    if len(impossible):
-        row = impossible[0][0] + 1
-        raise ValueError(f"x in row {row} has probability 0 in every state that can be reached")
-    return alpha
-
-
-def _backward(log_p, log_b):
-    """log beta, shape (time, [sequence,] state)."""
-    beta = np.zeros_like(log_b)
-    for t in range(len(log_b) - 1, 0, -1):
-        beta[t - 1] = np.logaddexp.reduce(log_p + (log_b[t] + beta[t])[..., None, :], axis=-1)
-    return beta
+        return log_categorical(x.astype(int), params["B"])
+    if "mu" in params:
+        return log_normal(x, params["mu"], params["sigma"])
+    x = x[:, None]
+    return xlogy(x, params["lam"]) - params["lam"] - gammaln(x + 1)
 
 
 def _weighted(emission, r, x):
     """Emission parameters, estimated from x with the weights r[:, k]."""
-    n = r.sum(axis=0)
-    if emission == "poisson":
-        return {"lam": x @ r / n}
     if emission == "categorical":
-        return {"B": r.T @ np.eye(int(np.max(x)) + 1)[x.astype(int)] / n[:, None]}
-    mu = x @ r / n
-    return {"mu": mu, "sigma": np.sqrt(np.sum(r * (x[:, None] - mu) ** 2, axis=0) / n)}
+        counts = weighted_counts(r, x.astype(int), int(np.max(x)) + 1)
+        return {"B": counts / counts.sum(axis=1, keepdims=True)}
+    n, mean, scatter = weighted_moments(r, x)
+    return {"lam": mean} if emission == "poisson" else {"mu": mean, "sigma": np.sqrt(scatter / n)}
 
 
 def _neighbours(x):

@@ -96,6 +96,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import log_categorical, responsibilities, weighted_counts
+
 latents = ("z",)
 
 
@@ -112,17 +114,17 @@ def model(x, classes=2):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def statistics(expectations, data):
     r = expectations["z"]
-    counts = {"n": r.sum(axis=0)}
-    for size, answers in _by_size(data["x"]).items():
-        given = [r.T @ (answers == answer) for answer in range(size)]
-        counts[f"n{size}"] = np.stack(given, axis=-1)
-    return counts
+    counts = {
+        f"n{size}": weighted_counts(r, answers, size)
+        for size, answers in _by_size(data["x"]).items()
+    }
+    return {"n": r.sum(axis=0), **counts}
 
 
 def m_step(statistics, data):
@@ -133,7 +135,8 @@ def m_step(statistics, data):
 
 
 def log_likelihood(params, data):
-    return np.sum(_log_sum_exp(_log_joint(params, data)))
+    _, height = responsibilities(_log_joint(params, data))
+    return height
 
 
 def initial(data, rng, classes=2):
@@ -189,15 +192,8 @@ def _log_joint(params, data):
         for size, answers in _by_size(data["x"]).items():
             if np.shape(params.get(f"p{size}"))[1:2] != answers.shape[1:]:
                 raise ValueError("x lacks an answer that there are probabilities for")
-            log_p = np.log(params[f"p{size}"])[:, np.arange(answers.shape[1]), answers]
-            log_joint = log_joint + log_p.sum(axis=-1).T
+            log_joint = log_joint + log_categorical(answers, params[f"p{size}"])
     return log_joint
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
 
 
 def _check(x, classes):

@@ -102,6 +102,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import responsibilities
+
 latents = ("z",)
 
 
@@ -129,8 +131,8 @@ def model(response, covariates, components=2):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def m_step(expectations, data):
@@ -147,7 +149,8 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    return np.sum(_log_sum_exp(_log_joint(params, data)))
+    _, height = responsibilities(_log_joint(params, data))
+    return height
 
 
 def initial(data, rng, components=2):
@@ -244,12 +247,6 @@ def _log_joint(params, data):
     mu = _design(data) @ np.column_stack([alpha, beta]).T
     standardised = (data["response"][:, None] - mu) / sigma
     return np.log(w) - np.log(sigma) - 0.5 * np.log(2 * np.pi) - 0.5 * standardised**2
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
 
 
 # Figures as printed there, groups sorted by slope. That run stopped when the log-likelihood changed

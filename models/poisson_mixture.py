@@ -102,6 +102,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit.em.primitives import responsibilities
+
 latents = ("z",)
 
 
@@ -116,8 +118,8 @@ def model(x, components=2):
 
 
 def e_step(params, data):
-    log_joint = _log_joint(params, data)
-    return {"z": np.exp(log_joint - _log_sum_exp(log_joint))}
+    r, _ = responsibilities(_log_joint(params, data))
+    return {"z": r}
 
 
 def statistics(expectations, data):
@@ -133,7 +135,8 @@ def m_step(statistics, data):
 def log_likelihood(params, data):
     counts, times = np.unique(data["x"], return_counts=True)
     log_factorials = times @ [math.lgamma(count + 1) for count in counts]
-    return np.sum(_log_sum_exp(_log_joint(params, data))) - log_factorials
+    _, height = responsibilities(_log_joint(params, data))
+    return height - log_factorials
 
 
 def initial(data, rng, components=2):
@@ -177,12 +180,6 @@ def _log_joint(params, data):
     with np.errstate(divide="ignore", invalid="ignore"):
         log_power = np.where(x > 0, x * np.log(lam), 0.0)
         return np.log(w) + log_power - lam
-
-
-def _log_sum_exp(values):
-    """Over the last axis, which is kept."""
-    largest = np.max(values, axis=-1, keepdims=True)
-    return largest + np.log(np.sum(np.exp(values - largest), axis=-1, keepdims=True))
 
 
 # Components sorted by rate. The first source prints estimates to thirteen decimals, and holds

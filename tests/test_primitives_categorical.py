@@ -6,6 +6,8 @@ from scipy.special import logsumexp
 
 from latentfit.em import primitives as em
 
+pytestmark = pytest.mark.usefixtures("way")
+
 SHAPES = [
     (n, items, categories)
     for n in (1, 128, 129, 5000)

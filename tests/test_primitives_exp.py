@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from latentfit.em import primitives
-from latentfit.em.primitives import _jit
-from latentfit.em.primitives._exp import exp
+from latentfit.em.primitives._compiled import jit
+from latentfit.em.primitives._compiled.exp import exp
 
 
 def values(x):
@@ -52,14 +52,25 @@ def test_never_above_one_and_never_decreasing():
     assert (np.diff(found)[far] >= 0).all()
 
 
-def test_numba_is_imported_only_when_a_primitive_is_used():
+def test_numba_is_imported_only_for_large_tables():
     code = (
         "import sys, latentfit.em\n"
         "from latentfit.em import primitives\n"
         "assert 'numba' not in sys.modules\n"
         "assert 'log_normal' in dir(primitives)\n"
-        "primitives.log_normal\n"
-        "assert 'numba' in sys.modules\n"
+        "import numpy as np\n"
+        "for n in (3_000, 30_000):\n"
+        "    x, mu, P = np.zeros((n, 1)), np.zeros((3, 1)), np.full((3, 3), 1 / 3)\n"
+        "    v = primitives.log_normal(x, mu, mu + 1)\n"
+        "    primitives.log_multivariate_normal(x, mu, [[1.0]])\n"
+        "    r, _ = primitives.responsibilities(v)\n"
+        "    primitives.weighted_moments(r, x)\n"
+        "    primitives.weighted_scatter(r, x)\n"
+        "    codes = x.astype(int)\n"
+        "    primitives.log_categorical(codes, np.ones((3, 1, 1)))\n"
+        "    primitives.weighted_counts(r, codes, 1)\n"
+        "    primitives.forward_backward(v[: n // 10], P[0], P)\n"
+        "    assert ('numba' in sys.modules) == (n > 3_000)\n"
         "assert 'pymc' not in sys.modules\n"
     )
     root = Path(__file__).resolve().parents[1]
@@ -76,4 +87,4 @@ def test_every_name_is_there_and_says_what_it_does():
 
 def test_machine_code_is_made_anew_when_any_file_of_the_folder_changes():
     """Numba looks at the file of the outermost function, under names that are its own affair."""
-    assert exp._cache._cache_file._source_stamp == _jit._STAMP
+    assert exp._cache._cache_file._source_stamp == jit._STAMP

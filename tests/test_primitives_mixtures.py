@@ -15,6 +15,8 @@ from scipy.stats import multivariate_normal, norm
 
 from latentfit.em import primitives as em
 
+pytestmark = pytest.mark.usefixtures("way")
+
 # A row, less and more than a block of 128 and of 256, less and more than a chunk of 2048, and more
 # rows than 64 chunks of 2048 have.
 ROWS = (1, 2, 127, 129, 255, 257, 2047, 2049, 5000, 64 * 2048 + 1)

@@ -1,5 +1,6 @@
-"""The catalogue's own steps, in plain NumPy, against the same derivations in primitives."""
+"""The catalogue in primitives: in NumPy and compiled, and against passes that store nothing."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 import latentfit
 from latentfit import em
 from latentfit.em import Stopping, primitives
+from latentfit.em.primitives import _worth
 
 MODELS = Path(__file__).parents[1] / "models"
 
 
 def end(e_step, m_step, data, start):
-    solution = em.run(e_step, m_step, data, start, stopping=Stopping(max_iterations=2000))
+    solution = em.run(e_step, m_step, data, start, stopping=Stopping(max_iterations=10_000))
     assert solution.converged
     return solution
 
@@ -26,6 +28,57 @@ def agree(model, e_step, m_step, data, start):
         np.testing.assert_allclose(ours.params[name], value, rtol=1e-7, atol=1e-10)
     height = model.log_likelihood(ours.params, data)
     assert ours.expectations["log_likelihood"] == pytest.approx(height, rel=1e-12)
+
+
+CATALOGUE = [
+    ("annotators", None, {}),
+    ("coins", None, {}),
+    ("gaussian_mixture", None, {"components": 3}),
+    ("gaussian_mixture", "faithful.csv", {"covariance": "full"}),
+    ("gaussian_mixture", "faithful.csv", {"covariance": "tied"}),
+    ("gaussian_mixture", "faithful.csv", {"covariance": "diagonal"}),
+    ("gaussian_mixture", "faithful.csv", {"covariance": "spherical"}),
+    ("hidden_markov", None, {"start": "estimated"}),
+    ("hidden_markov", None, {"emission": "gaussian", "states": 3}),
+    ("latent_class", None, {}),
+    ("mixture_of_regressions", None, {}),
+    ("poisson_mixture", None, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "table", "options"), CATALOGUE)
+def test_compiled_and_in_numpy_alone(monkeypatch, name, table, options):
+    """How large tables are decides who computes, and nothing else."""
+    model = latentfit.load(name)
+    data = model.example_data()
+    if table:
+        data = {"x": np.loadtxt(MODELS / "data" / table, delimiter=",", skiprows=1)}
+    start = model.initial(data, np.random.default_rng(1), **options)
+    found = []
+    for most in (0, sys.maxsize):
+        monkeypatch.setattr(_worth, "ENTRIES", most)
+        monkeypatch.setattr(_worth, "TIMES", most)
+        one = end(model.e_step, model.maximise, data, start)
+        found.append((one, model.log_likelihood(one.params, data)))
+    (compiled, height), (plain, same) = found
+    assert abs(compiled.iterations - plain.iterations) <= 1
+    assert height == pytest.approx(same, rel=1e-12)
+    for name, value in plain.params.items():
+        np.testing.assert_allclose(compiled.params[name], value, rtol=1e-7, atol=1e-10)
+
+
+def test_a_group_without_members_in_some_rows_adds_nothing_there():
+    """Sums over parts of the data are the sums over all, whoever is absent from a part."""
+    model = latentfit.load("gaussian_mixture")
+    x = np.concatenate([np.random.default_rng(1).normal(size=50), [1e6, 1e6 + 1]])
+    params = {"w": np.full(2, 0.5), "mu": np.array([0.0, 1e6]), "sigma": np.ones(2)}
+    parts = [
+        model.statistics(model.e_step(params, {"x": part}), {"x": part}, params)
+        for part in (x, x[:50], x[50:])
+    ]
+    assert parts[1]["n"].tolist() == [50, 0]
+    for name, whole in parts[0].items():
+        np.testing.assert_allclose(parts[1][name] + parts[2][name], whole, rtol=1e-13)
 
 
 def test_normal_mixture():
@@ -68,35 +121,6 @@ def test_normal_mixture_of_vectors(covariance):
     table = MODELS / "data" / "faithful.csv"
     data = {"x": np.loadtxt(table, delimiter=",", skiprows=1)}
     start = model.initial(data, np.random.default_rng(1), covariance=covariance)
-    agree(model, e_step, m_step, data, start)
-
-
-@pytest.mark.parametrize("emission", ["poisson", "gaussian"])
-def test_hidden_markov(emission):
-    def e_step(params, data):
-        if emission == "gaussian":
-            log_b = primitives.log_normal(data["x"], params["mu"], params["sigma"])
-        else:
-            # Up to the factorials, which do not depend on the state; as many as the data have.
-            factorials = np.array([np.log(np.arange(1, n + 1)).sum() for n in data["x"]])
-            log_b = data["x"][:, None] * np.log(params["lam"]) - params["lam"]
-            log_b -= factorials[:, None]
-        states = len(log_b.T)
-        return primitives.forward_backward(
-            log_b, params.get("start", np.full(states, 1 / states)), params["P"]
-        )._asdict()
-
-    def m_step(expectations, data, params):
-        z, transitions = expectations["z"], expectations["transitions"]
-        n, m, S = primitives.weighted_moments(z, data["x"])
-        new = {"P": transitions / transitions.sum(axis=1, keepdims=True)}
-        if emission == "poisson":
-            return new | {"lam": m}
-        return new | {"mu": m, "sigma": np.sqrt(S / n)}
-
-    model = latentfit.load("hidden_markov")
-    data = model.example_data()
-    start = model.initial(data, np.random.default_rng(1), emission=emission)
     agree(model, e_step, m_step, data, start)
 
 

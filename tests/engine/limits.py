@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine._case import Work
-from latentfit.em.primitives._chain_scaled import exponentials
+from latentfit.em.primitives._compiled.chain_scaled import exponentials
 
 
 @dataclass(frozen=True)

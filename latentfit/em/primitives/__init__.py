@@ -21,8 +21,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "_compiled.chunks": ["threads"],
         "_categorical": ["log_categorical", "weighted_counts"],
-        "_chunks": ["threads"],
         "_forward_backward": ["ChainStatistics", "forward_backward"],
         "_latent_class": ["ClassStatistics", "latent_class_statistics"],
         "_moments": ["Moments", "weighted_moments", "weighted_scatter"],

@@ -11,12 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives._blocks import WIDE
-from latentfit.em.primitives._blocks import transpose as transpose_numbers
 from latentfit.em.primitives._check import codes, numbers, room, shape, some
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._code_blocks import count, log_probability, look_up, tally, transpose
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._worth import compiling
 
 
 def log_categorical(x: Any, p: Any, *, out: Any = None) -> np.ndarray:
@@ -46,10 +42,14 @@ def log_categorical(x: Any, p: Any, *, out: Any = None) -> np.ndarray:
     """
     x, table = tables(x, p)
     out = room(out, (len(x), table.shape[2]), x)
-    chunks, size = cut(len(x))
-    bad = np.full(chunks, -1)
-    spread(_log_kernel, chunks, out.size * x.shape[1], x, size, table, out, bad)
-    refuse(x, bad, table.shape[1])
+    items, categories, components = table.shape
+    if compiling(x.size * components):
+        from latentfit.em.primitives._compiled.categorical import log_probabilities
+
+        refuse(x, log_probabilities(x, table, out), categories)
+    else:
+        refuse(x, _outside(x, categories), categories)
+        np.sum(table[np.arange(items), x], axis=1, out=out)
     return out
 
 
@@ -80,13 +80,15 @@ def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
     r = some("r", numbers("r", r, 2))
     shape("r", r, (len(x), r.shape[1]), "rows as in x, and components")
     answers = x.reshape(len(x), -1)
-    chunks, size = cut(len(x))
-    counts = np.zeros((chunks, answers.shape[1], categories, r.shape[1]))
-    bad = np.full(chunks, -1)
-    work = 2 * r.size * answers.shape[1]
-    spread(_count_kernel, chunks, work, r, answers, size, counts, bad)
-    refuse(answers, bad, categories)
-    return by_component(counts).reshape(r.shape[1], *x.shape[1:], categories)
+    if compiling(answers.size * r.shape[1]):
+        from latentfit.em.primitives._compiled.categorical import count
+
+        counts, bad = count(r, answers, categories)
+        refuse(answers, bad, categories)
+    else:
+        refuse(answers, _outside(answers, categories), categories)
+        counts = np.stack([r.T @ (answers == c) for c in range(categories)], axis=-1)
+    return counts.reshape(r.shape[1], *x.shape[1:], categories)
 
 
 def tables(x: Any, p: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -100,16 +102,10 @@ def tables(x: Any, p: Any) -> tuple[np.ndarray, np.ndarray]:
     return x, np.ascontiguousarray(np.moveaxis(log_p, 0, -1))
 
 
-def by_component(counts: np.ndarray) -> np.ndarray:
-    """Counts of all chunks, the component first."""
-    return np.ascontiguousarray(np.moveaxis(counts.sum(axis=0), -1, 0))
-
-
 def refuse(x: np.ndarray, bad: np.ndarray, categories: int) -> None:
-    """Name the first code that is out of range, if one is."""
-    rows = bad[bad >= 0]
-    if len(rows):
-        row = int(rows[0])
+    """Name the first code that is out of range, if there are `bad` rows."""
+    if len(bad):
+        row = int(bad[0])
         column = int(np.argmax((x[row] < 0) | (x[row] >= categories)))
         raise ValueError(
             f"x[{row}, {column}] is {x[row, column]}; with {categories} categories codes are "
@@ -117,57 +113,6 @@ def refuse(x: np.ndarray, bad: np.ndarray, categories: int) -> None:
         )
 
 
-@reordered
-def _log_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    table: np.ndarray,
-    out: np.ndarray,
-    bad: np.ndarray,
-) -> None:
-    n, items = x.shape
-    categories, components = table.shape[1:]
-    block, v = np.empty((items, WIDE), np.int64), np.empty((components, WIDE))
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, categories, block)
-            if bad[chunk] >= 0:
-                return
-            if items == 1:
-                look_up(block[0], rows, table[0], out[begin : begin + rows])
-                continue
-            v[:] = 0.0
-            log_probability(block, rows, table, v)
-            for i in range(rows):
-                for k in range(components):
-                    out[begin + i, k] = v[k, i]
-
-
-@reordered
-def _count_kernel(
-    first: int,
-    last: int,
-    r: np.ndarray,
-    x: np.ndarray,
-    size: int,
-    counts: np.ndarray,
-    bad: np.ndarray,
-) -> None:
-    n, items = x.shape
-    block, weights = np.empty((items, WIDE), np.int64), np.empty((r.shape[1], WIDE))
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, counts.shape[2], block)
-            if bad[chunk] >= 0:
-                return
-            if items == 1:
-                tally(r[begin : begin + rows], block[0], rows, counts[chunk, 0])
-                continue
-            transpose_numbers(r, begin, rows, weights)
-            count(weights, block, rows, counts[chunk])
+def _outside(x: np.ndarray, categories: int) -> np.ndarray:
+    """Rows with a code that is out of range."""
+    return np.flatnonzero(((x < 0) | (x >= categories)).any(axis=1))

@@ -103,6 +103,11 @@ def room(out: Any, expected: tuple[int, ...], *read: np.ndarray) -> np.ndarray:
     return out
 
 
+def unreachable(row: int) -> ValueError:
+    """A chain cannot have got to a row of its log densities."""
+    return ValueError(f"log_b[{row}] has probability 0 in every state that can be reached")
+
+
 def _unmasked(name: str, value: Any) -> np.ndarray:
     if np.ma.is_masked(value):
         raise ValueError(f"{name} has masked entries, of which these sums know nothing")

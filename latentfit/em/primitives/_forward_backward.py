@@ -2,31 +2,29 @@
 
     γ_tk = p(z_t = k | x),   ξ_jk = Σ_t p(z_{t-1} = j, z_t = k | x),   log p(x)
 
-by the forward-backward recursions (Baum et al. 1970): of many sequences at once where there are
-few states (`_chain_lanes`), one by one where there are more (`_chain_scaled`), and on logarithms
-where products of probabilities would not be exact (`_chain_log`).
+by the forward-backward recursions (Baum et al. 1970). Forwards, with b_tk = p(x_t | z_t = k), the
+prediction q_tk = p(z_t = k | x_1, ..., x_{t-1}) and α_tk = p(z_t = k | x_1, ..., x_t),
+
+    q_tk = Σ_j α_{t-1,j} P_jk,   c_t = Σ_k q_tk b_tk,   α_tk = q_tk b_tk / c_t,   p(x) = Π_t c_t,
+
+and backwards (Kim 1994), since given z_t the past does not depend on what comes later,
+
+    ξ_tjk = α_{t-1,j} P_jk γ_tk / q_tk,   γ_{t-1,j} = Σ_k ξ_tjk,   γ_T = α_T.
 
 L. E. Baum, T. Petrie, G. Soules and N. Weiss (1970). A maximization technique occurring in the
 statistical analysis of probabilistic functions of Markov chains. *Annals of Mathematical
 Statistics* 41, 164-171.
+
+C.-J. Kim (1994). Dynamic linear models with Markov-switching. *Journal of Econometrics* 60, 1-22.
 """
 
-import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives import _chain_scaled as scaled
-from latentfit.em.primitives._blocks import WIDE
-from latentfit.em.primitives._chain_lanes import Sums, side_by_side
-from latentfit.em.primitives._chain_log import forward_backward as logarithms
-from latentfit.em.primitives._chain_scaled import LEAST_TRANSITION, LIFT, WIDTH
-from latentfit.em.primitives._check import numbers, room, shape, some
-from latentfit.em.primitives._chunks import MOST_CHUNKS, spread
-from latentfit.em.primitives._jit import reordered
-from latentfit.em.primitives._lanes import STATES
-
-_LOG_LIFT = math.log(LIFT)
+from latentfit.em.primitives._check import numbers, room, shape, some, unreachable
+from latentfit.em.primitives._worth import compiling_chain
 
 
 class ChainStatistics(NamedTuple):
@@ -101,48 +99,11 @@ def forward_backward(
     P = shape("P", numbers("P", P, 2), (states, states), "states, from and to")
     edges = _edges(lengths, rows)
     z = room(out, log_b.shape, log_b, start, P)
-    found, left = [], np.arange(len(edges) - 1)
-    if states <= STATES:
-        sums, left = side_by_side(log_b, edges, start, P, z)
-        found.append(sums)
-    if len(left):
-        found.append(_one_by_one(log_b, edges, left, start, P, z))
-    transitions = np.add.reduce([sums.transitions for sums in found])
-    starts = np.add.reduce([sums.starts for sums in found])
-    return ChainStatistics(z, transitions, starts, sum(sums.height for sums in found))
+    if compiling_chain(rows):
+        from latentfit.em.primitives._compiled.forward_backward import smoothed
 
-
-def _one_by_one(
-    log_b: np.ndarray,
-    edges: np.ndarray,
-    which: np.ndarray,
-    start: np.ndarray,
-    P: np.ndarray,  # noqa: N803
-    z: np.ndarray,
-) -> Sums:
-    """Fill γ of some sequences, of any number of states."""
-    states = len(start)
-    ends = np.cumsum(edges[which + 1] - edges[which])
-    rows = int(ends[-1])
-    # Sequences are joined into chunks of about as many rows; how does not depend on threads.
-    inner = np.searchsorted(ends, np.linspace(0, rows, MOST_CHUNKS + 1)[1:-1])
-    cuts = np.unique([0, *inner, len(which)])
-    chunks = len(cuts) - 1
-    width = -(-states // WIDTH) * WIDTH
-    forth, back = np.zeros((width, width)), np.zeros((width, width))
-    forth[:states, :states], back[:states, :states] = P, P.T
-    with np.errstate(all="ignore"):
-        parameters = start, P, np.log(start), np.log(P), forth, back
-    starts, transitions = np.zeros((chunks, states)), np.zeros((chunks, states, states))
-    heights, bad = np.zeros(chunks), np.full(chunks, -1)
-    work = rows * (8 * states + 4 * states**2)
-    parts = edges, which, cuts, z, starts, transitions, heights, bad
-    spread(_kernel, chunks, work, log_b, *parameters, *parts)
-    if (bad >= 0).any():
-        raise ValueError(
-            f"row {bad[bad >= 0][0]} of log_b has probability 0 in every state that can be reached"
-        )
-    return Sums(transitions.sum(axis=0), starts.sum(axis=0), float(heights.sum()))
+        return ChainStatistics(z, *smoothed(log_b, edges, start, P, z))
+    return ChainStatistics(z, *_smoothed(log_b, edges, start, P, z))
 
 
 def _edges(lengths: Any, rows: int) -> np.ndarray:
@@ -159,76 +120,52 @@ def _edges(lengths: Any, rows: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-@reordered
-def _kernel(
-    first: int,
-    last: int,
+def _smoothed(
     log_b: np.ndarray,
+    edges: np.ndarray,
     start: np.ndarray,
     P: np.ndarray,  # noqa: N803
-    log_start: np.ndarray,
-    log_p: np.ndarray,
-    forth: np.ndarray,
-    back: np.ndarray,
-    edges: np.ndarray,
-    which: np.ndarray,
-    cuts: np.ndarray,
     z: np.ndarray,
-    starts: np.ndarray,
-    transitions: np.ndarray,
-    heights: np.ndarray,
-    bad: np.ndarray,
-) -> None:
-    states, width = len(start), len(forth)
-    positive, tiny = True, False
-    for j in range(states):
-        for k in range(states):
-            positive = positive and P[j, k] >= LEAST_TRANSITION
-            tiny = tiny or 0.0 < P[j, k] < LEAST_TRANSITION
-    reached, gamma, row = np.empty(width), np.empty(width), np.empty(width)
-    b, pairs = np.empty((WIDE, width)), np.empty((width, width))
-    for chunk in range(first, last):
-        for j in range(width):
-            for k in range(width):
-                pairs[j, k] = 0.0
-        for s in which[cuts[chunk] : cuts[chunk + 1]]:
-            seen, alpha = log_b[edges[s] : edges[s + 1]], z[edges[s] : edges[s + 1]]
-            times = len(seen)
-            exact, height, total = not tiny, 0.0, 1.0
-            for k in range(width):
-                reached[k] = start[k] if k < states else 0.0
-            for begin in range(0, times, WIDE):
-                rows = min(WIDE, times - begin)
-                block = alpha[begin : begin + rows]
-                height += scaled.scale(seen, begin, rows, b)
-                lifted, total, little = scaled.forward(b, rows, forth, reached, row, block)
-                exact = exact and lifted >= 0
-                if exact and little and not positive:
-                    exact = scaled.unreached(alpha, begin, begin + rows, start, P, seen)
-                if not exact:
-                    break
-                height -= lifted * _LOG_LIFT
-            if not exact:
-                height, impossible = logarithms(seen, log_start, log_p, alpha, transitions[chunk])
-                heights[chunk] += height
-                if impossible >= 0:
-                    bad[chunk] = edges[s] + impossible
-                    return
-                for k in range(states):
-                    starts[chunk, k] += alpha[0, k]
-                continue
-            heights[chunk] += height + math.log(total)
-            for k in range(width):
-                gamma[k] = alpha[times - 1, k] if k < states else 0.0
-            end = times
-            while end > 1:
-                rows = min(WIDE, end - 1)
-                begin = end - rows
-                scaled.predict(alpha, begin, rows, forth, b)
-                scaled.backward(alpha, begin, rows, back, b, row, gamma, pairs)
-                end = begin
-            for k in range(states):
-                starts[chunk, k] += alpha[0, k]
-        for j in range(states):
-            for k in range(states):
-                transitions[chunk, j, k] += P[j, k] * pairs[j, k]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Fill γ; ξ, first states, and the log-likelihood."""
+    transitions, starts, total = np.zeros(P.shape), np.zeros(len(P)), 0.0
+    with np.errstate(all="ignore"):
+        log_start, log_p = np.log(start), np.log(P)
+        for first, last in pairwise(edges):
+            q, alpha, c = _forward(log_start, log_p, log_b[first:last])
+            impossible = np.isneginf(c)
+            if impossible.any():
+                raise unreachable(first + np.argmax(impossible))
+            gamma, pairs = _backward(log_p, q, alpha)
+            np.exp(gamma, out=z[first:last])
+            z[first:last] /= z[first:last].sum(axis=1, keepdims=True)
+            transitions += np.exp(pairs).sum(axis=0)
+            starts += z[first]
+            total += c.sum()
+    return transitions, starts, float(total)
+
+
+def _forward(
+    log_start: np.ndarray, log_p: np.ndarray, log_b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logarithms of q, α and c."""
+    q, alpha, c = np.empty(log_b.shape), np.empty(log_b.shape), np.empty(len(log_b))
+    ahead = log_start
+    for t, seen in enumerate(log_b):
+        q[t], joint = ahead, ahead + seen
+        c[t] = height = np.logaddexp.reduce(joint)
+        alpha[t] = row = joint - height
+        ahead = np.logaddexp.reduce(row[:, None] + log_p)
+    return q, alpha, c
+
+
+def _backward(log_p: np.ndarray, q: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of γ and ξ."""
+    # A state that cannot be reached has γ = q = 0, and takes no part.
+    q = np.where(np.isneginf(q), 0, q)
+    gamma, pairs = alpha.copy(), alpha[:-1, :, None] + log_p - q[1:, None]
+    row = gamma[-1]
+    for t in reversed(range(len(pairs))):
+        pairs[t] += row
+        gamma[t] = row = np.logaddexp.reduce(pairs[t], axis=1)
+    return gamma, pairs

@@ -9,12 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives._blocks import WIDE, softmax
-from latentfit.em.primitives._categorical import by_component, refuse, tables
+from latentfit.em.primitives._categorical import refuse, tables
 from latentfit.em.primitives._check import numbers, shape
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._code_blocks import count, log_probability, transpose
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._compiled.latent_class import statistics
 from latentfit.em.primitives._responsibilities import few_components
 
 
@@ -63,52 +60,11 @@ def latent_class_statistics(x: Any, w: Any, p: Any) -> ClassStatistics:
         A code is negative or above C - 1, shapes do not go together, or entries are masked.
     """
     x, table = tables(x, p)
-    items, categories, classes = table.shape
+    _, categories, classes = table.shape
     few_components(classes)
     w = shape("w", numbers("w", w, 1), (classes,), "a weight for each class")
     with np.errstate(all="ignore"):
         log_w = np.log(w)
-    chunks, size = cut(len(x))
-    counts, heights = np.zeros((chunks, classes)), np.zeros(chunks)
-    each, bad = np.zeros((chunks, items, categories, classes)), np.full(chunks, -1)
-    work = 2 * x.size * classes
-    spread(_kernel, chunks, work, x, size, log_w, table, counts, each, heights, bad)
+    counts, each, height, bad = statistics(x, log_w, table)
     refuse(x, bad, categories)
-    return ClassStatistics(counts.sum(axis=0), by_component(each), float(heights.sum()))
-
-
-@reordered
-def _kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    log_w: np.ndarray,
-    table: np.ndarray,
-    counts: np.ndarray,
-    each: np.ndarray,
-    heights: np.ndarray,
-    bad: np.ndarray,
-) -> None:
-    n, items = x.shape
-    classes = len(log_w)
-    block, v = np.empty((items, WIDE), np.int64), np.empty((classes, WIDE))
-    largest, total = np.empty(WIDE), np.empty(WIDE)
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, table.shape[1], block)
-            if bad[chunk] >= 0:
-                return
-            for k in range(classes):
-                for i in range(rows):
-                    v[k, i] = log_w[k]
-            log_probability(block, rows, table, v)
-            heights[chunk] += softmax(v, rows, largest, total)
-            count(v, block, rows, each[chunk])
-            for k in range(classes):
-                weight = 0.0
-                for i in range(rows):
-                    weight += v[k, i]
-                counts[chunk, k] += weight
+    return ClassStatistics(counts, each, height)

@@ -9,12 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives import _blocks, _matrix_blocks
-from latentfit.em.primitives._blocks import WIDE, transpose
 from latentfit.em.primitives._check import numbers, shape, some
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._jit import reordered
-from latentfit.em.primitives._matrix_blocks import WIDTH
+from latentfit.em.primitives._worth import compiling
 
 
 class Moments(NamedTuple):
@@ -57,10 +53,13 @@ def weighted_moments(r: Any, x: Any) -> Moments:
     """
     r, x = _weighted(r, x, 1, 2)
     table = x.reshape(len(x), -1)
-    chunks, size = cut(len(x))
-    parts = zeros(chunks, r.shape[1], table.shape[1], matrix=False)
-    spread(_column_kernel, chunks, 2 * r.size * table.shape[1], r, table, size, *parts)
-    counts, means, scatter = merged(*parts)
+    if compiling(r.size * table.shape[1]):
+        from latentfit.em.primitives._compiled.moments import of_columns
+
+        counts, means, scatter = of_columns(r, table)
+    else:
+        counts, means, gap = _gaps(r, table)
+        scatter = np.einsum("ik,kij->kj", r, gap**2)
     moved = (r.shape[1], *x.shape[1:])
     return Moments(counts, means.reshape(moved), scatter.reshape(moved))
 
@@ -86,37 +85,14 @@ def weighted_scatter(r: Any, x: Any) -> Moments:
         Shapes do not go together, or entries are masked.
     """
     r, x = _weighted(r, x, 2)
-    chunks, size = cut(len(x))
-    parts = zeros(chunks, r.shape[1], x.shape[1], matrix=True)
-    spread(_matrix_kernel, chunks, r.size * x.shape[1] ** 2 / 2, r, x, size, *parts)
-    return Moments(*merged(*parts))
+    if compiling(r.size * x.shape[1]):
+        from latentfit.em.primitives._compiled.moments import of_matrices
 
-
-def zeros(
-    chunks: int, components: int, columns: int, *, matrix: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Moments of no rows yet, for each chunk."""
-    means = np.zeros((chunks, components, columns))
-    scatter = np.zeros((*means.shape, columns) if matrix else means.shape)
-    return np.zeros((chunks, components)), means, scatter
-
-
-def merged(
-    counts: np.ndarray, means: np.ndarray, scatter: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Moments of all chunks from those of each, in the order of the chunks."""
-    with np.errstate(invalid="ignore"):
-        n = counts.sum(axis=0)
-        mean = np.einsum("ck,ckj->kj", counts, means) / n[:, None]
-    if len(counts) == 1:
-        return n, mean, scatter[0]
-    gap = means - mean
-    weighted = counts[:, :, None] * gap
-    if scatter.ndim == 3:
-        return n, mean, scatter.sum(axis=0) + (weighted * gap).sum(axis=0)
-    between = np.einsum("cki,ckj->kij", weighted, gap)
-    # Symmetric to the last bit, as the scatter of each chunk is.
-    return n, mean, scatter.sum(axis=0) + (between + between.mT) / 2
+        return Moments(*of_matrices(r, x))
+    counts, means, gap = _gaps(r, x)
+    scatter = (r.T[:, :, None] * gap).mT @ gap
+    # Symmetric to the last bit.
+    return Moments(counts, means, (scatter + scatter.mT) / 2)
 
 
 def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,49 +101,12 @@ def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:
     return shape("r", r, (len(x), r.shape[1]), "rows as in x, and components"), x
 
 
-@reordered
-def _column_kernel(
-    first: int,
-    last: int,
-    r: np.ndarray,
-    x: np.ndarray,
-    size: int,
-    counts: np.ndarray,
-    means: np.ndarray,
-    scatter: np.ndarray,
-) -> None:
-    n, d = x.shape
-    block, weights = np.empty((d, WIDE)), np.empty((r.shape[1], WIDE))
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            transpose(x, begin, rows, block)
-            transpose(r, begin, rows, weights)
-            _blocks.moments(weights, block, rows, counts[chunk], means[chunk], scatter[chunk])
-
-
-@reordered
-def _matrix_kernel(
-    first: int,
-    last: int,
-    r: np.ndarray,
-    x: np.ndarray,
-    size: int,
-    counts: np.ndarray,
-    means: np.ndarray,
-    scatter: np.ndarray,
-) -> None:
-    n, d = x.shape
-    padded = -(-d // WIDTH) * WIDTH
-    block, weights = np.empty((d, WIDE)), np.empty((r.shape[1], WIDE))
-    gap, u, product = np.zeros((padded, WIDE)), np.empty(WIDE), np.empty((d + 1, padded))
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            transpose(x, begin, rows, block)
-            transpose(r, begin, rows, weights)
-            _matrix_blocks.moments(
-                weights, block, rows, gap, u, product, counts[chunk], means[chunk], scatter[chunk]
-            )
+def _gaps(r: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts, means, and x less the mean of each component: shape (K, n, d)."""
+    counts = r.sum(axis=0)
+    with np.errstate(all="ignore"):
+        means = r.T @ x / counts[:, None]
+        # What rounding errors of a sum of large numbers have left.
+        means += np.einsum("ik,kij->kj", r, x - means[:, None]) / counts[:, None]
+    known = np.where(counts[:, None] == 0, 0, means)
+    return counts, means, x - known[:, None]

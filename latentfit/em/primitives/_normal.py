@@ -3,8 +3,7 @@
     log N(x; μ, diag σ²) = -(d/2) log 2π - Σ_j log σ_j - Σ_j ((x_j - μ_j) / σ_j)² / 2
     log N(x; μ, L Lᵀ)    = -(d/2) log 2π - log |L| - |L⁻¹ (x - μ)|² / 2
 
-The second needs the inverse of a triangular matrix for each component, once, and half a product of
-a matrix and a vector for each row.
+The second needs a triangular system solved for each row and component.
 """
 
 import math
@@ -12,12 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives import _blocks, _matrix_blocks
-from latentfit.em.primitives._blocks import WIDE, transpose
 from latentfit.em.primitives._check import numbers, room, shape, some
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._jit import reordered
-from latentfit.em.primitives._matrix_blocks import WIDTH, inverses
+from latentfit.em.primitives._worth import compiling
 
 
 def log_normal(x: Any, mu: Any, sigma: Any, *, out: Any = None) -> np.ndarray:
@@ -47,8 +42,14 @@ def log_normal(x: Any, mu: Any, sigma: Any, *, out: Any = None) -> np.ndarray:
     """
     x, mu, root, constant = columns(x, mu, sigma)
     out = room(out, (len(x), len(mu)), x, mu)
-    chunks, size = cut(len(x))
-    spread(_column_kernel, chunks, out.size * x.shape[1], x, size, mu, root, constant, out)
+    if compiling(out.size * x.shape[1]):
+        from latentfit.em.primitives._compiled.normal import log_columns
+
+        log_columns(x, mu, root, constant, out)
+    else:
+        with np.errstate(all="ignore"):
+            u = (x[:, None] - mu) * root
+            np.subtract(constant, 0.5 * np.sum(u**2, axis=-1), out=out)
     return out
 
 
@@ -84,11 +85,16 @@ def log_multivariate_normal(
     ValueError
         Shapes do not go together, entries are masked, or `out` cannot be written to.
     """
-    x, mu, inverse, constant = matrices(x, mu, L)
+    x, mu, L, constant = matrices(x, mu, L)
     out = room(out, (len(x), len(mu)), x, mu)
-    chunks, size = cut(len(x))
-    work = out.size * x.shape[1] ** 2 / 2
-    spread(_matrix_kernel, chunks, work, x, size, mu, inverse, constant, out)
+    if compiling(out.size * x.shape[1]):
+        from latentfit.em.primitives._compiled.normal import log_matrices
+
+        log_matrices(x, mu, L, constant, out)
+    else:
+        with np.errstate(all="ignore"):
+            u = _solved(L, x[:, None] - mu)
+            np.subtract(constant, 0.5 * np.sum(u**2, axis=-1), out=out)
     return out
 
 
@@ -109,7 +115,7 @@ def matrices(
     mu: Any,
     L: Any,  # noqa: N803
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Data, means, L⁻¹ with padded columns, and what of log N does not depend on x."""
+    """Data, means, a factor for each component, and what of log N does not depend on x."""
     x = some("x", numbers("x", x, 2))
     d = x.shape[1]
     mu = some("mu", numbers("mu", mu, 2))
@@ -118,53 +124,18 @@ def matrices(
     if L.ndim == 2:
         L = np.broadcast_to(shape("L", L, (d, d), "columns twice"), (len(mu), d, d))
     shape("L", L, (len(mu), d, d), "components, and columns twice")
-    inverse = np.zeros((len(mu), d, -(-d // WIDTH) * WIDTH))
-    inverses(np.ascontiguousarray(L), inverse)
     with np.errstate(all="ignore"):
         log_det = np.log(np.diagonal(L, axis1=1, axis2=2)).sum(axis=1)
-    return x, mu, inverse, -0.5 * d * math.log(2 * math.pi) - log_det
+    return x, mu, L, -0.5 * d * math.log(2 * math.pi) - log_det
 
 
-@reordered
-def _column_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    mu: np.ndarray,
-    root: np.ndarray,
-    constant: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    n, d = x.shape
-    block, v = np.empty((d, WIDE)), np.empty(WIDE)
-    for begin in range(first * size, min(n, last * size), WIDE):
-        rows = min(WIDE, n - begin)
-        transpose(x, begin, rows, block)
-        for k in range(len(mu)):
-            _blocks.log_density(block, mu[k], root[k], constant[k], rows, v)
-            for i in range(rows):
-                out[begin + i, k] = v[i]
-
-
-@reordered
-def _matrix_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    mu: np.ndarray,
-    inverse: np.ndarray,
-    constant: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    n, d = x.shape
-    block, gap = np.empty((d, WIDE)), np.zeros((inverse.shape[2], WIDE))
-    u, v = np.empty(WIDE), np.empty(WIDE)
-    for begin in range(first * size, min(n, last * size), WIDE):
-        rows = min(WIDE, n - begin)
-        transpose(x, begin, rows, block)
-        for k in range(len(mu)):
-            _matrix_blocks.log_density(block, mu[k], inverse[k], constant[k], rows, gap, u, v)
-            for i in range(rows):
-                out[begin + i, k] = v[i]
+def _solved(
+    L: np.ndarray,  # noqa: N803
+    gap: np.ndarray,
+) -> np.ndarray:
+    """L⁻¹ (x - μ) of every row and component, by forward substitution."""
+    u = np.empty(gap.shape)
+    for j in range(gap.shape[-1]):
+        before = np.einsum("ikl,kl->ik", u[..., :j], L[:, j, :j])
+        u[..., j] = (gap[..., j] - before) / L[:, j, j]
+    return u

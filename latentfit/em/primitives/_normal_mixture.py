@@ -14,12 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives import _blocks, _matrix_blocks
-from latentfit.em.primitives._blocks import NARROW, WIDE, softmax, transpose
 from latentfit.em.primitives._check import numbers, shape
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._jit import reordered
-from latentfit.em.primitives._moments import merged, zeros
+from latentfit.em.primitives._compiled.normal_mixture import of_columns, of_matrices
 from latentfit.em.primitives._normal import columns, matrices
 from latentfit.em.primitives._responsibilities import few_components
 
@@ -73,17 +69,10 @@ def normal_mixture_statistics(x: Any, w: Any, mu: Any, sigma: Any) -> MixtureSta
         Shapes do not go together, or entries are masked.
     """
     table, means, root, constant = columns(x, mu, sigma)
-    chunks, size = cut(len(table))
-    parts = zeros(chunks, *means.shape, matrix=False)
-    heights = np.zeros(chunks)
     constant = constant + _log_weights(w, len(means))
-    work = len(table) * (8 * len(means) + 4 * means.size)
-    spread(_column_kernel, chunks, work, table, size, means, root, constant, *parts, heights)
-    counts, found, scatter = merged(*parts)
+    counts, found, scatter, height = of_columns(table, means, root, constant)
     moved = np.shape(mu)
-    return MixtureStatistics(
-        counts, found.reshape(moved), scatter.reshape(moved), float(heights.sum())
-    )
+    return MixtureStatistics(counts, found.reshape(moved), scatter.reshape(moved), height)
 
 
 def multivariate_normal_mixture_statistics(
@@ -118,14 +107,9 @@ def multivariate_normal_mixture_statistics(
     ValueError
         Shapes do not go together, or entries are masked.
     """
-    table, means, inverse, constant = matrices(x, mu, L)
-    chunks, size = cut(len(table))
-    parts = zeros(chunks, *means.shape, matrix=True)
-    heights = np.zeros(chunks)
+    table, means, L, constant = matrices(x, mu, L)
     constant = constant + _log_weights(w, len(means))
-    work = len(table) * means.size * means.shape[1]
-    spread(_matrix_kernel, chunks, work, table, size, means, inverse, constant, *parts, heights)
-    return MixtureStatistics(*merged(*parts), float(heights.sum()))
+    return MixtureStatistics(*of_matrices(table, means, L, constant))
 
 
 def _log_weights(w: Any, components: int) -> np.ndarray:
@@ -133,65 +117,3 @@ def _log_weights(w: Any, components: int) -> np.ndarray:
     w = shape("w", numbers("w", w, 1), (components,), "a weight for each component")
     with np.errstate(all="ignore"):
         return np.log(w)
-
-
-@reordered
-def _column_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    mu: np.ndarray,
-    root: np.ndarray,
-    constant: np.ndarray,
-    counts: np.ndarray,
-    means: np.ndarray,
-    scatter: np.ndarray,
-    heights: np.ndarray,
-) -> None:
-    n, d = x.shape
-    block, v = np.empty((d, NARROW)), np.empty((len(mu), NARROW))
-    largest, total = np.empty(NARROW), np.empty(NARROW)
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, NARROW):
-            rows = min(NARROW, end - begin)
-            transpose(x, begin, rows, block)
-            for k in range(len(mu)):
-                _blocks.log_density(block, mu[k], root[k], constant[k], rows, v[k])
-            heights[chunk] += softmax(v, rows, largest, total)
-            _blocks.moments(v, block, rows, counts[chunk], means[chunk], scatter[chunk])
-
-
-@reordered
-def _matrix_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    mu: np.ndarray,
-    inverse: np.ndarray,
-    constant: np.ndarray,
-    counts: np.ndarray,
-    means: np.ndarray,
-    scatter: np.ndarray,
-    heights: np.ndarray,
-) -> None:
-    n, d = x.shape
-    padded = inverse.shape[2]
-    block, v = np.empty((d, WIDE)), np.empty((len(mu), WIDE))
-    largest, total = np.empty(WIDE), np.empty(WIDE)
-    gap, product = np.zeros((padded, WIDE)), np.empty((d + 1, padded))
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            transpose(x, begin, rows, block)
-            for k in range(len(mu)):
-                _matrix_blocks.log_density(
-                    block, mu[k], inverse[k], constant[k], rows, gap, total, v[k]
-                )
-            heights[chunk] += softmax(v, rows, largest, total)
-            _matrix_blocks.moments(
-                v, block, rows, gap, total, product, counts[chunk], means[chunk], scatter[chunk]
-            )

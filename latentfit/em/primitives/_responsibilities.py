@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives._blocks import MOST_COMPONENTS, NARROW, softmax, transpose
 from latentfit.em.primitives._check import numbers, room, some
-from latentfit.em.primitives._chunks import cut, spread
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._worth import compiling
+
+# Sums of so many terms can be multiplied before a logarithm is taken.
+_MOST_COMPONENTS = 2**15
+_LEAST = np.finfo(float).tiny
 
 
 def responsibilities(log_joint: Any, *, out: Any = None) -> tuple[np.ndarray, float]:
@@ -51,31 +53,26 @@ def responsibilities(log_joint: Any, *, out: Any = None) -> tuple[np.ndarray, fl
     log_joint = some("log_joint", numbers("log_joint", log_joint, 2))
     few_components(log_joint.shape[1])
     r = room(out, log_joint.shape, *([] if out is log_joint else [log_joint]))
-    chunks, size = cut(len(log_joint))
-    heights = np.zeros(chunks)
-    spread(_kernel, chunks, 8 * log_joint.size, log_joint, size, r, heights)
-    return r, float(heights.sum())
+    if compiling(log_joint.size):
+        from latentfit.em.primitives._compiled.responsibilities import softmax
+
+        return r, softmax(log_joint, r)
+    return r, _softmax(log_joint, r)
 
 
 def few_components(components: int) -> None:
     """Refuse more components than a product of their sums can be kept in range for."""
-    if components > MOST_COMPONENTS:
-        raise ValueError(f"{components} components, and at most {MOST_COMPONENTS} are possible")
+    if components > _MOST_COMPONENTS:
+        raise ValueError(f"{components} components, and at most {_MOST_COMPONENTS} are possible")
 
 
-@reordered
-def _kernel(
-    first: int, last: int, log_joint: np.ndarray, size: int, r: np.ndarray, heights: np.ndarray
-) -> None:
-    n, components = log_joint.shape
-    v = np.empty((components, NARROW))
-    largest, total = np.empty(NARROW), np.empty(NARROW)
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, NARROW):
-            rows = min(NARROW, end - begin)
-            transpose(log_joint, begin, rows, v)
-            heights[chunk] += softmax(v, rows, largest, total)
-            for i in range(rows):
-                for k in range(components):
-                    r[begin + i, k] = v[k, i]
+def _softmax(log_joint: np.ndarray, r: np.ndarray) -> float:
+    """Fill r; the log-likelihood."""
+    largest = log_joint.max(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        np.exp(log_joint - largest, out=r)
+        total = r.sum(axis=1, keepdims=True)
+        r /= total
+        r[r < _LEAST] = 0
+        heights = np.where(np.isneginf(largest), largest, largest + np.log(total))
+        return float(heights.sum())

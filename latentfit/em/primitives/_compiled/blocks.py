@@ -18,14 +18,13 @@ import math
 
 import numpy as np
 
-from latentfit.em.primitives._exp import exp
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._compiled.exp import exp
+from latentfit.em.primitives._compiled.jit import reordered
 
 # Rows of a block: in one column, and where several columns share the cache.
 NARROW, WIDE = 256, 128
 # So many sums of at most 2¹⁵ terms between 0 and 1 are multiplied before a logarithm is taken.
 _FACTORS = 64
-MOST_COMPONENTS = 2**15
 
 
 @reordered

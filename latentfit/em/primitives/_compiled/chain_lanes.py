@@ -1,6 +1,6 @@
 """Forward-backward for four states and fewer, of many pieces of sequences side by side.
 
-With b and α as in `_chain_scaled`, the prediction q_t = α_{t-1} P, and c_t = Σ_k q_tk b_tk,
+With b and α as in `chain_scaled`, the prediction q_t = α_{t-1} P, and c_t = Σ_k q_tk b_tk,
 
     α_t = q_t b_t / c_t,   u_t = b_t β_t / c_t,   β_{t-1} = P u_t,
     γ_t = α_t β_t,         ξ_tjk = α_{t-1,j} P_jk u_tk
@@ -15,7 +15,7 @@ Then α_e is proportional to q_s M, and β_{s-1} to P M β_e. These products of 
 are taken for all pieces side by side; α and β go from piece to piece through them; and each piece
 is then a sequence of its own, with q_s where it starts and β_e where it ends.
 
-Products of doubles lose what is below 1e-308. The rules of `_chain_scaled` hold for every c and α
+Products of doubles lose what is below 1e-308. The rules of `chain_scaled` hold for every c and α
 of every piece, so that its own α and β are exact if those are that it was cut with. M has lost
 nothing that matters if these are met again: α at the end of a piece is what the next one began
 with, β before a piece what the one before ended with, up to rounding errors. As the first α and the
@@ -30,11 +30,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives import _lanes
-from latentfit.em.primitives._chain_scaled import LEAST_STATE, LEAST_SUM, LEAST_TRANSITION
-from latentfit.em.primitives._chunks import MOST_CHUNKS, spread
-from latentfit.em.primitives._jit import fused
-from latentfit.em.primitives._lanes import (
+from latentfit.em.primitives._compiled import lanes
+from latentfit.em.primitives._compiled.chain_scaled import LEAST_STATE, LEAST_SUM, LEAST_TRANSITION
+from latentfit.em.primitives._compiled.chunks import MOST_CHUNKS, spread
+from latentfit.em.primitives._compiled.jit import fused
+from latentfit.em.primitives._compiled.lanes import (
     ALPHA,
     GAMMA,
     LANES,
@@ -215,11 +215,11 @@ def _multiply(
     table, height, matrix = np.empty((LONGEST, WIDTH)), np.empty(LANES), np.empty(MATRIX)
     for begin in range(cuts[first], cuts[last], LANES):
         group = _group(pieces, begin, min(begin + LANES, cuts[last]))
-        _lanes.load(log_b, group.begins, group.lengths, table, height)
+        lanes.load(log_b, group.begins, group.lengths, table, height)
         t = 0
         for lane in range(len(group.lengths) - 1, -1, -1):
             if group.lengths[lane] > t:
-                _lanes.product(table, t, group.lengths[lane], model.P, matrix)
+                lanes.product(table, t, group.lengths[lane], model.P, matrix)
                 t = group.lengths[lane]
             for j in range(STATES):
                 for k in range(STATES):
@@ -308,15 +308,15 @@ def _smooth(
     for chunk in range(first, last):
         for begin in range(cuts[chunk], cuts[chunk + 1], LANES):
             group = _group(pieces, begin, min(begin + LANES, cuts[chunk + 1]))
-            _lanes.load(log_b, group.begins, group.lengths, table, height)
+            lanes.load(log_b, group.begins, group.lengths, table, height)
             _enter(group, links, model, before, opens, state)
             _forth(group, model, exact, table, state, height, usable)
             if not model.dense:
                 _look(group, log_b, model, before, opens, exact, table, usable)
             _back(group, links, model, table, state)
-            _lanes.store(table, group.begins, group.lengths, found.z)
+            lanes.store(table, group.begins, group.lengths, found.z)
             sums[:] = 0.0
-            _lanes.pairs(table, group.lengths[0], sums)
+            lanes.pairs(table, group.lengths[0], sums)
             _add(group, chunk, table, height, before, opens, usable, sums, found)
 
 
@@ -358,7 +358,7 @@ def _forth(
     t = 0
     for lane in range(len(group.lengths) - 1, -1, -1):
         if group.lengths[lane] > t:
-            _lanes.forward(table, t, group.lengths[lane], model.P, state)
+            lanes.forward(table, t, group.lengths[lane], model.P, state)
             t = group.lengths[lane]
         height[lane] += math.log(state[PRODUCT + lane]) - LOG_LIFT * state[LIFTED + lane]
         usable[lane] = exact[group.owner[lane]] and state[LEAST + lane] > LEAST_SUM
@@ -405,7 +405,7 @@ def _back(
     t = group.lengths[0]
     for lane in range(len(group.lengths)):
         if group.lengths[lane] < t:
-            _lanes.backward(table, group.lengths[lane], t, model.P_transposed, state)
+            lanes.backward(table, group.lengths[lane], t, model.P_transposed, state)
             t = group.lengths[lane]
         total = 0.0
         for k in range(STATES):
@@ -418,7 +418,7 @@ def _back(
             total += alpha * beta
         for k in range(STATES):
             state[k * LANES + lane] /= total
-    _lanes.backward(table, 0, t, model.P_transposed, state)
+    lanes.backward(table, 0, t, model.P_transposed, state)
     for lane in range(len(group.lengths) if len(links) else 0):
         for k in range(STATES):
             links[group.place[lane], FIRST, k] = state[k * LANES + lane]

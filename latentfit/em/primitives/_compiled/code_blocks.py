@@ -9,8 +9,8 @@ probability that is 0.
 
 import numpy as np
 
-from latentfit.em.primitives._blocks import transpose as transpose_numbers
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._compiled.blocks import transpose as transpose_numbers
+from latentfit.em.primitives._compiled.jit import reordered
 
 # Beyond that many categories looking up is faster than comparing.
 _FEW = 8

@@ -7,15 +7,23 @@ so that sums of four products are loaded and stored once.
 
 import numpy as np
 
-from latentfit.em.primitives._jit import reordered
+from latentfit.em.primitives._compiled.jit import reordered
 
 # Columns of factors are padded with zeros to a multiple of this.
 WIDTH = 4
 
 
+def inverses(L: np.ndarray) -> np.ndarray:  # noqa: N803
+    """L⁻¹ of each factor, columns padded with zeros."""
+    components, d, _ = L.shape
+    out = np.zeros((components, d, -(-d // WIDTH) * WIDTH))
+    _substitute(np.ascontiguousarray(L), out)
+    return out
+
+
 @reordered
-def inverses(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
-    """L⁻¹ of each factor by forward substitution, padded with zeros."""
+def _substitute(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
+    """L⁻¹ by forward substitution."""
     for k in range(L.shape[0]):
         for column in range(L.shape[1]):
             for row in range(column, L.shape[1]):

@@ -25,8 +25,8 @@ C.-J. Kim (1994). Dynamic linear models with Markov-switching. *Journal of Econo
 
 import numpy as np
 
-from latentfit.em.primitives._exp import exp
-from latentfit.em.primitives._jit import fused, reordered
+from latentfit.em.primitives._compiled.exp import exp
+from latentfit.em.primitives._compiled.jit import fused, reordered
 
 # States are padded with zeros to a multiple of this.
 WIDTH = 4

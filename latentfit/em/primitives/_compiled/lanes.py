@@ -2,7 +2,7 @@
 
 A step of a recursion waits for the step before, and a processor could do much more meanwhile. So
 steps of `LANES` pieces are taken at once, and a register holds the same number of several pieces.
-`_chain_lanes` has the mathematics.
+`chain_lanes` has the mathematics.
 
 A table has a row for each time of the pieces, and in a row `LANES` numbers next to one another for
 each quantity and state. What is at fixed distances in one array, the compiler need not suppose to
@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
-from latentfit.em.primitives._exp import exp
-from latentfit.em.primitives._jit import fused
+from latentfit.em.primitives._compiled.exp import exp
+from latentfit.em.primitives._compiled.jit import fused
 
 STATES = 4
 # A multiple of the doubles in a register, and enough for a loop to be worth vectorising.

@@ -17,7 +17,7 @@ W. J. Cody and W. Waite (1980). *Software Manual for the Elementary Functions*. 
 
 import numpy as np
 
-from latentfit.em.primitives._jit import fused
+from latentfit.em.primitives._compiled.jit import fused
 
 _LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 _HIGH, _LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")

@@ -1,6 +1,6 @@
 """Forward-backward on logarithms, for one sequence: slower, and exact wherever that can be.
 
-The recursions are those of `_chain_scaled`, with sums of exponentials from which the largest is
+The recursions are those of `chain_scaled`, with sums of exponentials from which the largest is
 taken out. The largest of each row of log α and log β is taken out, too, so that their digits are
 not spent on the height of the whole sequence; every γ_t and every ξ_t is divided by its own sum.
 """
@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from latentfit.em.primitives._jit import fused
+from latentfit.em.primitives._compiled.jit import fused
 
 
 @fused

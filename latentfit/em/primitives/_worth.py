@@ -1,0 +1,22 @@
+"""Which tables are worth compiled code.
+
+NumPy takes a millisecond or two for an iteration over tables of this size, and Numba some tenths of
+a second to be imported and to find what it compiled before, seconds if it has to compile. Smaller
+tables are therefore left to NumPy. This depends on the arguments alone, never on what was called
+before: the same call has the same result, to the last bit.
+"""
+
+# Rows times components times columns.
+ENTRIES = 20_000
+# Rows of a chain: each is a step of Python's.
+TIMES = 500
+
+
+def compiling(entries: int) -> bool:
+    """Whether arithmetic on so many numbers is left to compiled code."""
+    return entries >= ENTRIES
+
+
+def compiling_chain(rows: int) -> bool:
+    """Whether a recursion over so many rows is left to compiled code."""
+    return rows >= TIMES
