@@ -1,5 +1,6 @@
 """The vectorised exponential, and what importing primitives costs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,24 @@ def test_every_name_is_there_and_says_what_it_does():
 def test_machine_code_is_made_anew_when_any_file_of_the_folder_changes():
     """Numba looks at the file of the outermost function, under names that are its own affair."""
     assert exp._cache._cache_file._source_stamp == jit._STAMP
+
+
+def test_where_nothing_can_be_kept_kernels_are_compiled_all_the_same():
+    """Neither beside the code nor in the user's cache: as where both are read-only."""
+    code = (
+        "import numpy as np\n"
+        "from latentfit.em import primitives\n"
+        "from latentfit.em.primitives._compiled.exp import exp\n"
+        "r, height = primitives.responsibilities(np.zeros((20_000, 2)))\n"
+        "assert (r == 0.5).all()\n"
+        "assert not exp.stats.cache_path\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+        env=os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,19 +1,22 @@
-"""Fast steps of EM that a derivation can be written in.
+"""Steps of EM that a derivation can be written in, and the catalogue is.
 
 Each has the name of what it computes, in the field's words, and NumPy arrays go in and come out.
-They are compiled by Numba at their first use, which takes seconds, once: the machine code is kept.
 
 A first group follows the derivation line by line: `log_normal`, `log_multivariate_normal` and
 `log_categorical` are log densities of every row under every component, `responsibilities` and
 `forward_backward` the conditional distribution of the latents with the log-likelihood,
-`weighted_moments`, `weighted_scatter` and `weighted_counts` the sums that the M step needs.
+`weighted_moments`, `weighted_scatter` and `weighted_counts` the sums that the M step needs. Small
+tables are left to NumPy, which each of these modules has the mathematics in; large ones go to
+kernels in `_compiled` (`_worth` says what is large).
 
 Those whose result has a row for each of the data take ``out``, where to write it, so that an
 iteration need not make a new table of that size: `latentfit.em.run` reads what an E step returned
 until it calls the E step again, and no longer.
 
 A second group, the ``..._statistics``, goes from parameters to those sums in one pass over the
-data and stores nothing for each row.
+data and stores nothing for each row. They are always compiled.
+
+Numba compiles a kernel at its first use, which takes seconds, once: the machine code is kept.
 """
 
 import lazy_loader

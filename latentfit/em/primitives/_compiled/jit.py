@@ -15,6 +15,7 @@ stays what it is where `exp` is inlined elsewhere.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ _STAMP = max(file.st_mtime_ns for file in _FILES), sum(file.st_size for file in 
 
 
 def _compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
-    decorate = njit(fastmath=set(flags), nogil=True, cache=True, error_model="numpy")
+    decorate = njit(fastmath=set(flags), nogil=True, error_model="numpy")
 
     def compiled(function: Callable[..., Any]) -> Any:
         kernel: Any = decorate(function)
+        # Where no folder can be written to, machine code lives as long as the process.
+        with suppress(RuntimeError):
+            kernel.enable_caching()
         # Kernels contain others. Numba would keep machine code until the file of the outermost
         # changes, and it has no public name for what it compares.
         file: Any = getattr(kernel._cache, "_cache_file", None)
