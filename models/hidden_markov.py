@@ -55,8 +55,8 @@ $$\gamma_{tk} = \frac{\alpha_{tk}\, \beta_{tk}}{p(x)}, \qquad
 \xi_{jk} = \sum_{t=2}^{T} \frac{\alpha_{t-1,j}\, P_{jk}\, b_k(x_t)\, \beta_{tk}}{p(x)} .$$
 
 $\alpha$ and $\beta$ shrink geometrically along the sequence and would underflow after a few hundred
-steps; `forward_backward` scales both at every step. With several sequences $\xi$ is the sum over
-them. In the code it is `transitions`, and $\gamma$ is `z`.
+steps; `forward_backward` keeps them in range. With several sequences $\xi$ is the sum over them. In
+the code it is `transitions`, and $\gamma$ is `z`.
 
 ## M step
 
@@ -121,6 +121,7 @@ import numpy as np
 import pymc as pm
 
 from latentfit.em.primitives import (
+    ImpossibleRowError,
     forward_backward,
     log_categorical,
     log_normal,
@@ -238,7 +239,13 @@ def _smoothed(params, x):
     states, times = len(params["P"]), len(x)
     log_b = _log_emission(params, x.T.ravel())
     start = params.get("start", np.full(states, 1 / states))
-    return forward_backward(log_b, start, params["P"], np.full(x.size // times, times))
+    try:
+        return forward_backward(log_b, start, params["P"], np.full(x.size // times, times))
+    except ImpossibleRowError as error:
+        row = error.row % times + 1
+        raise ValueError(
+            f"x in row {row} has probability 0 in every state that can be reached"
+        ) from error
 
 
 def _log_emission(params, x):

@@ -281,7 +281,7 @@ def page(record: Record) -> str:
         "# EM on a Dask cluster of one machine",
         "",
         "The catalogue's mixture of two normal distributions in eight dimensions, full "
-        "covariances, in NumPy, on a folder of Parquet files that every iteration reads anew. "
+        "covariances, on a folder of Parquet files that every iteration reads anew. "
         "`make bench` writes this page.",
         "",
         f"latentfit {latentfit.__version__}, Dask {dask.__version__}, NumPy {np.__version__}, "

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import latentfit
 from latentfit import InputError
 from latentfit.declaration import arrays, check_missing, masked
 
@@ -30,3 +31,28 @@ def test_a_matrix_without_columns_is_no_covariates():
 def test_data_that_are_empty(response, covariates, name):
     with pytest.raises(InputError, match=f"{name} is empty"):
         arrays({"response": response, "covariates": covariates}, NAMES)
+
+
+@pytest.mark.parametrize("kind", ["f2", "<f4", ">f4", ">f8", "g"])
+def test_numbers_are_of_double_precision(kind):
+    """Half precision, single, either byte order, and more than double."""
+    given = np.ma.masked_invalid(np.array([1.5, np.nan, 3.0]).astype(kind))
+    found = arrays({"y": given}, ("y",))["y"]
+    assert found.dtype == np.dtype(float)
+    assert found.dtype.isnative
+    assert found.mask.tolist() == [False, True, False]
+    assert found.compressed().tolist() == [1.5, 3.0]
+
+
+def test_numbers_that_are_so_already_are_not_copied():
+    y = np.arange(3.0)
+    assert arrays({"y": y}, ("y",))["y"] is y
+
+
+@pytest.mark.parametrize("name", ["gaussian-mixture", "hidden-markov"])
+def test_a_fit_of_single_precision(name):
+    model = latentfit.load(name)
+    data = {name: value.astype("f4") for name, value in model.example_data().items()}
+    double = {name: value.astype(float) for name, value in data.items()}
+    ours, theirs = (model.fit(values, seed=1, starts=1) for values in (data, double))
+    assert ours.log_likelihood == theirs.log_likelihood

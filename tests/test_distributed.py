@@ -526,6 +526,29 @@ def test_starts_and_bootstrap_go_through_any_executor(client, lifetimes):
                 np.testing.assert_array_equal(ours.params["lam"], theirs.params["lam"])
 
 
+def test_runs_side_by_side_have_a_thread_each(client, lifetimes):
+    """Of primitives, which take all processors where they are alone."""
+
+    def threads(_=None):
+        from latentfit.em.primitives._threads import limit
+
+        return limit()
+
+    assert list(em.each(threads, [None])) == [None]
+    with ProcessPoolExecutor(1, mp_context=_spawning()) as pool:
+        for executor in (client, pool):
+            assert list(em.each(threads, [None], executor)) == [1]
+    counting = replace(
+        lifetimes,
+        e_step=lambda params, data: {"n": threads()},
+        statistics=lambda expectations, data: expectations,
+        m_step=lambda statistics, data: {"w": np.full(2, 0.5), "lam": np.full(2, statistics["n"])},
+    )
+    fit = counting.fit(da.ones(6, chunks=3), starts=1, seed=1)
+    # The sum over two chunks.
+    assert fit.params["lam"].tolist() == [2, 2]
+
+
 def test_a_study_goes_through_the_client(client):
     model = latentfit.load("genetic-linkage")
     drawn = model.draw({"theta": 0.5}, samples=3, seed=1)

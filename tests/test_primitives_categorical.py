@@ -79,6 +79,20 @@ def test_integers_of_every_width(categories, kind):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_integers_of_either_byte_order(order):
+    x, _, p = sample(50, 4, 3)
+    r = np.random.default_rng(1).dirichlet(np.ones(3), size=50)
+    other = x.astype(f"{order}i4")
+    np.testing.assert_array_equal(em.log_categorical(other, p), em.log_categorical(x, p))
+    np.testing.assert_array_equal(em.weighted_counts(r, other, 3), em.weighted_counts(r, x, 3))
+
+
+def test_a_weight_that_is_not_a_number_spoils_its_category_alone():
+    counts = em.weighted_counts([[np.nan], [1.0], [np.inf]], [[0, 1], [1, 0], [2, 2]], 3)
+    np.testing.assert_array_equal(counts, [[[np.nan, 1, np.inf], [1, np.nan, np.inf]]])
+
+
 def test_truth_values_are_codes():
     x, _, p = sample(50, 4, 2)
     np.testing.assert_array_equal(em.log_categorical(x == 1, p), em.log_categorical(x, p))
@@ -139,6 +153,7 @@ def test_a_code_out_of_range_is_named(categories, bad):
         (lambda x, w, p: em.log_categorical(x[:, :2], p), ValueError, r"expected \(3, 2, 2\)"),
         (lambda x, w, p: em.log_categorical(x[:0], p), ValueError, "x is empty"),
         (lambda x, w, p: em.weighted_counts(w[None], x, 2), ValueError, r"r has shape \(1, 3\)"),
+        (lambda x, w, p: em.weighted_counts(x, x, 0), ValueError, "categories must be at le"),
         (lambda x, w, p: em.latent_class_statistics(x, w[:2], p), ValueError, r"w has shape \(2,"),
         (lambda x, w, p: em.latent_class_statistics(x, w, p.astype("f4")), TypeError, "p is float"),
         (

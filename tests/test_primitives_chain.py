@@ -1,6 +1,7 @@
 """Forward-backward against the sum over all paths, and where plain probabilities would fail."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -439,3 +440,24 @@ def test_arguments_that_do_not_go_together(change, error, said):
     arguments = {"log_b": np.zeros((3, 2)), "start": [0.5, 0.5], "P": np.eye(2)} | change
     with pytest.raises(error, match=said):
         em.forward_backward(**arguments)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e12])
+def test_what_rows_have_in_common_costs_no_digits(offset):
+    rng = np.random.default_rng(1)
+    start, P = chain(rng, 3)
+    log_b = rng.integers(-40, 0, size=(50, 3)) / 8
+    expected = em.forward_backward(log_b, start, P)
+    found = em.forward_backward(log_b - offset, start, P)
+    np.testing.assert_allclose(found.z, expected.z, rtol=1e-13)
+    np.testing.assert_allclose(found.transitions, expected.transitions, rtol=1e-13)
+    assert found.log_likelihood == pytest.approx(expected.log_likelihood - 50 * offset, rel=1e-14)
+
+
+def test_the_first_impossible_row_of_all_sequences_is_named():
+    log_b = np.zeros((9, 2))
+    log_b[[4, 7]] = -np.inf
+    with pytest.raises(em.ImpossibleRowError) as caught:
+        em.forward_backward(log_b, [0.5, 0.5], np.full((2, 2), 0.5), [3, 4, 2])
+    assert caught.value.row == 4
+    assert pickle.loads(pickle.dumps(caught.value)).row == 4

@@ -122,7 +122,7 @@ def by_name(values: Any, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def numbers(name: str, values: Any) -> np.ndarray:
-    """An array of numbers, missing ones as NaN or masked.
+    """An array of integers or of numbers in double precision, missing ones as NaN or masked.
 
     Raises
     ------
@@ -130,9 +130,9 @@ def numbers(name: str, values: Any) -> np.ndarray:
         It holds text or infinite values.
     """
     array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biu":
         try:
-            array = array.astype(float)
+            array = array.astype(float, copy=False)
         except (TypeError, ValueError):
             raise InputError(f"{name} holds {array.dtype} values where numbers belong") from None
     visible = np.ma.getdata(array)

@@ -6,6 +6,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any
 
 from latentfit.em._travel import packed, unpacked
+from latentfit.em.primitives import threads
 from latentfit.errors import ClusterError
 
 # Items that are handed over before the first of them has come back.
@@ -88,7 +89,8 @@ def _result[R](waiting: "deque[Future[R]]") -> R:
 
 
 def _applied(packet: bytes, item: bytes) -> Any:
-    return unpacked(packet)(unpacked(item))
+    with threads(1):
+        return unpacked(packet)(unpacked(item))
 
 
 def _brief(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from latentfit.declaration import Data
 from latentfit.em._call import call, sums
 from latentfit.em._travel import unpacked
+from latentfit.em.primitives import threads
 from latentfit.errors import DeclarationError, InputError, StepError
 
 
@@ -98,7 +99,7 @@ def part_of(data: Data, whole: Data, masked: frozenset[str]) -> Part:
 
 def evaluated(work: Work, params: Mapping[str, np.ndarray], data: Part) -> Sums:
     """The E step, its statistics and the log-likelihood, in one go."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), threads(1):
         expectations = call(work.e_step, "e_step", params, data)
         found = sums(work.statistics, expectations, data, params)
         height = None

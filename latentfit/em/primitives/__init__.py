@@ -1,4 +1,4 @@
-"""Steps of EM that a derivation can be written in, and the catalogue is.
+"""Steps of EM that derivations are written in: of mixtures, hidden Markov models and classes.
 
 Each has the name of what it computes, in the field's words, and NumPy arrays go in and come out.
 
@@ -24,7 +24,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_compiled.chunks": ["threads"],
+        "_check": ["ImpossibleRowError"],
         "_categorical": ["log_categorical", "weighted_counts"],
         "_forward_backward": ["ChainStatistics", "forward_backward"],
         "_latent_class": ["ClassStatistics", "latent_class_statistics"],
@@ -36,5 +36,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "normal_mixture_statistics",
         ],
         "_responsibilities": ["responsibilities"],
+        "_threads": ["threads"],
     },
 )

@@ -49,7 +49,8 @@ def log_categorical(x: Any, p: Any, *, out: Any = None) -> np.ndarray:
         refuse(x, log_probabilities(x, table, out), categories)
     else:
         refuse(x, _outside(x, categories), categories)
-        np.sum(table[np.arange(items), x], axis=1, out=out)
+        with np.errstate(all="ignore"):
+            np.sum(table[np.arange(items), x], axis=1, out=out)
     return out
 
 
@@ -74,11 +75,14 @@ def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
     TypeError
         `x` are not integers, or `r` is not of double precision.
     ValueError
-        A code is negative or above C - 1, shapes do not go together, or entries are masked.
+        A code is negative or above C - 1, `categories` is below 1, shapes do not go together, or
+        entries are masked.
     """
     x = some("x", codes("x", x, 1, 2))
     r = some("r", numbers("r", r, 2))
     shape("r", r, (len(x), r.shape[1]), "rows as in x, and components")
+    if categories < 1:
+        raise ValueError(f"categories must be at least 1, not {categories}")
     answers = x.reshape(len(x), -1)
     if compiling(answers.size * r.shape[1]):
         from latentfit.em.primitives._compiled.categorical import count
@@ -87,7 +91,11 @@ def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
         refuse(answers, bad, categories)
     else:
         refuse(answers, _outside(answers, categories), categories)
-        counts = np.stack([r.T @ (answers == c) for c in range(categories)], axis=-1)
+        items = answers.shape[1]
+        # Categories of the second item are numbered after those of the first, and so on.
+        number = (answers.astype(np.intp) + categories * np.arange(items)).ravel()
+        each = [np.bincount(number, np.repeat(w, items), items * categories) for w in r.T]
+        counts = np.stack(each)
     return counts.reshape(r.shape[1], *x.shape[1:], categories)
 
 

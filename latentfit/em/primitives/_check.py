@@ -11,6 +11,23 @@ import numpy as np
 _SMALL = 10_000
 
 
+class ImpossibleRowError(ValueError):
+    """A row of a chain's log densities has probability 0 in every state that can be reached.
+
+    Attributes
+    ----------
+    row : int
+        Counted from 0.
+    """
+
+    def __init__(self, row: int) -> None:
+        self.row = int(row)
+        super().__init__(f"log_b[{row}] has probability 0 in every state that can be reached")
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return type(self), (self.row,)
+
+
 def numbers(name: str, value: Any, *ndims: int) -> np.ndarray:
     """Float64, rows contiguous, with one of the numbers of axes.
 
@@ -45,6 +62,7 @@ def codes(name: str, value: Any, *ndims: int) -> np.ndarray:
     array = _unmasked(name, value)
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"{name} is {array.dtype}; expected integers, the codes 0, 1, 2, ... of categories"
@@ -101,11 +119,6 @@ def room(out: Any, expected: tuple[int, ...], *read: np.ndarray) -> np.ndarray:
     if any(np.may_share_memory(out, array) for array in read):
         raise ValueError("out has memory in common with an argument that is read while it fills")
     return out
-
-
-def unreachable(row: int) -> ValueError:
-    """A chain cannot have got to a row of its log densities."""
-    return ValueError(f"log_b[{row}] has probability 0 in every state that can be reached")
 
 
 def _unmasked(name: str, value: Any) -> np.ndarray:

@@ -18,13 +18,12 @@ Statistics* 41, 164-171.
 C.-J. Kim (1994). Dynamic linear models with Markov-switching. *Journal of Econometrics* 60, 1-22.
 """
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives._check import numbers, room, shape, some, unreachable
-from latentfit.em.primitives._worth import compiling_chain
+from latentfit.em.primitives._check import ImpossibleRowError, numbers, room, shape, some
+from latentfit.em.primitives._worth import compiling, compiling_recursion
 
 
 class ChainStatistics(NamedTuple):
@@ -59,7 +58,7 @@ def forward_backward(
     """State probabilities, expected transitions and log-likelihood of hidden Markov chains.
 
     Exact also where P or the start has zeros, densities are zero, or the data are all but
-    impossible. Pair probabilities are not stored.
+    impossible.
 
     Parameters
     ----------
@@ -85,8 +84,9 @@ def forward_backward(
         Not of double precision, or lengths that are not integers.
     ValueError
         Shapes do not go together, lengths are not positive or do not add up to the rows, entries
-        are masked, `out` cannot be written to, or a row has probability 0 in every state that can
-        be reached.
+        are masked, or `out` cannot be written to.
+    ImpossibleRowError
+        A row has probability 0 in every state that can be reached. It is a ValueError.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def forward_backward(
     P = shape("P", numbers("P", P, 2), (states, states), "states, from and to")
     edges = _edges(lengths, rows)
     z = room(out, log_b.shape, log_b, start, P)
-    if compiling_chain(rows):
+    if compiling(rows * states**2) or compiling_recursion(np.unique(np.diff(edges)).sum()):
         from latentfit.em.primitives._compiled.forward_backward import smoothed
 
         return ChainStatistics(z, *smoothed(log_b, edges, start, P, z))
@@ -129,19 +129,26 @@ def _smoothed(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Fill γ; ξ, first states, and the log-likelihood."""
     transitions, starts, total = np.zeros(P.shape), np.zeros(len(P)), 0.0
+    firsts, lengths = edges[:-1], np.diff(edges)
+    impossible = []
     with np.errstate(all="ignore"):
-        log_start, log_p = np.log(start), np.log(P)
-        for first, last in pairwise(edges):
-            q, alpha, c = _forward(log_start, log_p, log_b[first:last])
-            impossible = np.isneginf(c)
-            if impossible.any():
-                raise unreachable(first + np.argmax(impossible))
+        # Of what is far from 1 in all states, the logarithms would be left with few digits.
+        largest = log_b.max(axis=1)
+        largest[np.isneginf(largest)] = 0
+        log_start, log_p, log_b = np.log(start), np.log(P), log_b - largest[:, None]
+        # Sequences of one length go side by side: axes are time, sequence, state.
+        for length in np.unique(lengths):
+            rows = firsts[lengths == length] + np.arange(length)[:, None]
+            q, alpha, c = _forward(log_start, log_p, log_b[rows])
+            impossible.extend(rows[np.isneginf(c)])
             gamma, pairs = _backward(log_p, q, alpha)
-            np.exp(gamma, out=z[first:last])
-            z[first:last] /= z[first:last].sum(axis=1, keepdims=True)
-            transitions += np.exp(pairs).sum(axis=0)
-            starts += z[first]
-            total += c.sum()
+            r = np.exp(gamma)
+            z[rows] = r / r.sum(axis=2, keepdims=True)
+            transitions += np.exp(pairs).sum(axis=(0, 1))
+            starts += z[rows[0]].sum(axis=0)
+            total += c.sum() + largest[rows].sum()
+    if impossible:
+        raise ImpossibleRowError(min(impossible))
     return transitions, starts, float(total)
 
 
@@ -149,13 +156,13 @@ def _forward(
     log_start: np.ndarray, log_p: np.ndarray, log_b: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logarithms of q, α and c."""
-    q, alpha, c = np.empty(log_b.shape), np.empty(log_b.shape), np.empty(len(log_b))
+    q, alpha, c = np.empty(log_b.shape), np.empty(log_b.shape), np.empty(log_b.shape[:2])
     ahead = log_start
     for t, seen in enumerate(log_b):
         q[t], joint = ahead, ahead + seen
-        c[t] = height = np.logaddexp.reduce(joint)
-        alpha[t] = row = joint - height
-        ahead = np.logaddexp.reduce(row[:, None] + log_p)
+        c[t] = height = np.logaddexp.reduce(joint, axis=1)
+        alpha[t] = row = joint - height[:, None]
+        ahead = np.logaddexp.reduce(row[:, :, None] + log_p, axis=1)
     return q, alpha, c
 
 
@@ -163,9 +170,9 @@ def _backward(log_p: np.ndarray, q: np.ndarray, alpha: np.ndarray) -> tuple[np.n
     """Logarithms of γ and ξ."""
     # A state that cannot be reached has γ = q = 0, and takes no part.
     q = np.where(np.isneginf(q), 0, q)
-    gamma, pairs = alpha.copy(), alpha[:-1, :, None] + log_p - q[1:, None]
+    gamma, pairs = alpha.copy(), alpha[:-1, :, :, None] + log_p - q[1:, :, None]
     row = gamma[-1]
     for t in reversed(range(len(pairs))):
-        pairs[t] += row
-        gamma[t] = row = np.logaddexp.reduce(pairs[t], axis=1)
+        pairs[t] += row[:, None]
+        gamma[t] = row = np.logaddexp.reduce(pairs[t], axis=2)
     return gamma, pairs

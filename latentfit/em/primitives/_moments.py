@@ -58,8 +58,7 @@ def weighted_moments(r: Any, x: Any) -> Moments:
 
         counts, means, scatter = of_columns(r, table)
     else:
-        counts, means, gap = _gaps(r, table)
-        scatter = np.einsum("ik,kij->kj", r, gap**2)
+        counts, means, scatter = _moments(r, table, matrix=False)
     moved = (r.shape[1], *x.shape[1:])
     return Moments(counts, means.reshape(moved), scatter.reshape(moved))
 
@@ -89,10 +88,7 @@ def weighted_scatter(r: Any, x: Any) -> Moments:
         from latentfit.em.primitives._compiled.moments import of_matrices
 
         return Moments(*of_matrices(r, x))
-    counts, means, gap = _gaps(r, x)
-    scatter = (r.T[:, :, None] * gap).mT @ gap
-    # Symmetric to the last bit.
-    return Moments(counts, means, (scatter + scatter.mT) / 2)
+    return Moments(*_moments(r, x, matrix=True))
 
 
 def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,12 +97,20 @@ def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:
     return shape("r", r, (len(x), r.shape[1]), "rows as in x, and components"), x
 
 
-def _gaps(r: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts, means, and x less the mean of each component: shape (K, n, d)."""
+def _moments(
+    r: np.ndarray, x: np.ndarray, *, matrix: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     counts = r.sum(axis=0)
     with np.errstate(all="ignore"):
         means = r.T @ x / counts[:, None]
         # What rounding errors of a sum of large numbers have left.
         means += np.einsum("ik,kij->kj", r, x - means[:, None]) / counts[:, None]
-    known = np.where(counts[:, None] == 0, 0, means)
-    return counts, means, x - known[:, None]
+        gap = x - means[:, None]
+        if matrix:
+            scatter = (r.T[:, :, None] * gap).mT @ gap
+            # Symmetric to the last bit.
+            scatter = (scatter + scatter.mT) / 2
+        else:
+            scatter = np.einsum("ik,kij->kj", r, gap**2)
+    scatter[counts == 0] = 0
+    return counts, means, scatter

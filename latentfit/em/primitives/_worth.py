@@ -6,9 +6,9 @@ tables are therefore left to NumPy. This depends on the arguments alone, never o
 before: the same call has the same result, to the last bit.
 """
 
-# Rows times components times columns.
+# Rows times components times columns, or for a chain times states twice.
 ENTRIES = 20_000
-# Rows of a chain: each is a step of Python's.
+# Of all sequences of different lengths: each is a step of Python's.
 TIMES = 500
 
 
@@ -17,6 +17,6 @@ def compiling(entries: int) -> bool:
     return entries >= ENTRIES
 
 
-def compiling_chain(rows: int) -> bool:
-    """Whether a recursion over so many rows is left to compiled code."""
-    return rows >= TIMES
+def compiling_recursion(times: int) -> bool:
+    """Whether a recursion of so many steps is left to compiled code."""
+    return times >= TIMES

@@ -9,13 +9,13 @@ they may be used by several threads at once and after a fork.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numba
+
+from latentfit.em.primitives._threads import limit
 
 MOST_CHUNKS = 64
 _LEAST_ROWS = 2048
@@ -24,34 +24,7 @@ _WORTH = 100_000
 
 _AVAILABLE: int = vars(numba.config)["NUMBA_NUM_THREADS"]
 
-_limit: ContextVar[int | None] = ContextVar("threads", default=None)
 _pool: ThreadPoolExecutor | None = None
-
-
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    """At most so many threads for each primitive called inside ``with threads(number):``.
-
-    Without it they are as many as Numba's: NUMBA_NUM_THREADS, or the processors that the process
-    may use. Results do not depend on it.
-
-    Parameters
-    ----------
-    number : int
-        At least 1.
-
-    Raises
-    ------
-    ValueError
-        `number` is below 1.
-    """
-    if number < 1:
-        raise ValueError(f"threads must be at least 1, not {number}")
-    token = _limit.set(number)
-    try:
-        yield
-    finally:
-        _limit.reset(token)
 
 
 def cut(rows: int) -> tuple[int, int]:
@@ -66,7 +39,7 @@ def spread(kernel: Callable[..., Any], chunks: int, work: float, *arguments: Any
 
     `work` is the number of operations on all of them, by its order of magnitude.
     """
-    most = _limit.get() or _AVAILABLE
+    most = limit() or _AVAILABLE
     number = max(1, min(most, chunks, int(work / _WORTH)))
     edges = [chunks * part // number for part in range(number + 1)]
     tasks = [

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from latentfit.em.primitives._check import unreachable
+from latentfit.em.primitives._check import ImpossibleRowError
 from latentfit.em.primitives._compiled import chain_scaled as scaled
 from latentfit.em.primitives._compiled.blocks import WIDE
 from latentfit.em.primitives._compiled.chain_lanes import Sums, side_by_side
@@ -68,7 +68,7 @@ def _one_by_one(
     parts = edges, which, cuts, z, starts, transitions, heights, bad
     spread(_kernel, chunks, work, log_b, *parameters, *parts)
     if (bad >= 0).any():
-        raise unreachable(bad[bad >= 0][0])
+        raise ImpossibleRowError(bad[bad >= 0][0])
     return Sums(transitions.sum(axis=0), starts.sum(axis=0), float(heights.sum()))
 
 
