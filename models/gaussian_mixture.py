@@ -175,8 +175,7 @@ from latentfit.em.primitives import (
     log_multivariate_normal,
     log_normal,
     responsibilities,
-    weighted_moments,
-    weighted_scatter,
+    weighted_sums,
 )
 
 latents = ("z",)
@@ -229,14 +228,9 @@ def e_step(params, data):
 
 def statistics(expectations, data, params):
     """About the old means; of the scatter without covariances only the diagonal."""
-    r, x = expectations["z"], _columns(data["x"])
-    matrix = "cov" in params
-    n, mean, scatter = weighted_scatter(r, x) if matrix else weighted_moments(r, x)
-    # Of a group without members in these rows the sums are zero.
-    shift = np.where(n[:, None] == 0, 0, mean - _columns(params["mu"]))
-    m = n[:, None] * shift
-    about = scatter + (m[:, :, None] * shift[:, None, :] if matrix else m * shift)
-    return {"n": n, "m": m, "scatter": about}
+    r, x, mu = expectations["z"], _columns(data["x"]), _columns(params["mu"])
+    n, m, scatter = weighted_sums(r, x, mu, products="cov" in params)
+    return {"n": n, "m": m, "scatter": scatter}
 
 
 def m_step(statistics, data, params):

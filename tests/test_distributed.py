@@ -540,13 +540,13 @@ def test_runs_side_by_side_have_a_thread_each(client, lifetimes):
             assert list(em.each(threads, [None], executor)) == [1]
     counting = replace(
         lifetimes,
-        e_step=lambda params, data: {"n": threads()},
-        statistics=lambda expectations, data: expectations,
+        e_step=lambda params, data: {"n": np.full(len(data["y"]), threads() or 0)},
+        statistics=lambda expectations, data: {"n": expectations["n"].sum()},
         m_step=lambda statistics, data: {"w": np.full(2, 0.5), "lam": np.full(2, statistics["n"])},
     )
     fit = counting.fit(da.ones(6, chunks=3), starts=1, seed=1)
-    # The sum over two chunks.
-    assert fit.params["lam"].tolist() == [2, 2]
+    # One for each value, whichever chunk it is in.
+    assert fit.params["lam"].tolist() == [6, 6]
 
 
 def test_a_study_goes_through_the_client(client):

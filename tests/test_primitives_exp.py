@@ -70,6 +70,7 @@ def calls(n):
         ("responsibilities", lambda: primitives.responsibilities(v)),
         ("moments", lambda: primitives.weighted_moments(r, x)),
         ("moments", lambda: primitives.weighted_scatter(r, x)),
+        ("sums", lambda: primitives.weighted_sums(r, x, mu)),
         ("categorical", lambda: primitives.log_categorical(codes, np.ones((3, 1, 1)))),
         ("categorical", lambda: primitives.weighted_counts(r, codes, 1)),
         ("forward_backward", lambda: primitives.forward_backward(v[: n // 10], P[0], P)),

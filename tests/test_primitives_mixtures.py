@@ -208,6 +208,43 @@ def test_a_component_without_weight_has_no_mean():
         assert not found.scatter[1].any()
 
 
+@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.parametrize("d", [1, 3, 4, 7, 8])
+def test_sums_about_any_centres(n, d):
+    rng = random(n + d)
+    x, r = 100 + rng.normal(size=(n, d)), rng.dirichlet(np.ones(3), size=n)
+    about = 100 + rng.normal(size=(3, d))
+    counts, first, second = em.weighted_sums(r, x, about, products=True)
+    np.testing.assert_allclose(counts, r.sum(axis=0), rtol=1e-12)
+    for k in range(3):
+        gap = x - about[k]
+        size = r[:, k] @ np.abs(gap)
+        np.testing.assert_allclose(first[k], r[:, k] @ gap, rtol=0, atol=1e-13 * size.max())
+        expected = (r[:, k, None] * gap).T @ gap
+        np.testing.assert_allclose(second[k], expected, rtol=1e-11, atol=1e-12 * expected.max())
+    np.testing.assert_array_equal(second, second.mT)
+    columns = em.weighted_sums(r, x, about)
+    np.testing.assert_allclose(columns.first, first, rtol=1e-13, atol=1e-11)
+    diagonal = np.diagonal(second, axis1=1, axis2=2)
+    np.testing.assert_allclose(columns.second, diagonal, rtol=1e-12)
+    one = em.weighted_sums(r, x[:, 0], about[:, 0])
+    np.testing.assert_allclose(one.second, columns.second[:, 0], rtol=1e-13)
+
+
+def test_sums_of_parts_add_far_from_zero():
+    """To the rounding errors of the sums, not of the data."""
+    rng = random()
+    x, r = 1e8 + rng.normal(size=(6000, 2)), rng.dirichlet(np.ones(2), size=6000)
+    about = np.full((2, 2), 1e8)
+    for products in (False, True):
+        whole, *parts = (
+            em.weighted_sums(r[rows], x[rows], about, products=products)
+            for rows in (slice(None), slice(0, 1000), slice(1000, None))
+        )
+        for total, first, second in zip(whole, *parts, strict=True):
+            np.testing.assert_allclose(first + second, total, rtol=1e-11)
+
+
 def test_weights_that_are_all_but_zero():
     x = random().normal(size=4000)
     r = np.column_stack([np.full(4000, 1e-290), np.where(np.arange(4000) == 3000, 1e-290, 0.0)])
@@ -297,6 +334,7 @@ def test_threads_do_not_change_a_bit():
         lambda: em.multivariate_normal_mixture_statistics(table, w, means, L),
         lambda: em.responsibilities(log_joint),
         lambda: em.weighted_moments(np.exp(log_joint), x),
+        lambda: em.weighted_sums(np.exp(log_joint), x, mu),
         lambda: em.forward_backward(log_joint, w, [[0.9, 0.1], [0.2, 0.8]], [100] * 3000),
     )
     for call in calls:
@@ -397,6 +435,14 @@ def test_other_precisions_are_refused(call, said):
         ),
         (lambda: em.weighted_moments(np.ones((3, 2)), [1.0, 2]), r"r has shape \(3, 2\).*\(2, 2\)"),
         (lambda: em.weighted_scatter(np.ones((2, 2)), [1.0, 2]), r"x has shape \(2,\), expected 2"),
+        (
+            lambda: em.weighted_sums(np.ones((2, 2)), [1.0, 2], [0.0]),
+            r"about has shape \(1,\), expected \(2,\)",
+        ),
+        (
+            lambda: em.weighted_sums(np.ones((2, 2)), [1.0, 2], [0.0, 1], products=True),
+            r"x has shape \(2,\), expected 2 axes",
+        ),
         (
             lambda: em.normal_mixture_statistics([1.0], [1.0], [0.0, 1], [1.0, 1]),
             r"w has shape \(1,\), expected \(2,\)",

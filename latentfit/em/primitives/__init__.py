@@ -5,9 +5,9 @@ Each has the name of what it computes, in the field's words, and NumPy arrays go
 A first group follows the derivation line by line: `log_normal`, `log_multivariate_normal` and
 `log_categorical` are log densities of every row under every component, `responsibilities` and
 `forward_backward` the conditional distribution of the latents with the log-likelihood,
-`weighted_moments`, `weighted_scatter` and `weighted_counts` the sums that the M step needs. Small
-tables are left to NumPy, which each of these modules has the mathematics in; large ones go to
-kernels in `_compiled` (`_worth` says what is large).
+`weighted_moments`, `weighted_scatter` and `weighted_counts` what the M step needs, `weighted_sums`
+what it needs of parts of the data. Small tables are left to NumPy, which these modules have the
+mathematics in; large ones go to kernels in `_compiled` (`_worth` says what is large).
 
 Those whose result has a row for each of the data take ``out``, where to write it, so that an
 iteration need not make a new table of that size: `latentfit.em.run` reads what an E step returned
@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "normal_mixture_statistics",
         ],
         "_responsibilities": ["responsibilities"],
+        "_sums": ["Sums", "weighted_sums"],
         "_threads": ["threads"],
     },
 )

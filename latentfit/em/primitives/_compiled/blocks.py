@@ -129,3 +129,29 @@ def moments(
             means[k, j] += shift * share
             scatter[k, j] += squares + shift * shift * (counts[k] * share)
         counts[k] = count
+
+
+@reordered
+def sums(
+    r: np.ndarray,
+    x: np.ndarray,
+    rows: int,
+    about: np.ndarray,
+    counts: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> None:
+    """Add Σ r, Σ r (x - a) and Σ r (x - a)² of each column of a block."""
+    for k in range(r.shape[0]):
+        weight = 0.0
+        for i in range(rows):
+            weight += r[k, i]
+        counts[k] += weight
+        for j in range(x.shape[0]):
+            total, squares = 0.0, 0.0
+            for i in range(rows):
+                gap = x[j, i] - about[k, j]
+                total += r[k, i] * gap
+                squares += r[k, i] * (gap * gap)
+            first[k, j] += total
+            second[k, j] += squares

@@ -64,6 +64,59 @@ def log_density(
 
 
 @reordered
+def _triangle(
+    r: np.ndarray, gap: np.ndarray, rows: int, columns: int, u: np.ndarray, product: np.ndarray
+) -> None:
+    """Σ_i r_i gap_i gap_iᵀ, on and below the diagonal."""
+    for row in range(columns):
+        for i in range(rows):
+            u[i] = r[i] * gap[row, i]
+        for j in range(0, row + 1, WIDTH):
+            a = b = c = d = 0.0
+            for i in range(rows):
+                a += u[i] * gap[j, i]
+                b += u[i] * gap[j + 1, i]
+                c += u[i] * gap[j + 2, i]
+                d += u[i] * gap[j + 3, i]
+            product[row, j], product[row, j + 1] = a, b
+            product[row, j + 2], product[row, j + 3] = c, d
+
+
+@reordered
+def sums(
+    r: np.ndarray,
+    x: np.ndarray,
+    rows: int,
+    about: np.ndarray,
+    gap: np.ndarray,
+    u: np.ndarray,
+    product: np.ndarray,
+    counts: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> None:
+    """Add Σ r, Σ r (x - a) and Σ r (x - a) (x - a)ᵀ of a block."""
+    columns = x.shape[0]
+    for k in range(r.shape[0]):
+        weight = 0.0
+        for i in range(rows):
+            weight += r[k, i]
+        counts[k] += weight
+        for j in range(columns):
+            for i in range(rows):
+                gap[j, i] = x[j, i] - about[k, j]
+            total = 0.0
+            for i in range(rows):
+                total += r[k, i] * gap[j, i]
+            first[k, j] += total
+        _triangle(r[k], gap, rows, columns, u, product)
+        for row in range(columns):
+            for j in range(row + 1):
+                second[k, row, j] += product[row, j]
+                second[k, j, row] = second[k, row, j]
+
+
+@reordered
 def moments(
     r: np.ndarray,
     x: np.ndarray,
@@ -97,18 +150,7 @@ def moments(
                 gap[j, i] = x[j, i] - mean
             product[columns, j] = mean - means[k, j]
             means[k, j] += product[columns, j] * share
-        for row in range(columns):
-            for i in range(rows):
-                u[i] = r[k, i] * gap[row, i]
-            for j in range(0, row + 1, WIDTH):
-                a = b = c = d = 0.0
-                for i in range(rows):
-                    a += u[i] * gap[j, i]
-                    b += u[i] * gap[j + 1, i]
-                    c += u[i] * gap[j + 2, i]
-                    d += u[i] * gap[j + 3, i]
-                product[row, j], product[row, j + 1] = a, b
-                product[row, j + 2], product[row, j + 3] = c, d
+        _triangle(r[k], gap, rows, columns, u, product)
         between = counts[k] * share
         for row in range(columns):
             for j in range(row + 1):
