@@ -319,7 +319,8 @@ def _structure(x, covariance):
 def _refuse(x, components, structure):
     """Data without a maximum of the likelihood."""
     n, d = x.shape
-    distinct, rows = len(np.unique(x, axis=0)), "values" if d == 1 else "rows"
+    distinct = len(np.unique(x[:, 0] if d == 1 else x, axis=0))
+    rows = "values" if d == 1 else "rows"
     if components < 1:
         raise ValueError(f"components must be at least 1, not {components}")
     if n < 2:

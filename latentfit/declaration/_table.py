@@ -16,7 +16,7 @@ _MISSING = frozenset({"", "na", "nan", "null"})
 
 @dataclass(frozen=True)
 class Table(Mapping[str, np.ndarray]):
-    """A CSV file with a header, its columns turned into numbers when they are asked for.
+    """A CSV file with a header, its columns turned into numbers when they are first asked for.
 
     ``table[name]`` is a float64 array of shape (rows,), NaN where the cell is missing. It raises
     `InputError` for a column with text, an infinite value or nothing but missing values.
@@ -25,23 +25,28 @@ class Table(Mapping[str, np.ndarray]):
     path: Path
     cells: Mapping[str, tuple[str, ...]]
     _lines: tuple[int, ...] = field(repr=False)
+    _found: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        values = np.array(
-            [
-                self._number(name, line, text)
-                for line, text in zip(self._lines, self.cells[name], strict=True)
-            ]
-        )
-        if np.isnan(values).all():
-            raise InputError(f"{self.path}: column {name!r} holds nothing but missing values")
-        return values
+        if name not in self._found:
+            self._found[name] = self._numbers(name)
+        return self._found[name].copy()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.cells)
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def _numbers(self, name: str) -> np.ndarray:
+        cells = self.cells[name]
+        values = _plain(cells)
+        if values is None:
+            lines = zip(self._lines, cells, strict=True)
+            values = np.array([self._number(name, line, text) for line, text in lines])
+        if np.isnan(values).all():
+            raise InputError(f"{self.path}: column {name!r} holds nothing but missing values")
+        return values
 
     def _number(self, name: str, line: int, text: str) -> float:
         try:
@@ -231,6 +236,15 @@ def _is_value(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _plain(cells: Sequence[str]) -> np.ndarray | None:
+    """All cells at once, if they are nothing but finite numbers."""
+    try:
+        values = np.array(cells, dtype=float)
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() and "_" not in "".join(cells) else None
 
 
 def _parsed(text: str) -> float:
