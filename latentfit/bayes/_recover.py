@@ -8,12 +8,15 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 from pymc_extras.marginal import conditional
+from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.tensor.random.basic import CategoricalRV
 
+from latentfit.bayes._alike import alike, taken
 from latentfit.bayes._chain import Chain, chain_terms, smoothed
 from latentfit.bayes._chain import drawn as paths_of
 from latentfit.bayes._draws import BATCH, Vectorised, vectorised
 from latentfit.bayes._observed import childless_latents
+from latentfit.bayes.integrate._tabulated import TabulatedRV, quantile
 from latentfit.declaration import Declaration, double_precision
 
 
@@ -39,6 +42,9 @@ class Recovered:
     sd: np.ndarray | None
     discrete: bool
 
+
+# Entries times draws from which on to look for entries that are distributed alike.
+_MANY = 50_000
 
 # From draws of θ, a seed, and a number of draws of the latents for each of these.
 Recovery = Callable[[xr.Dataset, int, int], dict[str, Recovered]]
@@ -104,6 +110,8 @@ def _drawing(model: pm.Model, latents: list[str], declaration: Declaration) -> R
         (latent,) = latents
         probabilities = vectorised([model[latent].owner.inputs[-1]], inputs)
         return lambda draws, seed, each: {latent: _categorical(probabilities, draws, seed, each)}
+    if len(latents) == 1 and isinstance(model[latents[0]].owner.op, TabulatedRV):
+        return _tabulated(model[latents[0]], latents[0], inputs)
     call = vectorised([model[name] for name in latents], inputs)
 
     def drawn(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
@@ -113,6 +121,38 @@ def _drawing(model: pm.Model, latents: list[str], declaration: Declaration) -> R
             name: _summarised(np.concatenate(part))
             for name, part in zip(latents, zip(*parts, strict=True), strict=True)
         }
+
+    return drawn
+
+
+def _tabulated(variable: Any, latent: str, inputs: dict[str, Any]) -> Recovery:
+    """One table for each draw of θ, and for entries that are distributed alike."""
+    with double_precision():
+        parts: Any = rewrite_graph(
+            list(variable.owner.op.dist_params(variable.owner)),
+            include=("canonicalize", "stabilize"),
+        )
+    whole = vectorised(parts, inputs)
+
+    def of_each_kind(draws: xr.Dataset) -> tuple[Vectorised, np.ndarray | None]:
+        total = draws.sizes["sample"]
+        found = [results for _, results in whole(draws.isel(sample=[0, total // 2]))]
+        if found[0][0].ndim == 2:
+            first, which = alike([np.concatenate(part) for part in zip(*found, strict=True)])
+            if 2 * len(first) <= len(which) and total * len(which) >= _MANY:
+                return vectorised([taken(part, first) for part in parts], inputs), which
+        return whole, None
+
+    def drawn(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
+        rng, values = np.random.default_rng(seed), []
+        call, which = of_each_kind(draws)
+        for _, (mode, width, heights) in call(draws):
+            entries = mode.shape[1:] if which is None else which.shape
+            # In the order of θ, so that draws do not depend on how many are in a batch.
+            share = np.moveaxis(rng.random((len(mode), each, *entries)), 1, 0)
+            found = quantile(share, mode, width, heights, which)
+            values.append(np.moveaxis(found, 0, 1).reshape(-1, *entries))
+        return {latent: _summarised(np.concatenate(values))}
 
     return drawn
 

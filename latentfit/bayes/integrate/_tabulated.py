@@ -47,6 +47,8 @@ def _polynomials() -> np.ndarray:
 
 
 _NEWTON = 4
+# Distributions whose polynomials share the processor's cache.
+_TOGETHER = 1000
 
 
 class TabulatedRV(RandomVariable):
@@ -76,7 +78,11 @@ tabulated = TabulatedRV()
 
 
 def quantile(
-    below: np.ndarray, mode: np.ndarray, width: np.ndarray, heights: np.ndarray
+    below: np.ndarray,
+    mode: np.ndarray,
+    width: np.ndarray,
+    heights: np.ndarray,
+    which: np.ndarray | None = None,
 ) -> np.ndarray:
     """Values below which lie these shares of the probability.
 
@@ -85,27 +91,52 @@ def quantile(
     below : ndarray, shape (k, *batch)
     mode, width : ndarray, shape (*batch)
     heights : ndarray, shape (*batch, p)
+    which : ndarray of int, shape (n,), optional
+        The last axis of the batch is of other entries than that of `below`: which of them each
+        of these is distributed like. By default they are the same entries.
+
+    Returns
+    -------
+    ndarray, shape (k, *batch)
+        With n entries on its last axis, if `which` is given.
     """
-    batch = np.broadcast_shapes(below.shape[1:], heights.shape[:-1])
+    if which is not None:
+        mode, width = (np.asarray(part)[..., which] for part in (mode, width))
+    batch = np.broadcast_shapes(below.shape[1:], np.shape(mode))
     shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
-    rows = np.broadcast_to(heights, (*batch, heights.shape[-1])).reshape(-1, heights.shape[-1])
+    alike = batch if which is None else heights.shape[:-1]
+    rows = np.broadcast_to(heights, (*alike, heights.shape[-1])).reshape(-1, heights.shape[-1])
     densities = np.exp(rows - rows.max(axis=1, keepdims=True)) * _JACOBIAN
-    density = densities @ _coefficients().T
-    mass = chebyshev.chebint(density, lbnd=-1, axis=1)
-    total = mass.sum(axis=1, keepdims=True)
+    # A column for each distribution, so that sums over degrees run along the memory.
+    density = _coefficients() @ densities.T
+    mass = chebyshev.chebint(density, lbnd=-1)
+    total = mass.sum(axis=0)
     density, mass = density / total, mass / total
-    # First guesses, by straight lines between the points.
-    grid = np.maximum.accumulate(mass @ _polynomials().T, axis=1)
-    guesses = [np.interp(u, p, _CHEBYSHEV) for u, p in zip(shares.T, grid, strict=True)]
-    x = np.stack(guesses, axis=1)
+    grid = np.maximum.accumulate(_polynomials() @ mass, axis=0).T
+    row = np.arange(len(rows))
+    if which is not None:
+        row = row.reshape(alike)[..., which].ravel()
+    x = np.empty(shares.shape)
+    for begin in range(0, len(row), _TOGETHER):
+        some = slice(begin, begin + _TOGETHER)
+        # First guesses, by straight lines between the points.
+        for j in range(begin, min(begin + _TOGETHER, len(row))):
+            x[:, j] = np.interp(shares[:, j], grid[row[j]], _CHEBYSHEV)
+        own = density[:, row[some]], mass[:, row[some]]
+        x[:, some] = _improved(x[:, some], shares[:, some], *own)
+    widths = _REACH * np.sinh(_STRETCH * x) / np.sinh(_STRETCH)
+    return np.asarray(mode + width * widths.reshape(len(below), *batch))
+
+
+def _improved(x: np.ndarray, shares: np.ndarray, density: np.ndarray, mass: np.ndarray) -> Any:
+    """Newton's steps to where the mass below is the share."""
     for _ in range(_NEWTON):
-        slope = chebyshev.chebval(x, density.T, tensor=False)
-        error = chebyshev.chebval(x, mass.T, tensor=False) - shares
+        slope = chebyshev.chebval(x, density, tensor=False)
+        error = chebyshev.chebval(x, mass, tensor=False) - shares
         # Where the density is next to nothing, the table has no digits left to improve on.
         step = np.where(slope > 1e-10, error / np.maximum(slope, 1e-10), 0.0)
         x = np.clip(x - step, -1.0, 1.0)
-    widths = _REACH * np.sinh(_STRETCH * x) / np.sinh(_STRETCH)
-    return np.asarray(mode + width * widths.reshape(len(below), *batch))
+    return x
 
 
 @_logprob.register(TabulatedRV)

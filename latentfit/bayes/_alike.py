@@ -1,0 +1,71 @@
+"""Entries of a latent that are distributed alike, whose distribution need be found but once.
+
+Persons with the same answers have the same conditional distribution, whatever θ is.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Constant
+from pytensor.raise_op import CheckAndRaise
+from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
+
+
+def alike(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """One entry of each kind, and of which kind each is.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray, shape (sample, entries, ...)
+        What the distribution of each entry is known by, at some θ. What is the same to the last bit
+        at several θ, none of them special, is the same at all.
+
+    Returns
+    -------
+    ndarray of int, shape (kinds,)
+    ndarray of int, shape (entries,)
+    """
+    rows = [np.moveaxis(part, 1, 0).reshape(part.shape[1], -1) for part in parts]
+    _, first, which = np.unique(
+        np.concatenate(rows, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    return first, which.reshape(-1)
+
+
+def taken(variable: Any, entries: np.ndarray, axis: int = 0) -> Any:
+    """``pt.take(variable, entries, axis)``, without what only the other entries need.
+
+    As far as they are computed apart from one another; where they are not, all of them are. That
+    parameters are in range, which PyMC checks of all entries together, is not checked again.
+    """
+    return _taken(variable, entries, axis, {})
+
+
+def _taken(variable: Any, entries: np.ndarray, axis: int, known: dict[Any, Any]) -> Any:
+    key = (variable, axis)
+    if key not in known:
+        known[key] = _pushed(variable, entries, axis, known)
+    return known[key]
+
+
+def _pushed(variable: Any, entries: np.ndarray, axis: int, known: dict[Any, Any]) -> Any:
+    if variable.type.shape[axis] == 1:
+        return variable
+    if isinstance(variable, Constant):
+        return pt.constant(np.take(variable.data, entries, axis))
+    op = variable.owner.op if variable.owner else None
+    if isinstance(op, Elemwise) and len(variable.owner.outputs) == 1:
+        return op(*(_taken(one, entries, axis, known) for one in variable.owner.inputs))
+    if isinstance(op, CheckAndRaise):
+        return _taken(variable.owner.inputs[0], entries, axis, known)
+    if isinstance(op, DimShuffle):
+        (source,) = variable.owner.inputs
+        found = _taken(source, entries, int(op.new_order[axis]), known)
+        return found.dimshuffle(op.new_order)
+    if isinstance(op, CAReduce) and op.axis is not None:
+        (source,) = variable.owner.inputs
+        kept = [number for number in range(source.type.ndim) if number not in op.axis]
+        return op(_taken(source, entries, kept[axis], known))
+    return pt.take(variable, entries, axis=axis)

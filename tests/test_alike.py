@@ -1,0 +1,109 @@
+"""Entries of a latent that are distributed alike."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from pytensor.raise_op import Assert
+
+import latentfit
+from latentfit import bayes
+from latentfit.bayes import _recover
+from latentfit.bayes._alike import alike, taken
+
+ENTRIES = np.array([3, 0, 4])
+
+
+def test_kinds_are_told_by_all_that_is_known():
+    first = np.array([[1.0, 1.0, 2.0, 1.0], [5.0, 5.0, 5.0, 5.0]])
+    second = np.array([[[0, 1], [0, 1], [0, 1], [0, 2]], [[0, 0], [0, 0], [0, 0], [0, 0]]])
+    chosen, which = alike([first, second])
+    assert len(chosen) == 3
+    assert which[0] == which[1]
+    for part in (first, second):
+        np.testing.assert_array_equal(part[:, chosen[which]], part)
+
+
+def graphs():
+    rng = np.random.default_rng(1)
+    a, row, column = pt.scalar("a"), pt.constant(rng.normal(size=5)), pt.vector("column")
+    table = pt.constant(rng.normal(size=(5, 3)))
+    every = pt.exp(a * table + column) - row[:, None]
+    return {
+        "elementwise": (every, 0),
+        "sum": (every.sum(axis=1), 0),
+        "mean of the transposed": (every.T.mean(axis=0), 0),
+        "second axis": (every.T * a, 1),
+        "broadcast": (pt.constant(np.ones((1, 3))) * table, 0),
+        "checked": (Assert("above")(every, pt.all(every > -9)), 0),
+        "not apart": (pt.cumsum(row) * a, 0),
+        "sum over all of them": (row * every.sum(), 0),
+        "reshaped": (every.reshape((15,)).reshape((5, 3)).prod(axis=1), 0),
+        "sorted": (pt.sort(row)[:, None] + table, 0),
+    }
+
+
+@pytest.mark.parametrize("name", graphs())
+def test_what_is_taken_is_what_is_there(name):
+    graph, axis = graphs()[name]
+    inputs = {"a": 0.3, "column": [1.0, 2.0, 3.0]}
+    expected = pt.take(graph, ENTRIES, axis=axis).eval(inputs, on_unused_input="ignore")
+    found = taken(graph, ENTRIES, axis).eval(inputs, on_unused_input="ignore")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_others_are_not_computed():
+    """No array of the graph has an entry for each of them, but for what is given."""
+    x, table = pt.vector("x", shape=(1000,)), pt.constant(np.ones((1000, 4)))
+    graph = pt.exp(x[:, None] * table).sum(axis=1)
+    call = pytensor.function([x], taken(graph, ENTRIES), mode="FAST_COMPILE")
+    computed = [out for node in call.maker.fgraph.toposort() for out in node.outputs]
+    assert computed
+    assert all(1000 not in out.type.shape for out in computed)
+
+
+@pytest.fixture(scope="module")
+def persons():
+    """Two hundred persons with one of eight patterns of answers."""
+    y = np.random.default_rng(1).integers(0, 2, size=(200, 3))
+    y[:4] = [[0, 0, 1], [0, 1, 1], [1, 0, 0], [1, 1, 0]]
+    declaration = latentfit.load("item-response").declare(y)
+    rng = np.random.default_rng(2)
+    draws = xr.Dataset(
+        {
+            "a": ("sample", rng.lognormal(0, 0.1, size=600)),
+            "c": (("sample", "item"), rng.normal(size=(600, 3))),
+        }
+    )
+    return y, declaration, bayes.observed_view(declaration), draws
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("each", [1, 3])
+def test_draws_are_the_same_as_entry_by_entry(persons, monkeypatch, each):
+    y, declaration, view, draws = persons
+    rows = []
+    take = _recover.taken
+
+    def counted(graph, entries, axis=0):
+        rows.append(len(entries))
+        return take(graph, entries, axis)
+
+    monkeypatch.setattr(_recover, "taken", counted)
+    together = _recover.recovery(declaration, view)(draws, 1, each)["z"]
+    assert set(rows) == {len(np.unique(y, axis=0))}
+    monkeypatch.setattr(_recover, "_MANY", np.inf)
+    apart = _recover.recovery(declaration, view)(draws, 1, each)["z"]
+    assert together.draws.shape == (600 * each, 200)
+    np.testing.assert_allclose(together.draws, apart.draws, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_entries_alike_are_drawn_apart(persons):
+    """They have a distribution in common, and no draw."""
+    y, declaration, view, draws = persons
+    found = _recover.recovery(declaration, view)(draws, 1, 1)["z"].draws
+    _, which = np.unique(y, axis=0, return_inverse=True)
+    some = np.flatnonzero(which == which[0])[:2]
+    assert (found[:, some[0]] != found[:, some[1]]).all()
