@@ -242,9 +242,10 @@ def _smoothed(params, x):
     try:
         return forward_backward(log_b, start, params["P"], np.full(x.size // times, times))
     except ImpossibleRowError as error:
-        row = error.row % times + 1
+        column, row = divmod(error.row, times)
+        where = f"row {row + 1}" + (f", column {column + 1}," if x.ndim > 1 else "")
         raise ValueError(
-            f"x in row {row} has probability 0 in every state that can be reached"
+            f"x in {where} has probability 0 in every state that can be reached"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Entries of a latent that are distributed alike."""
 
 import numpy as np
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
@@ -11,6 +12,7 @@ import latentfit
 from latentfit import bayes
 from latentfit.bayes import _recover
 from latentfit.bayes._alike import alike, taken
+from latentfit.declaration import declare
 
 ENTRIES = np.array([3, 0, 4])
 
@@ -18,8 +20,9 @@ ENTRIES = np.array([3, 0, 4])
 def test_kinds_are_told_by_all_that_is_known():
     first = np.array([[1.0, 1.0, 2.0, 1.0], [5.0, 5.0, 5.0, 5.0]])
     second = np.array([[[0, 1], [0, 1], [0, 1], [0, 2]], [[0, 0], [0, 0], [0, 0], [0, 0]]])
-    chosen, which = alike([first, second])
+    chosen, which = alike([[first], [second]])
     assert len(chosen) == 3
+    assert len(alike([[first]])[0]) == 2
     assert which[0] == which[1]
     for part in (first, second):
         np.testing.assert_array_equal(part[:, chosen[which]], part)
@@ -107,3 +110,34 @@ def test_entries_alike_are_drawn_apart(persons):
     _, which = np.unique(y, axis=0, return_inverse=True)
     some = np.flatnonzero(which == which[0])[:2]
     assert (found[:, some[0]] != found[:, some[1]]).all()
+
+
+@pytest.mark.slow
+def test_entries_that_part_at_few_draws_are_of_two_kinds(monkeypatch):
+    """A threshold among the parameters, beyond which entries are no longer alike."""
+    x = np.repeat(np.arange(10.0), 6)
+    with pm.Model() as model:
+        tau, b = pm.Uniform("tau", 0, 9), pm.Normal("b", 0, 1)
+        z = pm.Normal("z", 0, 1, shape=60)
+        pm.Poisson("y", pm.math.exp(z + b * pm.math.maximum(x - tau, 0)), observed=np.full(60, 2))
+    declaration = declare(model, ("z",), {}, {})
+    view = bayes.observed_view(declaration)
+    rng = np.random.default_rng(1)
+    tau = rng.uniform(3, 8, size=1000)
+    tau[[0, 500]] = 6.2, 7.1
+    draws = xr.Dataset({"tau": ("sample", tau), "b": ("sample", rng.normal(1, 0.2, size=1000))})
+    together = _recover.recovery(declaration, view)(draws, 1, 1)["z"].draws
+    monkeypatch.setattr(_recover, "_MANY", np.inf)
+    apart = _recover.recovery(declaration, view)(draws, 1, 1)["z"].draws
+    np.testing.assert_allclose(together, apart, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_draws_do_not_depend_on_how_many_there_is_room_for(persons, monkeypatch):
+    _, declaration, view, draws = persons
+    some = draws.isel(sample=slice(7))
+    found = []
+    for batch in (10**9, 64 * 200 * 3):
+        monkeypatch.setattr(_recover, "BATCH", batch)
+        found.append(_recover.recovery(declaration, view)(some, 1, 5)["z"].draws)
+    np.testing.assert_array_equal(*found)

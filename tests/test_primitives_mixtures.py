@@ -335,6 +335,7 @@ def test_threads_do_not_change_a_bit():
         lambda: em.responsibilities(log_joint),
         lambda: em.weighted_moments(np.exp(log_joint), x),
         lambda: em.weighted_sums(np.exp(log_joint), x, mu),
+        lambda: em.weighted_sums(np.exp(log_joint[:60_000]), table, means, products=True),
         lambda: em.forward_backward(log_joint, w, [[0.9, 0.1], [0.2, 0.8]], [100] * 3000),
     )
     for call in calls:

@@ -3,7 +3,7 @@
 Persons with the same answers have the same conditional distribution, whatever θ is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,32 @@ from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
 
 
-def alike(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def alike(
+    known: Iterable[Sequence[np.ndarray]], which: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """One entry of each kind, and of which kind each is.
 
     Parameters
     ----------
-    parts : sequence of ndarray, shape (sample, entries, ...)
-        What the distribution of each entry is known by, at some θ. What is the same to the last bit
-        at several θ, none of them special, is the same at all.
+    known : iterable of sequences of ndarray, shape (sample, entries, ...)
+        What the distribution of each entry is known by at some θ, and at some more. Entries are of
+        one kind if all of it is the same to the last bit.
+    which : ndarray of int, shape (entries,), optional
+        Kinds that are told apart already.
 
     Returns
     -------
     ndarray of int, shape (kinds,)
     ndarray of int, shape (entries,)
     """
-    rows = [np.moveaxis(part, 1, 0).reshape(part.shape[1], -1) for part in parts]
-    _, first, which = np.unique(
-        np.concatenate(rows, axis=1), axis=0, return_index=True, return_inverse=True
-    )
-    return first, which.reshape(-1)
+    for parts in known:
+        rows = [np.moveaxis(part, 1, 0).reshape(part.shape[1], -1) for part in parts]
+        rows += [] if which is None else [which[:, None].astype(float)]
+        table = np.ascontiguousarray(np.concatenate(rows, axis=1))
+        bits = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))
+        _, which = np.unique(bits.ravel(), return_inverse=True)
+    assert which is not None
+    return np.unique(which, return_index=True)[1], which
 
 
 def taken(variable: Any, entries: np.ndarray, axis: int = 0) -> Any:

@@ -1,6 +1,7 @@
 """Latents recovered from the posterior of θ: draws of z from p(z | x, θ), one for each draw."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,10 @@ class Recovered:
 
 # Entries times draws from which on to look for entries that are distributed alike.
 _MANY = 50_000
+# Points of a table from one of those that it is told by to the next.
+_APART = 16
+# That finding a quantile takes, for each.
+_BYTES = 64
 
 # From draws of θ, a seed, and a number of draws of the latents for each of these.
 Recovery = Callable[[xr.Dataset, int, int], dict[str, Recovered]]
@@ -132,29 +137,42 @@ def _tabulated(variable: Any, latent: str, inputs: dict[str, Any]) -> Recovery:
             list(variable.owner.op.dist_params(variable.owner)),
             include=("canonicalize", "stabilize"),
         )
-    whole = vectorised(parts, inputs)
+    whole, spread = vectorised(parts, inputs), vectorised(parts[:2], inputs)
 
     def of_each_kind(draws: xr.Dataset) -> tuple[Vectorised, np.ndarray | None]:
-        total = draws.sizes["sample"]
-        found = [results for _, results in whole(draws.isel(sample=[0, total // 2]))]
-        if found[0][0].ndim == 2:
-            first, which = alike([np.concatenate(part) for part in zip(*found, strict=True)])
-            if 2 * len(first) <= len(which) and total * len(which) >= _MANY:
-                return vectorised([taken(part, first) for part in parts], inputs), which
-        return whole, None
+        total, shape = draws.sizes["sample"], variable.type.shape
+        if len(shape) != 1 or total * (shape[0] or 0) < _MANY:
+            return whole, None
+        some = draws.isel(sample=[0, total // 2])
+        first, which = alike([heights[..., ::_APART]] for _, (*_, heights) in whole(some))
+        if 2 * len(first) <= len(which):
+            # Those that are alike here may be on two sides of a threshold elsewhere.
+            first, which = alike((found for _, found in spread(draws)), which)
+        if 2 * len(first) > len(which):
+            return whole, None
+        return vectorised([taken(part, first) for part in parts], inputs), which
 
     def drawn(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
         rng, values = np.random.default_rng(seed), []
         call, which = of_each_kind(draws)
-        for _, (mode, width, heights) in call(draws):
-            entries = mode.shape[1:] if which is None else which.shape
-            # In the order of θ, so that draws do not depend on how many are in a batch.
-            share = np.moveaxis(rng.random((len(mode), each, *entries)), 1, 0)
-            found = quantile(share, mode, width, heights, which)
-            values.append(np.moveaxis(found, 0, 1).reshape(-1, *entries))
+        for _, tables in call(draws):
+            entries = tables[0].shape[1:] if which is None else which.shape
+            room = max(1, BATCH // max(1, _BYTES * math.prod(entries)))
+            # In the order of θ, so that draws do not depend on how many there is room for.
+            for begin, end in _pieces(len(tables[0]), max(1, room // each)):
+                mode, width, heights = (part[begin:end] for part in tables)
+                for first, last in _pieces(each, room):
+                    share = rng.random((end - begin, last - first, *entries))
+                    found = quantile(np.moveaxis(share, 1, 0), mode, width, heights, which)
+                    values.append(np.moveaxis(found, 0, 1).reshape(-1, *entries))
         return {latent: _summarised(np.concatenate(values))}
 
     return drawn
+
+
+def _pieces(total: int, step: int) -> Iterator[tuple[int, int]]:
+    for begin in range(0, total, step):
+        yield begin, min(begin + step, total)
 
 
 def _categorical(probabilities: Vectorised, draws: xr.Dataset, seed: int, each: int) -> Recovered:

@@ -47,7 +47,7 @@ def _polynomials() -> np.ndarray:
 
 
 _NEWTON = 4
-# Distributions whose polynomials share the processor's cache.
+# Quantiles that share the processor's cache while they are found.
 _TOGETHER = 1000
 
 
@@ -100,12 +100,14 @@ def quantile(
     ndarray, shape (k, *batch)
         With n entries on its last axis, if `which` is given.
     """
-    if which is not None:
-        mode, width = (np.asarray(part)[..., which] for part in (mode, width))
-    batch = np.broadcast_shapes(below.shape[1:], np.shape(mode))
+    own = np.broadcast_shapes(np.shape(mode), np.shape(width), heights.shape[:-1])
+    if which is None:
+        own = batch = np.broadcast_shapes(below.shape[1:], own)
+    else:
+        mode, width = (np.broadcast_to(part, own)[..., which] for part in (mode, width))
+        batch = np.broadcast_shapes(below.shape[1:], mode.shape)
     shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
-    alike = batch if which is None else heights.shape[:-1]
-    rows = np.broadcast_to(heights, (*alike, heights.shape[-1])).reshape(-1, heights.shape[-1])
+    rows = np.broadcast_to(heights, (*own, heights.shape[-1])).reshape(-1, heights.shape[-1])
     densities = np.exp(rows - rows.max(axis=1, keepdims=True)) * _JACOBIAN
     # A column for each distribution, so that sums over degrees run along the memory.
     density = _coefficients() @ densities.T
@@ -115,15 +117,16 @@ def quantile(
     grid = np.maximum.accumulate(_polynomials() @ mass, axis=0).T
     row = np.arange(len(rows))
     if which is not None:
-        row = row.reshape(alike)[..., which].ravel()
-    x = np.empty(shares.shape)
-    for begin in range(0, len(row), _TOGETHER):
-        some = slice(begin, begin + _TOGETHER)
+        row = np.broadcast_to(row.reshape(own)[..., which], batch).ravel()
+    x, step = np.empty(shares.shape), max(1, _TOGETHER // len(shares))
+    for begin in range(0, len(row), step):
+        some = slice(begin, begin + step)
         # First guesses, by straight lines between the points.
-        for j in range(begin, min(begin + _TOGETHER, len(row))):
+        for j in range(begin, min(begin + step, len(row))):
             x[:, j] = np.interp(shares[:, j], grid[row[j]], _CHEBYSHEV)
-        own = density[:, row[some]], mass[:, row[some]]
-        x[:, some] = _improved(x[:, some], shares[:, some], *own)
+        x[:, some] = _improved(
+            x[:, some], shares[:, some], density[:, row[some]], mass[:, row[some]]
+        )
     widths = _REACH * np.sinh(_STRETCH * x) / np.sinh(_STRETCH)
     return np.asarray(mode + width * widths.reshape(len(below), *batch))
 
