@@ -46,6 +46,18 @@ CATALOGUE = [
 ]
 
 
+def in_primitives(name):
+    names = latentfit.load(name).e_step.__globals__.values()
+    return any(getattr(one, "__module__", "").startswith(primitives.__name__) for one in names)
+
+
+def test_seven_models_are_written_in_primitives():
+    """As the README says: those that both ways are tried on."""
+    found = {path.stem for path in MODELS.glob("*.py") if in_primitives(path.stem)}
+    assert found == {name for name, _, _ in CATALOGUE}
+    assert len(found) == 7
+
+
 @pytest.mark.parametrize(("name", "table", "options"), CATALOGUE)
 def test_compiled_and_in_numpy_alone(monkeypatch, name, table, options):
     """How large tables are decides who computes, and nothing else."""

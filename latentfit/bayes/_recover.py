@@ -9,6 +9,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 from pymc_extras.marginal import conditional
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.tensor.random.basic import CategoricalRV
 
@@ -132,12 +133,8 @@ def _drawing(model: pm.Model, latents: list[str], declaration: Declaration) -> R
 
 def _tabulated(variable: Any, latent: str, inputs: dict[str, Any]) -> Recovery:
     """One table for each draw of θ, and for entries that are distributed alike."""
-    with double_precision():
-        parts: Any = rewrite_graph(
-            list(variable.owner.op.dist_params(variable.owner)),
-            include=("canonicalize", "stabilize"),
-        )
-    whole, spread = vectorised(parts, inputs), vectorised(parts[:2], inputs)
+    parts = list(variable.owner.op.dist_params(variable.owner))
+    whole = vectorised(parts, inputs)
 
     def of_each_kind(draws: xr.Dataset) -> tuple[Vectorised, np.ndarray | None]:
         total, shape = draws.sizes["sample"], variable.type.shape
@@ -147,10 +144,18 @@ def _tabulated(variable: Any, latent: str, inputs: dict[str, Any]) -> Recovery:
         first, which = alike([heights[..., ::_APART]] for _, (*_, heights) in whole(some))
         if 2 * len(first) <= len(which):
             # Those that are alike here may be on two sides of a threshold elsewhere.
+            spread = vectorised(parts[:2], inputs)
             first, which = alike((found for _, found in spread(draws)), which)
         if 2 * len(first) > len(which):
             return whole, None
-        return vectorised([taken(part, first) for part in parts], inputs), which
+        # Of placeholders, since a parameter's own node would be rewritten or copied with the rest.
+        at = {name: parameter.type(name) for name, parameter in inputs.items()}
+        with double_precision():
+            plain: Any = rewrite_graph(
+                clone_replace(parts, {inputs[name]: at[name] for name in inputs}),
+                include=("canonicalize", "stabilize"),
+            )
+        return vectorised([taken(part, first) for part in plain], at), which
 
     def drawn(draws: xr.Dataset, seed: int, each: int) -> dict[str, Recovered]:
         rng, values = np.random.default_rng(seed), []

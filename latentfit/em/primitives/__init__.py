@@ -24,8 +24,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_check": ["ImpossibleRowError"],
         "_categorical": ["log_categorical", "weighted_counts"],
+        "_check": ["ImpossibleRowError"],
         "_forward_backward": ["ChainStatistics", "forward_backward"],
         "_latent_class": ["ClassStatistics", "latent_class_statistics"],
         "_moments": ["Moments", "weighted_moments", "weighted_scatter"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives._check import codes, numbers, room, shape, some
+from latentfit.em.primitives._check import codes, numbers, room, shape, some, weights
 from latentfit.em.primitives._worth import compiling
 
 
@@ -79,8 +79,7 @@ def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
         entries are masked.
     """
     x = some("x", codes("x", x, 1, 2))
-    r = some("r", numbers("r", r, 2))
-    shape("r", r, (len(x), r.shape[1]), "rows as in x, and components")
+    r = weights(r, len(x))
     if categories < 1:
         raise ValueError(f"categories must be at least 1, not {categories}")
     answers = x.reshape(len(x), -1)

@@ -97,6 +97,20 @@ def some(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
+def weights(value: Any, rows: int) -> np.ndarray:
+    """Weights of so many rows, a column for each component.
+
+    Raises
+    ------
+    TypeError
+        Not of double precision.
+    ValueError
+        Another number of rows or axes, none, or masked entries.
+    """
+    r = some("r", numbers("r", value, 2))
+    return shape("r", r, (rows, r.shape[1]), "rows as in x, and components")
+
+
 def room(out: Any, expected: tuple[int, ...], *read: np.ndarray) -> np.ndarray:
     """`out` itself, if a result of that shape can be written there; a new array if it is None.
 

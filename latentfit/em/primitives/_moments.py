@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives._check import numbers, shape, some
+from latentfit.em.primitives._check import numbers, some, weights
 from latentfit.em.primitives._worth import compiling
 
 
@@ -51,7 +51,8 @@ def weighted_moments(r: Any, x: Any) -> Moments:
     ValueError
         Shapes do not go together, or entries are masked.
     """
-    r, x = _weighted(r, x, 1, 2)
+    x = some("x", numbers("x", x, 1, 2))
+    r = weights(r, len(x))
     table = x.reshape(len(x), -1)
     if compiling(r.size * table.shape[1]):
         from latentfit.em.primitives._compiled.moments import of_columns
@@ -83,18 +84,13 @@ def weighted_scatter(r: Any, x: Any) -> Moments:
     ValueError
         Shapes do not go together, or entries are masked.
     """
-    r, x = _weighted(r, x, 2)
+    x = some("x", numbers("x", x, 2))
+    r = weights(r, len(x))
     if compiling(r.size * x.shape[1]):
         from latentfit.em.primitives._compiled.moments import of_matrices
 
         return Moments(*of_matrices(r, x))
     return Moments(*_moments(r, x, matrix=True))
-
-
-def _weighted(r: Any, x: Any, *ndims: int) -> tuple[np.ndarray, np.ndarray]:
-    x = some("x", numbers("x", x, *ndims))
-    r = some("r", numbers("r", r, 2))
-    return shape("r", r, (len(x), r.shape[1]), "rows as in x, and components"), x
 
 
 def _moments(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives._check import numbers, shape, some
+from latentfit.em.primitives._check import numbers, shape, some, weights
 from latentfit.em.primitives._worth import compiling
 
 
@@ -57,8 +57,7 @@ def weighted_sums(r: Any, x: Any, about: Any, *, products: bool = False) -> Sums
         Shapes do not go together, or entries are masked.
     """
     x = some("x", numbers("x", x, 2) if products else numbers("x", x, 1, 2))
-    r = some("r", numbers("r", r, 2))
-    shape("r", r, (len(x), r.shape[1]), "rows as in x, and components")
+    r = weights(r, len(x))
     about = numbers("about", about, x.ndim)
     shape("about", about, (r.shape[1], *x.shape[1:]), "components, and columns as in x")
     table, centres = x.reshape(len(x), -1), about.reshape(len(about), -1)

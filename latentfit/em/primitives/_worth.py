@@ -1,7 +1,7 @@
 """Which tables are worth compiled code.
 
-NumPy takes a millisecond or two for an iteration over tables of this size, and Numba some tenths of
-a second to be imported and to find what it compiled before, seconds if it has to compile. Smaller
+NumPy takes some milliseconds for an iteration over tables of this size, and Numba some tenths of a
+second to be imported and to find what it compiled before, seconds if it has to compile. Smaller
 tables are therefore left to NumPy. This depends on the arguments alone, never on what was called
 before: the same call has the same result, to the last bit.
 """
