@@ -23,7 +23,7 @@ lint: $(READY)
 
 # What the tests show on a simulated data set or two, on fifty or more for each model.
 validate: $(READY)
-	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -n auto -v -rP tests/test_mutants.py -m slow
+	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -n auto -v -rP tests/check/test_mutants.py -m slow
 
 # How long a check takes, beside the import that it cannot do without; an EM iteration, beside
 # scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; an iteration
@@ -31,12 +31,12 @@ validate: $(READY)
 # script; and what compiles a log-density best, which alone takes more than an hour.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python tests/bench_check.py
-	$(BIN)/python tests/bench_engine.py
-	$(BIN)/python tests/bench_stochastic.py
-	$(BIN)/python tests/bench_distributed.py
-	$(BIN)/python tests/bench_answer.py
-	$(BIN)/python tests/bench_backends.py
+	$(BIN)/python benchmarks/bench_check.py
+	$(BIN)/python benchmarks/bench_engine_peers.py
+	$(BIN)/python benchmarks/bench_stochastic.py
+	$(BIN)/python benchmarks/bench_distributed.py
+	$(BIN)/python benchmarks/bench_answer.py
+	$(BIN)/python benchmarks/bench_backends.py
 
 $(READY): pyproject.toml constraints.txt
 	@python=; seen=; \
@@ -57,18 +57,18 @@ $(READY): pyproject.toml constraints.txt
 
 # The comparison of every model in the catalogue, or of NAME=coins alone, and the index of it.
 reports: $(READY)
-	$(BIN)/python reports/gallery.py $(NAME)
+	$(BIN)/python validation/gallery.py $(NAME)
 
 # How often 95 % intervals cover the truth in data simulated from each model: an hour and more.
 coverage: $(READY)
-	$(BIN)/python tests/bench_coverage.py
+	$(BIN)/python validation/interval_coverage.py
 
 # The maxima beside those that other packages find: those of PyPI are installed for it, R's are
 # Debian's r-cran-flexmix, -lavaan, -lme4, -mass, -mclust, -metafor, -mixtools, -nlme, -pscl,
 # -survival and -vgam.
 referees: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	$(BIN)/python tests/bench_referees.py
+	$(BIN)/python validation/compare_referees.py
 
 # Selenium drives a browser; Debian packages one, and only root can install it.
 browser:

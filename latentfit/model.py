@@ -936,7 +936,7 @@ class LatentModel:
         posterior = self.objective == "posterior"
 
         def climbed(params: "Params", data: Any) -> float:
-            return density.height(density.space.locate(self._to_model(params)), prior=posterior)
+            return density.objective(density.space.locate(self._to_model(params)), prior=posterior)
 
         return climbed
 

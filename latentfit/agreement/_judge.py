@@ -149,7 +149,7 @@ def _at_em(subject: Subject, density: Density, em: Point) -> Maximum:
     objective = density.log_posterior if posterior else density.log_likelihood
     value, gradient = objective(em.unconstrained)
     hessian = density.hessian(em.unconstrained, prior=posterior)
-    return Maximum(em.unconstrained, value, _decrement(gradient, hessian, density.space.edged))
+    return Maximum(em.unconstrained, value, _decrement(gradient, hessian, density.space.bounded))
 
 
 def _pull(
@@ -163,7 +163,7 @@ def _pull(
     """The MAP as PyMC found it against the climb of the posterior from the MLE."""
     curvature = partial(density.hessian, prior=True)
     climbed = bayes.maximise(
-        density.log_posterior, curvature, mle.unconstrained, density.space.edged
+        density.log_posterior, curvature, mle.unconstrained, density.space.bounded
     )
     mode, end = aligned.point(found.point), aligned.point(climbed.point)
     gap = mode.unconstrained - end.unconstrained
@@ -174,7 +174,7 @@ def _pull(
     _, slope = density.log_posterior(mle.unconstrained)
     _, score = density.log_likelihood(mle.unconstrained)
     predicted = _decrement(
-        slope, density.hessian(mle.unconstrained), density.space.edged, flat_by=score
+        slope, density.hessian(mle.unconstrained), density.space.bounded, flat_by=score
     )
     return _verdicts.prior_pull(rows, found, climbed, apart, predicted)
 
@@ -192,12 +192,12 @@ def _apart(first: Point, second: Point, errors: Params, known: Identification) -
 def _decrement(
     gradient: np.ndarray,
     hessian: np.ndarray,
-    edged: np.ndarray,
+    bounded: np.ndarray,
     flat_by: np.ndarray | None = None,
 ) -> float:
     """Newton decrement, in the directions that are bent where the slope is `flat_by`."""
     slope = gradient if flat_by is None else flat_by
     try:
-        return bayes.curvature_of(hessian, slope, edged).newton(gradient)[1]
+        return bayes.curvature_of(hessian, slope, bounded).newton(gradient)[1]
     except np.linalg.LinAlgError:
         return float("nan")

@@ -52,19 +52,19 @@ def find_maxima(
     stage: Stages,
 ) -> Maxima:
     """Climb the likelihood from EM's starts and its end, and the posterior from the MLE."""
-    edged, em = density.space.edged, aligned.em
+    bounded, em = density.space.bounded, aligned.em
     begins = [{n: v[0] for n, v in s.trace.params.items()} for s in fit.solutions]
     starts = [density.space.locate(subject.to_model(params)) for params in begins]
     with stage("mle_s", "Direct maximum likelihood", len(starts) + 1) as bar:
         climbs = bayes.maximum_likelihood(density, [*starts, em.unconstrained], bar.advance)
         reached = [climb for climb in climbs if climb.reached]
         summit = max(reached or climbs, key=lambda climb: climb.value)
-        summit = bayes.outwards(density.log_likelihood, density.hessian, summit, edged)
+        summit = bayes.outwards(density.log_likelihood, density.hessian, summit, bounded)
         mle = aligned.point(summit.point)
     with stage("map_s", "Maximum a posteriori"):
         bend = partial(density.hessian, prior=True)
         top = bayes.maximum_a_posteriori(density, mle.unconstrained)
-        top = bayes.outwards(density.log_posterior, bend, top, edged)
+        top = bayes.outwards(density.log_posterior, bend, top, bounded)
         mode = aligned.point(top.point)
         trap = _trap(bayes.joint_mode(declaration), subject, mle, mode)
     return Maxima(em, mle, mode, climbs, summit, top, trap)

@@ -26,12 +26,12 @@ from latentfit.bayes._predictive import posterior_predictive
 from latentfit.bayes._profile import profile_intervals
 from latentfit.bayes._recover import Recovered, recover
 from latentfit.bayes._routes import by_louis, by_oakes, by_observed, by_supplement
-from latentfit.bayes.complete import (
+from latentfit.bayes.complete_data import (
     DRAWS,
     CompleteData,
     Statistics,
     by_draws,
-    complete_data,
+    complete_data_view,
     pairs_of,
 )
 
@@ -60,7 +60,7 @@ __all__ = [
     "by_supplement",
     "categories",
     "coarser",
-    "complete_data",
+    "complete_data_view",
     "curvature_of",
     "identification",
     "integrations",

@@ -31,15 +31,15 @@ def at_boundary(
     space = density.space
     natural = space.constrain(point)
     try:
-        shape = curvature_of(density.hessian(point, prior=prior), gradient, space.edged)
+        shape = curvature_of(density.hessian(point, prior=prior), gradient, space.bounded)
     except np.linalg.LinAlgError:
-        return space.at_edge(natural, beside=beside)
+        return space.on_boundary(natural, beside=beside)
     return boundary(space, natural, shape, beside=beside)
 
 
 def boundary(space: Space, natural: Params, shape: Curvature, *, beside: bool = False) -> list[str]:
     """The same, of a point whose curvature is known."""
-    ended = set(space.at_edge(natural, beside=beside))
+    ended = set(space.on_boundary(natural, beside=beside))
     levelled = shape.levelled
     position = 0
     for name, (_, dims) in zip(space.parameters, space.layout, strict=True):

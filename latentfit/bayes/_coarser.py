@@ -21,7 +21,7 @@ from latentfit.bayes._density import Density
 from latentfit.bayes._integration import quadratures
 from latentfit.bayes._newton import curvature_of
 from latentfit.bayes._observed import observed_view
-from latentfit.bayes.integrate import nodes
+from latentfit.bayes.marginalize import nodes
 from latentfit.declaration import Declaration
 
 _ENOUGH = 1e-3
@@ -74,14 +74,14 @@ def coarser(declaration: Declaration, density: Density, mode: np.ndarray) -> Coa
     points = _about(density, mode)
     if points is None:
         return None
-    exact = np.array([density.height(point) for point in points])
+    exact = np.array([density.objective(point) for point in points])
     most = max(op.nodes for op in numerical)
     for share in _SHARES:
         with nodes(most // share):
             view = observed_view(declaration)
         fewer = Density(view, density.space)
         with np.errstate(invalid="ignore"):
-            errors = np.array([fewer.height(point) for point in points]) - exact
+            errors = np.array([fewer.objective(point) for point in points]) - exact
         error = float(np.ptp(errors))
         if error <= _ENOUGH:
             return Coarser(view, max(op.count for op in quadratures(view)), error)
@@ -92,7 +92,7 @@ def _about(density: Density, mode: np.ndarray) -> np.ndarray | None:
     """The mode, and points about it along the axes of the normal distribution there."""
     _, slope = density.log_posterior(mode)
     try:
-        shape = curvature_of(density.hessian(mode, prior=True), slope, density.space.edged)
+        shape = curvature_of(density.hessian(mode, prior=True), slope, density.space.bounded)
         covariance = shape.covariance()
     except np.linalg.LinAlgError:
         return None

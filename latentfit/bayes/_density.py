@@ -62,7 +62,7 @@ class Density:
         prior, slope = self.log_prior(point)
         return likelihood + prior, score + slope
 
-    def height(self, point: np.ndarray, *, prior: bool = False) -> float:
+    def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
         """log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
         (likelihood,) = self._height(point)
         return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)

@@ -42,7 +42,7 @@ def maximum_likelihood(
         key = start.tobytes()
         if key not in density.climbs:
             density.climbs[key] = maximise(
-                density.log_likelihood, density.hessian, start, density.space.edged
+                density.log_likelihood, density.hessian, start, density.space.bounded
             )
         found.append(density.climbs[key])
         advance()
@@ -58,7 +58,7 @@ def maximum_a_posteriori(density: Density, start: np.ndarray) -> Maximum:
     saddle that the gradient cannot leave.
     """
     return maximise(
-        density.log_posterior, partial(density.hessian, prior=True), start, density.space.edged
+        density.log_posterior, partial(density.hessian, prior=True), start, density.space.bounded
     )
 
 

@@ -78,7 +78,7 @@ def identification(density: Density, point: np.ndarray) -> Identification:
     shape = _curvature(density, point)
     if shape is None or not _doubtful(shape, point):
         return Identification(0, everything, nothing)
-    top = polish(density.log_likelihood, density.hessian, point, space.edged)
+    top = polish(density.log_likelihood, density.hessian, point, space.bounded)
     shape = _curvature(density, top.point)
     if shape is None or not top.reached:
         return Identification(0, everything, nothing)
@@ -103,7 +103,7 @@ def identification(density: Density, point: np.ndarray) -> Identification:
 def _curvature(density: Density, point: np.ndarray) -> Curvature | None:
     _, gradient = density.log_likelihood(point)
     try:
-        return curvature_of(density.hessian(point), gradient, density.space.edged)
+        return curvature_of(density.hessian(point), gradient, density.space.bounded)
     except np.linalg.LinAlgError:
         return None
 
@@ -145,7 +145,7 @@ def _basis(density: Density, top: Maximum, shape: Curvature) -> np.ndarray:
 def _at_edge(density: Density, point: np.ndarray) -> np.ndarray:
     """Coordinates of parameters of which some entry is at an end of its range."""
     space = density.space
-    found = {label.partition("[")[0] for label in space.at_edge(space.constrain(point))}
+    found = {label.partition("[")[0] for label in space.on_boundary(space.constrain(point))}
     return np.concatenate(
         [
             np.full(int(np.prod(shape)), name in found)
@@ -156,8 +156,8 @@ def _at_edge(density: Density, point: np.ndarray) -> np.ndarray:
 
 def _unchanged(density: Density, top: Maximum, axis: int, sign: float) -> bool:
     """Whether one coordinate can go far one way without the density changing."""
-    edged = density.space.edged[axis]
-    far = _FAR_LOGARITHM if edged else _FAR * (1 + abs(top.point[axis]))
+    bounded = density.space.bounded[axis]
+    far = _FAR_LOGARITHM if bounded else _FAR * (1 + abs(top.point[axis]))
     moved = top.point.copy()
     moved[axis] += sign * far
     try:
@@ -174,7 +174,7 @@ def _aside(density: Density, top: Maximum, directions: np.ndarray) -> Params | N
     step = _ASIDE * directions @ (some / np.linalg.norm(some))
     with np.errstate(all="ignore"):
         found = polish(
-            density.log_likelihood, density.hessian, top.point + step, density.space.edged
+            density.log_likelihood, density.hessian, top.point + step, density.space.bounded
         )
     same = abs(found.value - top.value) <= _SAME * (1 + abs(top.value))
     return density.space.constrain(found.point) if found.reached and same else None

@@ -48,7 +48,7 @@ def natural_errors(
     """The same for any log density with this Hessian, (size, size), and gradient at `point`."""
     errors = {name: np.full(shape, np.nan) for name, shape in space.shapes.items()}
     try:
-        shape = curvature_of(hessian, gradient, space.edged)
+        shape = curvature_of(hessian, gradient, space.bounded)
         covariance = shape.covariance()
     except np.linalg.LinAlgError:
         covariance = None

@@ -16,7 +16,7 @@ from pytensor.graph.traversal import ancestors
 
 from latentfit.bayes._density import Density
 from latentfit.bayes._observed import childless_latents, observed_view
-from latentfit.bayes.integrate import QuadratureMarginalRV, nodes
+from latentfit.bayes.marginalize import QuadratureMarginalRV, nodes
 from latentfit.declaration import Declaration
 
 _KNOWN: dict[type, str] = {
@@ -82,7 +82,7 @@ def integrations(
     if numerical:
         with nodes(2 * max(op.nodes for op in numerical)):
             finer = Density(observed_view(declaration), density.space)
-        error = abs(finer.height(point) - density.height(point))
+        error = abs(finer.objective(point) - density.objective(point))
     return tuple(
         Integration(name, "no data depend on it, and it integrates to one")
         if name in childless

@@ -56,7 +56,7 @@ class Maximum:
 
 
 def maximise(
-    objective: Objective, hessian: Hessian, start: np.ndarray, edged: np.ndarray
+    objective: Objective, hessian: Hessian, start: np.ndarray, bounded: np.ndarray
 ) -> Maximum:
     """BFGS in units of the curvature at the start, then Newton steps to rounding error.
 
@@ -67,14 +67,14 @@ def maximise(
     hessian : callable
         Point to matrix of second derivatives.
     start : ndarray, shape (size,)
-    edged : ndarray of bool, shape (size,)
-        `Space.edged`: along which coordinates the maximum may lie at infinity.
+    bounded : ndarray of bool, shape (size,)
+        `Space.bounded`: along which coordinates the maximum may lie at infinity.
     """
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
         scale = _curvature_scale(hessian(start))
         # Near an edge there is no curvature, and a logarithm needs no larger unit than 1.
-        scale = np.where(edged, np.minimum(scale, 1.0), scale)
+        scale = np.where(bounded, np.minimum(scale, 1.0), scale)
 
         def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
             value, gradient = objective(start + scale * steps)
@@ -85,10 +85,12 @@ def maximise(
         found = minimize(
             descent, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 1e-5}
         )
-        return polish(objective, hessian, start + scale * found.x, edged)
+        return polish(objective, hessian, start + scale * found.x, bounded)
 
 
-def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.ndarray) -> Maximum:
+def polish(
+    objective: Objective, hessian: Hessian, point: np.ndarray, bounded: np.ndarray
+) -> Maximum:
     """Newton's method from a point near a maximum, never downhill."""
     objective = _guarded(objective)
     with np.errstate(all="ignore"):
@@ -99,7 +101,7 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
                 return Maximum(point, value, np.nan, "the density is not finite there")
             try:
                 if not near:
-                    shape = curvature_of(hessian(point), gradient, edged)
+                    shape = curvature_of(hessian(point), gradient, bounded)
                 step, decrement = shape.newton(gradient)
                 near = decrement < _NEAR and bool(shape.bent.all())
             except np.linalg.LinAlgError:
@@ -128,7 +130,7 @@ def polish(objective: Objective, hessian: Hessian, point: np.ndarray, edged: np.
 
 
 def outwards(
-    objective: Objective, hessian: Hessian, maximum: Maximum, edged: np.ndarray
+    objective: Objective, hessian: Hessian, maximum: Maximum, bounded: np.ndarray
 ) -> Maximum:
     """Go on from a maximum towards an end of the support at infinity, if it lies there.
 
@@ -140,7 +142,7 @@ def outwards(
     objective = _guarded(objective)
     point, value = maximum.point, maximum.value
     _, gradient = objective(point)
-    shape = curvature_of(hessian(point), gradient, edged)
+    shape = curvature_of(hessian(point), gradient, bounded)
     for direction in shape.vectors[:, shape.flat].T:
         rise = direction @ gradient
         length = np.max(np.abs(direction))

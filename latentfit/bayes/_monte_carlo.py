@@ -59,7 +59,7 @@ class Intractable(Density):
     def log_posterior(self, point: np.ndarray) -> Objective:
         raise DeclarationError(self.reason)
 
-    def height(self, point: np.ndarray, *, prior: bool = False) -> float:
+    def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
         raise DeclarationError(self.reason)
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
@@ -84,7 +84,7 @@ class Intractable(Density):
     @cached_property
     def _prior_graphs(self) -> list[Any]:
         """log p(θ) and its gradient."""
-        from latentfit.bayes.complete._terms import in_terms_of
+        from latentfit.bayes.complete_data._terms import in_terms_of
 
         model = self.declaration.model
         with double_precision():

@@ -93,7 +93,7 @@ class Curvature:
 
 
 def curvature_of(
-    hessian: np.ndarray, gradient: np.ndarray, edged: np.ndarray, level: float = _FLAT
+    hessian: np.ndarray, gradient: np.ndarray, bounded: np.ndarray, level: float = _FLAT
 ) -> Curvature:
     """Take a Hessian apart.
 
@@ -101,8 +101,8 @@ def curvature_of(
     ----------
     hessian : ndarray, shape (size, size)
     gradient : ndarray, shape (size,)
-    edged : ndarray of bool, shape (size,)
-        `Space.edged`.
+    bounded : ndarray of bool, shape (size,)
+        `Space.bounded`.
     level : float
         What may still be gained, in units of the log density, in a direction that counts as
         levelled off. Near its zero a parameter whose log density falls with slope s is
@@ -118,9 +118,9 @@ def curvature_of(
         raise np.linalg.LinAlgError("the Hessian is not finite")
     diagonal = np.abs(np.diag(hessian))
     width = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scale = np.where(edged, np.minimum(width, 1.0), width)
+    scale = np.where(bounded, np.minimum(width, 1.0), width)
     values, vectors = np.linalg.eigh(hessian * np.outer(scale, scale))
-    among = np.sum(vectors[edged] ** 2, axis=0) >= _AMONG
+    among = np.sum(vectors[bounded] ** 2, axis=0) >= _AMONG
     directions = vectors * scale[:, None]
     length = np.linalg.norm(directions, axis=0)
     slopes = directions.T @ gradient

@@ -9,7 +9,6 @@ from pymc_extras.marginal import marginalize
 from pymc_extras.model.marginal.distributions.enumerable import NonSeparableLogpWarning
 from pytensor.graph.traversal import ancestors
 
-from latentfit.bayes import integrate as integrate  # registers its strategies
 from latentfit.declaration import Declaration
 from latentfit.errors import DeclarationError
 

@@ -52,7 +52,7 @@ def profile_intervals(
     space = density.space
     natural = space.constrain(point)
     return profile(
-        lambda params: density.height(space.unconstrain(params)),
+        lambda params: density.objective(space.unconstrain(params)),
         {name: natural[name] for name in space.parameters},
         entries,
         level=level,

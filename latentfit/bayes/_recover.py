@@ -18,7 +18,7 @@ from latentfit.bayes._chain import Chain, chain_terms, smoothed
 from latentfit.bayes._chain import drawn as paths_of
 from latentfit.bayes._draws import BATCH, Vectorised, vectorised
 from latentfit.bayes._observed import childless_latents
-from latentfit.bayes.integrate._tabulated import TabulatedRV, quantile
+from latentfit.bayes.marginalize._tabulated import TabulatedRV, quantile
 from latentfit.declaration import Declaration, double_precision
 
 

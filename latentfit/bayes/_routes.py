@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from latentfit.bayes._density import Density
-from latentfit.bayes.complete import CompleteData
+from latentfit.bayes.complete_data import CompleteData
 from latentfit.declaration import Params, Space
 from latentfit.em.information import StandardErrors
 from latentfit.em.information._covariance import standard_errors
@@ -37,17 +37,17 @@ class SpaceScale:
     space: Space
 
     @property
-    def edged(self) -> np.ndarray:
-        """As `Space.edged`."""
-        return self.space.edged
+    def bounded(self) -> np.ndarray:
+        """As `Space.bounded`."""
+        return self.space.bounded
 
     def params(self, point: np.ndarray) -> Params:
         """Parameters and deterministics, natural scale."""
         return self.space.constrain(point)
 
-    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
-        """As `Space.at_edge`."""
-        return self.space.at_edge(natural)
+    def on_boundary(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+        """As `Space.on_boundary`."""
+        return self.space.on_boundary(natural)
 
 
 def by_observed(density: Density, point: np.ndarray, *, prior: bool = False) -> StandardErrors:
@@ -228,7 +228,7 @@ def _q_at(
     _, score = complete.q(statistics, point, prior=prior)
     diagonal = np.diag(bend)
     width = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    units = np.where(complete.density.space.edged, np.minimum(width, 1.0), width)
+    units = np.where(complete.density.space.bounded, np.minimum(width, 1.0), width)
     return _exact(bend), score, units
 
 

@@ -336,7 +336,7 @@ def _one_at_a_time(subject: Subject, step: _Step) -> Params:
         ) -> np.ndarray:
             return np.asarray(curvature(inside(values))[np.ix_(index, index)])
 
-        found = maximise(height, bend, old[index], subject.density.space.edged[index])
+        found = maximise(height, bend, old[index], subject.density.space.bounded[index])
         if found.reached:
             result[name] = subject.density.space.constrain(inside(found.point))[name]
     return result

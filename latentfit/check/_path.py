@@ -104,7 +104,9 @@ def _blur(subject: Subject, solution: Solution, fall: Decrease) -> float:
         point = subject.density.space.locate(subject.to_model(params))
         prior = subject.objective == "posterior"
         heights = [
-            subject.density.height(point + _LAST_DIGITS * (1 + np.abs(point)) * noise, prior=prior)
+            subject.density.objective(
+                point + _LAST_DIGITS * (1 + np.abs(point)) * noise, prior=prior
+            )
             for noise in rng.standard_normal((_JUMPS, len(point)))
         ]
         spread = max(spread, float(np.ptp(heights)))
@@ -147,7 +149,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
     space = subject.density.space
     natural = space.constrain(point)
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
-        edge = space.at_edge(natural)
+        edge = space.on_boundary(natural)
         severity = "warning" if edge else "error"
         where = f", on the boundary of the parameter space: {_listed(edge)}" if edge else ""
         return _found(
@@ -155,7 +157,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             f"EM ended where the objective has no finite curvature{where}",
             severity,
         )
-    shape = bayes.curvature_of(hessian, gradient, space.edged, level=_AT_REST)
+    shape = bayes.curvature_of(hessian, gradient, space.bounded, level=_AT_REST)
     edge = bayes.boundary(space, natural, shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
     found = level or _classified(best, gradient, shape, edge)
@@ -176,7 +178,7 @@ def _level(
             return None
         objective = density.log_posterior if prior else density.log_likelihood
         hessian = partial(density.hessian, prior=prior)
-        if bayes.polish(objective, hessian, point, density.space.edged).reached:
+        if bayes.polish(objective, hessian, point, density.space.bounded).reached:
             return None
         return _found(
             "saddle",

@@ -89,7 +89,7 @@ def reference(declaration: Declaration, density: Density | None = None) -> Refer
         A discrete latent cannot be summed out, or a parameter is discrete.
     """
     density = density or _density(declaration)
-    return Reference(declaration, density, bayes.complete_data(declaration, density))
+    return Reference(declaration, density, bayes.complete_data_view(declaration, density))
 
 
 def _density(declaration: Declaration) -> Density:
@@ -153,7 +153,7 @@ def subject_of(derivation: Derivation, against: Reference, seed: int) -> Subject
     maximum = max(climbs, key=lambda climb: climb.value).point if climbs else None
     if derivation.objective == "posterior" and maximum is not None:
         curvature = partial(density.hessian, prior=True)
-        top = bayes.maximise(density.log_posterior, curvature, maximum, space.edged)
+        top = bayes.maximise(density.log_posterior, curvature, maximum, space.bounded)
         maximum = top.point if top.reached else None
 
     names = tuple(derivation.begins[0])
@@ -190,7 +190,7 @@ def subject_of(derivation: Derivation, against: Reference, seed: int) -> Subject
         for where, distance in (("near the maximum", 2.0), ("at the maximum", 0.0)):
             steps = distance * errors * rng.standard_normal(space.size)
             # Where little is known the standard error leads out of what numbers can tell apart.
-            point = centre + np.where(space.edged, np.clip(steps, -_FAR, _FAR), steps)
+            point = centre + np.where(space.bounded, np.clip(steps, -_FAR, _FAR), steps)
             trials.append(trial(where, from_model(space.constrain(point)), point))
     return Subject(
         name=derivation.name,
@@ -236,7 +236,7 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
     rounding.
     """
     _, slope = density.log_likelihood(maximum)
-    shape = bayes.curvature_of(density.hessian(maximum), slope, density.space.edged)
+    shape = bayes.curvature_of(density.hessian(maximum), slope, density.space.bounded)
     point, origin = maximum.copy(), density.space.origin
     for axis in np.flatnonzero(shape.levelled):
         # The slope has no sign left there but that of its rounding error.
@@ -253,6 +253,8 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
 def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
     """A standard error's length along each unconstrained coordinate."""
     _, slope = density.log_likelihood(point)
-    covariance = bayes.curvature_of(density.hessian(point), slope, density.space.edged).covariance()
+    covariance = bayes.curvature_of(
+        density.hessian(point), slope, density.space.bounded
+    ).covariance()
     assert covariance is not None  # it is a maximum
     return np.sqrt(np.diag(covariance))

@@ -212,7 +212,7 @@ def _together(
     density = subject.density
 
     def climbed(params: Params, data: Any) -> float:
-        return density.height(density.space.locate(subject.to_model(params)), prior=posterior)
+        return density.objective(density.space.locate(subject.to_model(params)), prior=posterior)
 
     try:
         fit = limited(em.fit, _CALLS * timeout, "EM")(

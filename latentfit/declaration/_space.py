@@ -59,7 +59,7 @@ class Space:
         Name and shape of each value variable in the unconstrained vector.
     origin : ndarray, shape (size,)
         PyMC's initial point, unconstrained.
-    edged : ndarray of bool, shape (size,)
+    bounded : ndarray of bool, shape (size,)
         Coordinates along which an edge of the support lies at infinity, and which are
         logarithms of what is bounded there: they do not depend on units.
     """
@@ -68,7 +68,7 @@ class Space:
     shapes: dict[str, tuple[int, ...]]
     layout: tuple[tuple[str, tuple[int, ...]], ...]
     origin: np.ndarray
-    edged: np.ndarray
+    bounded: np.ndarray
     _transforms: dict[str, str]
     _bounds: dict[str, tuple[np.ndarray, np.ndarray]]
     _forward: Callable[..., list[np.ndarray]]
@@ -135,7 +135,7 @@ class Space:
         """PyMC's name of a parameter's transform, such as ``"log"``; empty where it has none."""
         return self._transforms[name]
 
-    def at_edge(self, natural: Mapping[str, np.ndarray], *, beside: bool = False) -> list[str]:
+    def on_boundary(self, natural: Mapping[str, np.ndarray], *, beside: bool = False) -> list[str]:
         """Labels of the parameters at an end of their range, but for 1e-6 of it.
 
         Of probabilities, that is; scales and rates have no range that says how small is zero.
@@ -300,7 +300,7 @@ def space(declaration: Declaration) -> Space:
         rewritten=True,
     )
     transforms = {variable.name: _transform(model, variable) for variable in variables}
-    edged = [
+    bounded = [
         np.full(math.prod(shape), transforms[variable.name] in _EDGED)
         for variable, (_, shape) in zip(variables, layout, strict=True)
     ]
@@ -309,7 +309,7 @@ def space(declaration: Declaration) -> Space:
         shapes,
         layout,
         origin.astype(float),
-        np.concatenate(edged),
+        np.concatenate(bounded),
         transforms,
         _bounded(transforms, names, backward, origin.shape),
         forward,

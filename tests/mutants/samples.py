@@ -39,7 +39,7 @@ def _redrawn(model: str) -> Draw:
     def draw(rng: np.random.Generator) -> Data:
         loaded, space, params, point = _estimated(model)
         # Logarithms and log-odds by 0.3; of what has units, a tenth.
-        noise = np.where(space.edged, 0.3, 0.1 * np.abs(point)) * rng.standard_normal(len(point))
+        noise = np.where(space.bounded, 0.3, 0.1 * np.abs(point)) * rng.standard_normal(len(point))
         natural = space.constrain(point + noise)
         # What EM alone has a name for stays at the estimate.
         near = {name: natural.get(name, value) for name, value in params.items()}

@@ -152,10 +152,10 @@ def _units(scale: FreeScale, params: Mapping[str, Any], sizes: Mapping[str, floa
         if name not in scale.layout.shapes:
             known = ", ".join(scale.layout.shapes)
             raise InputError(f"sizes names {name!r}; the parameters are {known}")
-    units = np.ones(len(scale.edged))
+    units = np.ones(len(scale.bounded))
     begin = 0
-    for (name, kind), edged in zip(scale.kinds.items(), scale.parts, strict=True):
-        end = begin + len(edged)
+    for (name, kind), bounded in zip(scale.kinds.items(), scale.parts, strict=True):
+        end = begin + len(bounded)
         array = np.asarray(params[name], dtype=float)
         if kind == "real":
             spread = float(np.ptp(array)) or float(np.max(np.abs(array))) or 1.0
@@ -163,7 +163,7 @@ def _units(scale: FreeScale, params: Mapping[str, Any], sizes: Mapping[str, floa
         elif kind == "covariance":
             # Of the factor's entries below the diagonal.
             own = np.sqrt(np.diagonal(array, axis1=-2, axis2=-1).max())
-            units[begin:end] = np.where(edged, 1.0, own)
+            units[begin:end] = np.where(bounded, 1.0, own)
         begin = end
     return units
 

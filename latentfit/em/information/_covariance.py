@@ -90,7 +90,7 @@ class Shape:
         return bool(np.all(self.values[self.bent] > 0))
 
 
-def shape_of(information: Derivative, score: np.ndarray, edged: np.ndarray) -> Shape:
+def shape_of(information: Derivative, score: np.ndarray, bounded: np.ndarray) -> Shape:
     """Take an information matrix apart, in view of its error.
 
     Parameters
@@ -99,19 +99,19 @@ def shape_of(information: Derivative, score: np.ndarray, edged: np.ndarray) -> S
         Free scale, (size, size).
     score : ndarray, shape (size,)
         First derivatives of the log density.
-    edged : ndarray of bool, shape (size,)
-        `Scale.edged`.
+    bounded : ndarray of bool, shape (size,)
+        `Scale.bounded`.
     """
     diagonal = np.abs(np.diag(information.value))
     # A diagonal below its own error is no curvature.
     known = diagonal > np.diag(information.error)
     width = 1 / np.sqrt(np.where(known & (diagonal > 0), diagonal, 1.0))
-    units = np.where(edged, np.minimum(width, 1.0), width)
+    units = np.where(bounded, np.minimum(width, 1.0), width)
     values, vectors = np.linalg.eigh(information.value * np.outer(units, units))
     blur = float(np.linalg.norm(information.error * np.outer(units, units), 2))
     slopes = vectors.T @ (score * units)
     # A ridge among logarithms has them bent one by one: what has levelled off is flat by itself.
-    alone = edged & (diagonal <= _FLAT + np.diag(information.error))
+    alone = bounded & (diagonal <= _FLAT + np.diag(information.error))
     among = np.sum(vectors[alone] ** 2, axis=0) >= _AMONG
     directions = vectors * units[:, None]
     length = np.linalg.norm(directions, axis=0)
@@ -159,7 +159,7 @@ def standard_errors(
     whole = np.isfinite(information.value).all() and np.isfinite(information.error).all()
     if not (whole and np.isfinite(score).all()):
         return _without(route, natural, labels, NOT_FINITE)
-    shape = shape_of(information, score, scale.edged)
+    shape = shape_of(information, score, scale.bounded)
     if not shape.maximum:
         return _without(route, natural, labels, NO_MAXIMUM)
     slopes = jacobian(lambda where: flat(scale.params(where)), point, shape.units).value
@@ -223,7 +223,7 @@ def _reasons(
 ) -> dict[str, str]:
     """Why an entry has no standard error, by label; `slopes` are per unit of the shape."""
     given = "; those of the others are given it"
-    found = dict.fromkeys(scale.at_edge(natural), f"at an end of its range{given}")
+    found = dict.fromkeys(scale.on_boundary(natural), f"at an end of its range{given}")
     size = np.linalg.norm(slopes, axis=1)
     for which, reason in (
         (shape.level, f"where the log-likelihood has levelled off{given}"),

@@ -186,7 +186,7 @@ def mixed(
     return Derivative(values / scale, errors / scale)
 
 
-def curvature_units(function: Scalar, point: np.ndarray, edged: np.ndarray) -> np.ndarray:
+def curvature_units(function: Scalar, point: np.ndarray, bounded: np.ndarray) -> np.ndarray:
     """The length along each coordinate over which a function falls by about 1/2, (size,).
 
     Parameters
@@ -194,13 +194,13 @@ def curvature_units(function: Scalar, point: np.ndarray, edged: np.ndarray) -> n
     function : callable
         A log-likelihood, or Q, near its maximum `point`.
     point : ndarray, shape (size,)
-    edged : ndarray of bool, shape (size,)
+    bounded : ndarray of bool, shape (size,)
         Coordinates that are logarithms: their unit is 1 at most.
     """
     middle = function(point)
     units = np.ones(len(point))
     for axis in range(len(point)):
-        far = 1.0 if edged[axis] else _FARTHEST * (1 + abs(point[axis]))
+        far = 1.0 if bounded[axis] else _FARTHEST * (1 + abs(point[axis]))
         units[axis] = _unit(function, point, axis, middle, far)
     return units
 

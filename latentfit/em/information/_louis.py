@@ -102,7 +102,7 @@ def louis(
     def q(where: np.ndarray) -> float:
         return float(r[used] @ terms(where))
 
-    units = curvature_units(q, point, scale.edged)
+    units = curvature_units(q, point, scale.bounded)
     advance = counted(on_step, hessian_steps(len(point)) + len(point))
     bend = hessian(q, point, units, advance=advance)
     slopes = jacobian(terms, point, units, advance=advance)

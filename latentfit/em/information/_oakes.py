@@ -70,7 +70,7 @@ def oakes(
     value = q_on(scale, q)
     finite(value(point, point), "q")
     own = lambda where: value(where, point)  # noqa: E731
-    units = curvature_units(own, point, scale.edged)
+    units = curvature_units(own, point, scale.bounded)
     advance = counted(on_step, hessian_steps(len(point)) + len(point))
     bend = hessian(own, point, units, advance=advance)
     cross = mixed(value, point, units, advance=advance)

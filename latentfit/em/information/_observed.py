@@ -62,7 +62,7 @@ def observed(
     point = scale.point(params)
     height = height_on(scale, log_likelihood, "log_likelihood")
     finite(height(point), "log_likelihood")
-    units = curvature_units(height, point, scale.edged)
+    units = curvature_units(height, point, scale.bounded)
     advance = counted(on_step, hessian_steps(len(point)))
     bend = hessian(height, point, units, advance=advance)
     score = gradient(height, point, units)

@@ -33,7 +33,7 @@ class Pin:
         On what scale it is moved.
     rest : ndarray, shape (size - 1,)
         The others, free.
-    edged : ndarray of bool, shape (size - 1,)
+    bounded : ndarray of bool, shape (size - 1,)
     params : callable
         From the entry, natural scale, and the rest to all params.
     """
@@ -41,7 +41,7 @@ class Pin:
     estimate: float
     link: Link
     rest: np.ndarray
-    edged: np.ndarray
+    bounded: np.ndarray
     params: Callable[[float, np.ndarray], Params]
 
     def position(self) -> float:
@@ -100,7 +100,7 @@ def pin(scale: FreeScale, params: Mapping[str, np.ndarray], position: int) -> Pi
             for key in scale.layout.shapes
         }
 
-    return Pin(float(array.flat[place]), link, inner.point(every), inner.edged, put)
+    return Pin(float(array.flat[place]), link, inner.point(every), inner.bounded, put)
 
 
 _Join = Callable[[float, Params], np.ndarray]

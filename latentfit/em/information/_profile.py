@@ -232,10 +232,10 @@ class _Profile:
         self._function = function
         # At the end of its range an entry may be where others have no curvature.
         begin = apart.value(apart.position())
-        self._units = curvature_units(self._at(begin), apart.rest, apart.edged)
+        self._units = curvature_units(self._at(begin), apart.rest, apart.bounded)
         moved = lambda where: self._at(apart.value(float(where[0])))(apart.rest)  # noqa: E731
-        edged = np.array([apart.link != "identity"])
-        self.step = float(curvature_units(moved, np.array([apart.position()]), edged)[0])
+        bounded = np.array([apart.link != "identity"])
+        self.step = float(curvature_units(moved, np.array([apart.position()]), bounded)[0])
 
     def __call__(self, position: float, rest: np.ndarray) -> tuple[float, np.ndarray]:
         """L_p and where the others are, from a start for them; minus infinity where undefined."""

@@ -63,7 +63,7 @@ def ridges(
     def each(where: np.ndarray) -> np.ndarray:
         return np.array([height(where) for height in heights])
 
-    units = curvature_units(lambda where: float(each(where).sum()), point, scale.edged)
+    units = curvature_units(lambda where: float(each(where).sum()), point, scale.bounded)
     aside = np.random.default_rng(seed).uniform(-_ASIDE, _ASIDE, len(point))
     scores = jacobian(each, point + aside * units, units)
     found = scores.value * units

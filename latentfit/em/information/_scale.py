@@ -42,10 +42,10 @@ class Scale(Natural, Protocol):
     """What the routes know of the parameters."""
 
     @property
-    def edged(self) -> np.ndarray:
+    def bounded(self) -> np.ndarray:
         """Which free coordinates are logarithms of what is bounded, shape (size,)."""
 
-    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+    def on_boundary(self, natural: Mapping[str, np.ndarray]) -> list[str]:
         """Labels of what lies at an end of its range."""
 
 
@@ -53,7 +53,7 @@ class Scale(Natural, Protocol):
 class _Block:
     """One array: coordinates of an array like the one it was made for, and back."""
 
-    edged: np.ndarray
+    bounded: np.ndarray
     held: np.ndarray
     forward: Callable[[np.ndarray], np.ndarray]
     backward: Callable[[np.ndarray], np.ndarray]
@@ -115,14 +115,14 @@ class FreeScale:
         return cls(layout, every, frozenset(stated), blocks)
 
     @property
-    def edged(self) -> np.ndarray:
+    def bounded(self) -> np.ndarray:
         """Which coordinates are logarithms, shape (size,)."""
         return np.concatenate(self.parts)
 
     @property
     def parts(self) -> list[np.ndarray]:
         """The same, array by array."""
-        return [block.edged for block in self._blocks]
+        return [block.bounded for block in self._blocks]
 
     def point(self, params: Mapping[str, Any]) -> np.ndarray:
         """Free coordinates of natural values, (size,); NaN or infinite where there are none."""
@@ -133,13 +133,13 @@ class FreeScale:
 
     def params(self, point: np.ndarray) -> Params:
         """Natural values at a point, (size,)."""
-        ends = np.cumsum([len(block.edged) for block in self._blocks])[:-1]
+        ends = np.cumsum([len(block.bounded) for block in self._blocks])[:-1]
         parts = zip(self._blocks, np.split(point, ends), strict=True)
         with np.errstate(all="ignore"):
             arrays = [block.backward(part) for block, part in parts]
         return dict(zip(self.layout.shapes, arrays, strict=True))
 
-    def at_edge(self, natural: Mapping[str, np.ndarray]) -> list[str]:
+    def on_boundary(self, natural: Mapping[str, np.ndarray]) -> list[str]:
         """Labels of what is held, for it lies at an end of its range."""
         held = np.concatenate([block.held.ravel() for block in self._blocks])
         return [self.layout.label(int(position)) for position in np.flatnonzero(held)]
@@ -245,7 +245,7 @@ def _covariance(array: np.ndarray) -> _Block:
         try:
             factor = np.linalg.cholesky(value)
         except np.linalg.LinAlgError:
-            return np.full(len(edged), np.nan)
+            return np.full(len(bounded), np.nan)
         factor[..., diagonal, diagonal] = np.log(factor[..., diagonal, diagonal])
         return factor[(..., *below)].ravel()
 
@@ -255,8 +255,8 @@ def _covariance(array: np.ndarray) -> _Block:
         factor[..., diagonal, diagonal] = np.exp(factor[..., diagonal, diagonal])
         return factor @ factor.swapaxes(-1, -2)
 
-    edged = np.broadcast_to(below[0] == below[1], (*lead, len(below[0]))).ravel()
-    return _Block(edged, np.full(array.shape, False), forward, backward)
+    bounded = np.broadcast_to(below[0] == below[1], (*lead, len(below[0]))).ravel()
+    return _Block(bounded, np.full(array.shape, False), forward, backward)
 
 
 _CHARTS: dict[Kind, Callable[[np.ndarray], _Block]] = {

@@ -82,7 +82,7 @@ def supplemented(
     finite(value(point, point), "q")
     finite(image, "the EM map")
     own = lambda where: value(where, point)  # noqa: E731
-    units = curvature_units(own, point, scale.edged)
+    units = curvature_units(own, point, scale.bounded)
     advance = counted(on_step, hessian_steps(len(point)) + len(point))
     bend = hessian(own, point, units, advance=advance)
     slopes = jacobian(move, point, units, advance=advance)

@@ -1,0 +1,475 @@
+"""What the data do not tell: rotations, reflections, free scales, covariates that are the same."""
+
+from dataclasses import replace
+from io import StringIO
+from types import SimpleNamespace
+
+import numpy as np
+import pymc as pm
+import pytest
+import report_sample as sample
+from rich.console import Console
+from test_verdicts import GOOD, PEAK, fit
+
+import latentfit
+from latentfit import bayes, report
+from latentfit.agreement import _verdicts
+from latentfit.agreement._alignment import align
+from latentfit.agreement._identified import Ground
+from latentfit.agreement._signs import reflections
+from latentfit.declaration import declare, space
+from latentfit.report._tables import agreement
+from latentfit.report._words import banner
+
+pytestmark = pytest.mark.slow
+
+LOADINGS = np.array([[2.0, 0.0], [1.5, 0.5], [2.0, 1.0], [0.0, 2.0], [0.5, 1.5], [-1.0, 2.0]])
+
+
+def factors(y, size=2, mean=0.0):
+    n, p = y.shape
+    with pm.Model() as model:
+        W = pm.Normal("W", mean, 2, shape=(p, size))
+        s = pm.HalfNormal("s", 2, shape=p)
+        pm.Deterministic("covariance", W @ W.T + s**2 * np.eye(p))
+        z = pm.Normal("z", 0, 1, shape=(n, size))
+        pm.Normal("y", z @ W.T, s, observed=y)
+    return model
+
+
+def e_step(params, data):
+    W, v = params["W"], params["s"] ** 2
+    spread = np.linalg.inv(np.eye(W.shape[1]) + (W.T / v) @ W)
+    mean = data["y"] / v @ W @ spread
+    return {"z": mean, "zz": len(mean) * spread + mean.T @ mean}
+
+
+def m_step(expectations, data):
+    y = data["y"]
+    yz = y.T @ expectations["z"]
+    W = np.linalg.solve(expectations["zz"], yz.T).T
+    v = np.mean(y**2, axis=0) - np.sum(W * yz, axis=1) / len(y)
+    return {"W": W, "s": np.sqrt(v)}
+
+
+def initial(data, rng, size=2):
+    y = data["y"]
+    return {"W": rng.normal(size=(y.shape[1], size)), "s": 0.7 * y.std(axis=0)}
+
+
+FACTORS = latentfit.LatentModel(
+    model=factors,
+    latents=("z",),
+    e_step=e_step,
+    m_step=m_step,
+    initial=initial,
+    expectations={"zz": lambda latents, data: latents["z"].swapaxes(-1, -2) @ latents["z"]},
+    name="factors",
+)
+
+
+def measured(p=6, size=2, n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    W = LOADINGS[:p, :size]
+    return {"y": rng.normal(size=(n, size)) @ W.T + rng.normal(size=(n, p))}
+
+
+def twins(y, x):
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, 5)
+        b = pm.Normal("b", 0, 5, shape=2)
+        s = pm.HalfNormal("s", 5)
+        pm.Deterministic("slope", b.sum())
+        u = pm.Normal("u", 0, 1, shape=len(y))
+        pm.Normal("y", a + x @ b + u, s, observed=y)
+    return model
+
+
+def scaled(y, group, positive=False):
+    with pm.Model() as model:
+        tau = pm.HalfNormal("tau", 2)
+        b = pm.HalfNormal("b", 2) if positive else pm.Normal("b", 0, 2)
+        s = pm.HalfNormal("s", 2)
+        pm.Deterministic("sd", abs(b) * tau)
+        z = pm.Normal("z", 0, tau, shape=int(group.max()) + 1)
+        pm.Normal("y", b * z[group], s, observed=y)
+    return model
+
+
+def mixture(x):
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(2))
+        rate = pm.Gamma("rate", 1, 1, shape=2)
+        z = pm.Categorical("z", w, shape=len(x))
+        pm.Poisson("x", rate[z], observed=x)
+    return model
+
+
+def density_of(build, latents, arguments, **options):
+    declaration = declare(build, latents, arguments, options)
+    density = bayes.Density(bayes.observed_view(declaration), space(declaration))
+    return declaration, density
+
+
+def highest(density, starts=3):
+    rng = np.random.default_rng(1)
+    begins = [density.space.origin + rng.uniform(-1, 1, density.space.size) for _ in range(starts)]
+    return max(bayes.maximum_likelihood(density, begins), key=lambda climb: climb.value)
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two factors, and the highest maximum."""
+    declaration, density = density_of(factors, ("z",), measured())
+    return declaration, density, highest(density)
+
+
+@pytest.fixture(scope="module")
+def one():
+    """One factor, and the highest maximum."""
+    declaration, density = density_of(factors, ("z",), measured(4, 1), size=1)
+    return declaration, density, highest(density)
+
+
+# Rotations
+
+
+def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
+    _, density, top = two
+    assert top.reached
+    known = bayes.identification(density, top.point)
+    assert known.directions == 1
+    assert known.missing(density.space.parameters) == ("W",)
+    assert known.identified["covariance"].all()
+    assert known.identified["s"].all()
+
+
+def test_standard_errors_of_what_is_identified(two):
+    """The MLE of a variance is the sample's, whose standard error is σ² √(2 / n)."""
+    _, density, top = two
+    errors = bayes.standard_errors(density, top.point)
+    assert np.isnan(errors["W"]).all()
+    assert np.isfinite(errors["s"]).all()
+    variances = np.diag(density.space.constrain(top.point)["covariance"])
+    np.testing.assert_allclose(
+        np.diag(errors["covariance"]), variances * np.sqrt(2 / 200), rtol=1e-6
+    )
+
+
+def test_every_rotation_is_the_same_maximum(two):
+    _, density, top = two
+    natural = density.space.constrain(top.point)
+    for angle in (0.3, 1.1, np.pi / 2):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        point = density.space.unconstrain({"W": natural["W"] @ turn, "s": natural["s"]})
+        there = bayes.polish(density.log_likelihood, density.hessian, point, density.space.bounded)
+        assert there.reached
+        assert there.value == pytest.approx(top.value, abs=1e-8)
+
+
+def test_near_the_maximum_a_ridge_that_bends_is_one(two):
+    """Where EM stops there is a slope left, and by as much the ridge is not flat."""
+    _, density, top = two
+    rng = np.random.default_rng(3)
+    for size in (1e-8, 1e-6, 1e-4):
+        point = top.point + size * rng.standard_normal(density.space.size)
+        _, gradient = density.log_likelihood(point)
+        shape = bayes.curvature_of(density.hessian(point), gradient, density.space.bounded)
+        assert shape.ridge.sum() == 1
+        assert 0 < shape.newton(gradient)[1] < 100 * size
+        assert np.isnan(bayes.standard_errors(density, point)["W"]).all()
+
+
+def test_an_ill_conditioned_maximum_is_no_ridge():
+    """Covariates that are the same but for a thousandth of them: little is known, but all."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=80)
+    y = 1 + 2 * x + rng.normal(size=80) * 1.5
+    covariates = np.column_stack([x, x + 1e-3 * rng.normal(size=80)])
+    _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
+    top = highest(density)
+    assert bayes.identification(density, top.point).directions == 0
+    assert np.isfinite(bayes.standard_errors(density, top.point)["b"]).all()
+
+
+# Coefficients of one covariate twice, and of a latent whose scale is free
+
+
+def test_the_same_covariate_twice_identifies_the_sum():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=80)
+    y = 1 + 2 * x + rng.normal(size=80) * 1.5
+    _, density = density_of(twins, ("u",), {"y": y, "x": np.column_stack([x, x])})
+    top = highest(density)
+    known = bayes.identification(density, top.point)
+    assert known.missing(density.space.parameters) == ("b",)
+    natural = density.space.constrain(top.point)
+    slope, intercept = np.polyfit(x, y, 1)
+    assert natural["slope"] == pytest.approx(slope, rel=1e-9)
+    assert natural["a"] == pytest.approx(intercept, rel=1e-9)
+    errors = bayes.standard_errors(density, top.point)
+    variance = np.mean((y - intercept - slope * x) ** 2)
+    expected = np.sqrt(variance / np.sum((x - x.mean()) ** 2))
+    assert errors["slope"] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(errors["b"]).all()
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_latent_scale_is_free_against_its_coefficient(positive):
+    """If both are positive the ridge lies along logarithms, as a way to zero does."""
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(8), 5)
+    y = 1.5 * rng.normal(size=8)[group] + 0.7 * rng.normal(size=40)
+    data = {"y": y, "group": group}
+    _, density = density_of(scaled, ("z",), data, positive=positive)
+    top = highest(density)
+    known = bayes.identification(density, top.point)
+    assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
+    errors = bayes.standard_errors(density, top.point)
+    assert np.isnan([errors["tau"], errors["b"]]).all()
+    assert 0 < errors["sd"] < 1
+
+
+def test_a_scale_that_goes_to_zero_is_identified():
+    """Its logarithm levels off, one way; it does not leave the other way."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=40)
+    group = np.tile(np.arange(8), 5)
+    y -= np.array([y[group == g].mean() for g in range(8)])[group]
+    _, density = density_of(scaled, ("z",), {"y": y, "group": group}, positive=True)
+    top = highest(density)
+    assert density.space.constrain(top.point)["sd"] < 1e-2
+    known = bayes.identification(density, top.point)
+    assert known.identified["s"]
+
+
+def test_nothing_is_known_of_a_component_without_observations():
+    x = np.random.default_rng(0).poisson(3, size=60)
+    _, density = density_of(mixture, ("z",), {"x": x})
+    alone = {"w": np.array([1 - 1e-20, 1e-20]), "rate": np.array([x.mean(), 2.0])}
+    point = density.space.unconstrain(alone)
+    known = bayes.identification(density, point)
+    assert known.missing(density.space.parameters) == ("rate[1]",)
+    errors = bayes.standard_errors(density, point)["rate"]
+    np.testing.assert_allclose(errors, [np.sqrt(x.mean() / 60), np.nan], rtol=1e-6)
+
+
+# Maxima of plain functions
+
+
+def climbed(height, slope, bend):
+    return bayes.polish(
+        lambda p: (height(*p), np.array(slope(*p))),
+        lambda p: np.array(bend(*p)),
+        np.array([0.0, 0.3]),
+        np.zeros(2, dtype=bool),
+    )
+
+
+def test_a_maximum_along_a_ridge_is_one():
+    top = climbed(lambda x, y: -(x**2), lambda x, y: (-2 * x, 0), lambda x, y: [[-2, 0], [0, 0]])
+    assert top.reached
+    assert top.point[1] == 0.3
+
+
+@pytest.mark.parametrize("beside", [0.1, 1e-4, -1e-5])
+def test_a_ridge_that_is_a_circle_is_climbed(beside):
+    def height(p):
+        r = np.hypot(*p)
+        return -250 * (r - 1) ** 2, -500 * (r - 1) * p / r
+
+    def bend(p):
+        across = p / np.hypot(*p)
+        along = np.array([-across[1], across[0]])
+        return -500 * (np.outer(across, across) + (1 - 1 / np.hypot(*p)) * np.outer(along, along))
+
+    start = (1 + beside) * np.array([np.cos(1), np.sin(1)])
+    top = bayes.polish(height, bend, start, np.zeros(2, dtype=bool))
+    assert top.reached
+    assert np.hypot(*top.point) == pytest.approx(1, abs=1e-12)
+
+
+def test_what_rises_where_its_curvature_is_zero_is_none():
+    def height(x, y):
+        return -(x**2) + (y - 0.3) ** 4
+
+    end = climbed(
+        height,
+        lambda x, y: (-2 * x, 4 * (y - 0.3) ** 3),
+        lambda x, y: [[-2, 0], [0, 12 * (y - 0.3) ** 2]],
+    )
+    assert not end.reached
+    assert "saddle" in end.problem
+
+
+# Reflections
+
+
+def test_one_factor_is_found_to_have_either_sign(one):
+    declaration, density, top = one
+    aligned = align(declaration, density, top.point)
+    (mirror,) = aligned.reflections
+    assert (mirror.label, mirror.by_prior) == ("W", False)
+    assert np.all(mirror.signs["W"] == -1)
+    assert np.all(mirror.signs["covariance"] == 1)
+    assert np.all(mirror.signs["s"] == 1)
+    natural = density.space.constrain(top.point)
+    other = density.space.unconstrain({"W": -natural["W"], "s": natural["s"]})
+    np.testing.assert_allclose(aligned.point(other).natural["W"], natural["W"])
+    assert bayes.identification(density, top.point).directions == 0
+
+
+def test_draws_are_brought_to_one_side(one):
+    declaration, density, top = one
+    (mirror,) = align(declaration, density, top.point).reflections
+    natural = density.space.constrain(top.point)
+    rng = np.random.default_rng(0)
+    sides = rng.choice([-1.0, 1.0], size=50)
+    draws = {
+        "W": sides[:, None, None] * natural["W"] + 0.05 * rng.normal(size=(50, 4, 1)),
+        "s": np.tile(natural["s"], (50, 1)),
+    }
+    scale = {name: np.full(value.shape, 0.1) for name, value in natural.items()}
+    across = mirror.across(draws, natural, scale)
+    np.testing.assert_array_equal(across, sides < 0)
+    turned = mirror.turned(draws, across)
+    assert np.abs(turned["W"] - natural["W"]).max() < 0.3
+    np.testing.assert_array_equal(turned["s"], draws["s"])
+
+
+def test_a_prior_may_tell_the_sides_apart():
+    data = measured(4, 1)
+    declaration, density = density_of(factors, ("z",), data, size=1, mean=1.0)
+    top = highest(density)
+    natural = density.space.constrain(top.point)
+    wrong = natural["W"] * -np.sign(natural["W"].sum())
+    aligned = align(
+        declaration, density, density.space.unconstrain({"W": wrong, "s": natural["s"]})
+    )
+    assert aligned.reflections[0].by_prior
+    assert aligned.reflected
+    assert aligned.em.natural["W"].sum() > 0
+    assert aligned.expectations({"z": np.ones(3)}) == {}
+
+
+def test_parameters_may_have_to_change_sign_together():
+    def both(y):
+        with pm.Model() as model:
+            b = pm.Normal("b", 0, 1)
+            m = pm.Normal("m", 0, 1)
+            pm.Normal("unused", 0, 1)
+            z = pm.Normal("z", m, 1, shape=len(y))
+            pm.Normal("y", b * z, 1, observed=y)
+        return model
+
+    _, density = density_of(both, ("z",), {"y": np.array([0.3, 1.7, 2.2, 0.9])})
+    rng = np.random.default_rng(0)
+    found = reflections(
+        density.space,
+        [rng.normal(size=density.space.size) for _ in range(3)],
+        lambda point: density.log_likelihood(point)[0],
+        lambda point: density.log_prior(point)[0],
+    )
+    assert [mirror.label for mirror in found] == ["b and m"]
+
+
+# Verdicts and words
+
+LOST = replace(
+    GOOD, name="W", mle=3.0, rhat=2.1, ess_bulk=3.0, eti=(4.0, 5.0), identified=False,
+    em_minus_mle=-20.0,
+)  # fmt: skip
+
+
+def test_what_is_not_identified_is_not_judged():
+    assert _verdicts.chains([GOOD, LOST], 0, 4000, 4).status == "pass"
+    assert _verdicts.em_reached(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert _verdicts.in_the_bulk([GOOD, LOST]).status == "pass"
+    pulled = _verdicts.prior_pull([GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2)
+    assert "(theta)" in pulled.detail
+
+
+def test_with_nothing_identified_heights_are_judged():
+    lower = replace(PEAK, value=-11.0)
+    assert _verdicts.em_reached(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert _verdicts.em_reached(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
+    assert _verdicts.chains([LOST], 0, 4000, 4).status == "skip"
+    assert _verdicts.chains([LOST], 90, 4000, 4).status == "fail"
+    assert _verdicts.in_the_bulk([LOST]).status == "skip"
+    assert _verdicts.prior_pull([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
+
+
+def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
+    def on(names, judged, missing, directions, signs=()):
+        return Ground(names, frozenset(), frozenset(judged), missing, directions, signs)
+
+    assert _verdicts.identified(on(("s",), {"s"}, (), 0)) is None
+    sides = _verdicts.identified(on(("W",), {"W[0]"}, (), 0, ("W",)))
+    assert (sides.status, sides.id) == ("pass", "identified")
+    assert "W can change sign" in sides.detail
+    ridge = _verdicts.identified(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
+    assert ridge.status == "warn"
+    assert "1 direction" in ridge.detail
+    assert "W is free" in ridge.detail
+    assert "judged on s and cov" in ridge.detail
+    nothing = _verdicts.identified(on(("b", "c"), (), ("b", "c"), 2))
+    assert "2 directions" in nothing.detail
+    assert "b and c are free" in nothing.detail
+
+
+def test_the_report_marks_what_is_not_identified():
+    given = sample.comparison()
+    first, *others = given.parameters
+    marked = replace(given, parameters=(replace(first, identified=False), *others))
+    rows = agreement(marked).rows
+    assert rows[0][0] == f"{first.name} (not identified)"
+    assert rows[0][-1] == rows[0][-3] == "—"
+    assert rows[1][0] == others[0].name
+    words = banner(marked)
+    assert words.headline == "The answers agree on what is identified"
+    assert "1 parameter is not identified, and nothing is said of it" in words.sentence
+    stream = StringIO()
+    Console(file=stream, width=100).print(report.terminal(marked))
+    assert "— not identified: shown, and not judged" in stream.getvalue()
+    assert "(not identified)" in report.html(marked)
+    assert marked.to_dict()["parameters"][0]["identified"] is False
+    nothing = SimpleNamespace(verdicts=(), agree=True, objective="likelihood", parameters=(LOST,))
+    assert "no parameter is identified" in banner(nothing).sentence
+
+
+# All together
+
+
+def test_a_check_names_what_is_free_on_the_ridge():
+    result = FACTORS.check(measured(), seed=1)
+    assert result.passed
+    (note,) = result.findings
+    assert (note.name, note.severity) == ("ridge", "warning")
+    assert note.message.endswith("is not identified: W")
+
+
+def test_factor_analysis_agrees_on_what_is_identified():
+    comparison = FACTORS.compare(measured(), seed=1, check=False)
+    assert comparison.agree is True
+    status = {verdict.id: verdict.status for verdict in comparison.verdicts}
+    assert status.pop("identified") == "warn"
+    assert set(status.values()) == {"pass"}
+    loadings = [p for p in comparison.parameters if p.name.startswith("W")]
+    judged = [p for p in comparison.parameters if p.identified]
+    assert not any(p.identified for p in loadings)
+    assert max(abs(p.em - p.mle) for p in loadings) > 0.1
+    names = [p.name for p in judged]
+    assert names[:6] == [f"s[{i}]" for i in range(6)]
+    # Both triangles of a covariance say the same.
+    assert names[6:] == [f"covariance[{i},{j}]" for i in range(6) for j in range(i, 6)]
+    assert all(abs(p.em_minus_mle) < 1e-4 for p in judged)
+    assert "W is free" in comparison.verdicts[0].detail
+
+
+def test_one_factor_agrees_on_one_side():
+    comparison = FACTORS.compare(measured(4, 1), seed=1, size=1, check=False)
+    assert comparison.agree is True
+    assert all(p.identified for p in comparison.parameters)
+    assert comparison.verdicts[0].title == "The parameters are identified up to sign"
+    draws = comparison.tree["posterior"]["W"].values[..., 0, 0]
+    assert np.all(np.sign(draws) == np.sign(comparison.tree["em"]["W"].values[0, 0]))

@@ -1,0 +1,253 @@
+"""Standard errors in a comparison: all routes, what is missing, and why they are not the
+posterior's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import latentfit
+from latentfit import bayes, declaration
+from latentfit.agreement import Optimum, Parameter, _spread, _uncertainty, profiled
+from latentfit.agreement._alignment import align
+from latentfit.agreement._uncertainty import Uncertainty, uncertainty
+from latentfit.em.information import StandardErrors, em_map
+from latentfit.errors import InputError
+
+QUIET = {"mle": 0.0, "map": 0.0, "posterior_mean": 0.0, "rhat": 1.0, "ess_bulk": 4000.0}
+ROW = Parameter(
+    name="mu",
+    em=0.0,
+    em_se=1.0,
+    posterior_sd=1.0,
+    eti=(-2.0, 2.0),
+    ess_tail=4000.0,
+    mcse_mean=0.02,
+    em_minus_mle=0.0,
+    map_minus_mle=0.0,
+    tail=1.0,
+    **QUIET,
+)
+
+
+def draws_of(values):
+    """Draws of one parameter in four chains."""
+    return xr.Dataset({"mu": (("chain", "draw"), np.reshape(values, (4, -1)))})
+
+
+def normal_draws(sd=1.0):
+    return draws_of(np.random.default_rng(0).normal(0, sd, 8000))
+
+
+def reasons(row, posterior, laplace=1.0, optima=(), without=None):
+    return _spread.differences([row], without or {}, {"mu": laplace}, posterior, optima)
+
+
+# Reasons.
+
+
+def test_where_the_two_are_alike_there_is_nothing_to_explain():
+    assert reasons(ROW, normal_draws()) == {}
+    assert _spread.verdict([ROW], {}).status == "pass"
+
+
+@given(st.floats(0.2, 0.8))
+@settings(deadline=None, max_examples=20)
+def test_a_prior_that_narrows_the_posterior_is_named(sd):
+    row = replace(ROW, posterior_sd=sd)
+    found = reasons(row, normal_draws(sd), laplace=sd)
+    assert found["mu"].startswith("the prior: with it the curvature at the MAP gives 1.00")
+    verdict = _spread.verdict([row], found)
+    assert (verdict.status, "it is known why" in verdict.title) == ("pass", True)
+
+
+def test_a_skewed_posterior_is_named():
+    rng = np.random.default_rng(1)
+    values = rng.exponential(2.0, 8000)
+    found = reasons(replace(ROW, posterior_sd=values.std()), draws_of(values))
+    assert found["mu"].startswith("the posterior is no normal (skewness 2")
+    assert "excess kurtosis" in found["mu"]
+
+
+def test_a_lower_maximum_that_is_nearly_as_high_is_named():
+    optima = [Optimum("EM", height, 1, {}) for height in (-100.0, -101.5, -140.0)]
+    found = reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=optima)
+    assert found["mu"] == "another maximum is only 1.5 lower"
+    far = [optima[0], optima[2]]
+    assert reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=far) == {"mu": ""}
+
+
+def test_what_nothing_explains_is_a_warning():
+    row = replace(ROW, posterior_sd=2.0)
+    verdict = _spread.verdict([row], reasons(row, normal_draws(2.0)))
+    assert verdict.status == "warn"
+    assert "nothing explains it for mu" in verdict.detail
+    assert "0.50" in verdict.detail
+
+
+def test_boundaries_have_no_standard_error_and_say_so():
+    row = replace(ROW, em_se=float("nan"))
+    assert reasons(row, normal_draws(), without={"mu": "levelled off"}) == {"mu": "levelled off"}
+    assert _spread.verdict([row], {"mu": "levelled off"}).status == "skip"
+
+
+def test_a_difference_that_chance_explains_is_none():
+    # Few draws of a normal: the posterior sd is known to a tenth.
+    values = np.random.default_rng(3).normal(0, 1, 40)
+    row = replace(ROW, posterior_sd=values.std(ddof=1), em_se=1.2 * values.std(ddof=1))
+    assert reasons(row, draws_of(values)) == {}
+    many = np.tile(values, 200)
+    assert list(reasons(replace(row, posterior_sd=many.std()), draws_of(many))) == ["mu"]
+
+
+def test_what_is_not_identified_is_left_out():
+    row = replace(ROW, posterior_sd=9.0, identified=False)
+    assert reasons(row, normal_draws(9.0)) == {}
+
+
+# Routes.
+
+
+def errors(route, value, problem=""):
+    at = {"mu": np.array(value)}
+    return StandardErrors(
+        route, at, at, ("mu",), np.array([[value**2]]), None, 0.0, 1e-12, problem=problem
+    )
+
+
+def test_routes_that_differ_are_said_to():
+    routes = {"observed": errors("observed", 1.0), "oakes": errors("oakes", 1.0 + 1e-9)}
+    same = Uncertainty(routes, {}, float("nan"))
+    assert same.same
+    assert _uncertainty.verdict(same).status == "pass"
+    apart = Uncertainty(routes | {"supplemented": errors("supplemented", 1.2)}, {}, 0.5)
+    assert apart.apart() == ("supplemented", "mu", pytest.approx(0.2))
+    assert _uncertainty.verdict(apart).status == "warn"
+    # The bootstrap is another thing than the observed information.
+    drawn = Uncertainty(routes | {"bootstrap": errors("bootstrap", 1.4)}, {}, 0.5)
+    assert _uncertainty.verdict(drawn).status == "pass"
+    assert drawn.rates == {"run": 0.5}
+
+
+def test_numbers_that_are_no_standard_errors_are_said_to_be_none():
+    found = Uncertainty({"observed": errors("observed", 1.0, "not a maximum")}, {}, 0.5)
+    verdict = _uncertainty.verdict(found)
+    assert (verdict.status, verdict.detail) == ("warn", "not a maximum")
+    alone = Uncertainty({"observed": errors("observed", 1.0)}, {"oakes": "by draws only"}, 0.5)
+    verdict = _uncertainty.verdict(alone)
+    assert (verdict.status, verdict.detail) == ("skip", "Oakes: by draws only")
+
+
+@pytest.fixture(scope="module")
+def toy():
+    model = latentfit.load("exponential-missing")
+    statement = model.declare()
+    density = bayes.Density(bayes.observed_view(statement), declaration.space(statement))
+    complete = bayes.complete_data_view(statement, density)
+    return model, statement, density, complete
+
+
+def routes_of(toy, m_step=None, complete=None):
+    model, statement, density, view = toy
+    params = {"theta": np.array(0.2)}
+    return uncertainty(
+        density,
+        view if complete is None else complete,
+        em_map(model.e_step, m_step or model.m_step, statement.data),
+        params,
+        density.space.locate(params),
+        to_model=lambda values: values,
+        prior=False,
+        run_rate=0.5,
+    )
+
+
+@pytest.mark.slow
+def test_half_of_the_toy_is_missing(toy):
+    """One of two exponential variables is seen: se θ̂ / √1, and half of the information."""
+    found = routes_of(toy)
+    for by_label in found.errors.values():
+        assert by_label["theta"] == pytest.approx(0.2, rel=1e-8)
+    assert list(found.errors) == ["observed", "oakes", "supplemented"]
+    assert found.missing["theta"] == pytest.approx(0.5, abs=1e-9)
+    assert found.rates == pytest.approx({"oakes": 0.5, "supplemented": 0.5, "run": 0.5}, abs=1e-8)
+    assert found.same
+    assert _uncertainty.verdict(found).status == "pass"
+
+
+@pytest.mark.slow
+def test_an_em_that_is_another_models_shows_in_its_derivative(toy):
+    # It has the same fixed point, and too little information is missing.
+    def eager(expectations, data):
+        return {"theta": 0.25 - 0.01 * expectations["y_unobserved"].item()}
+
+    found = routes_of(toy, m_step=eager)
+    assert not found.same
+    assert found.apart()[0] == "supplemented"
+    assert _uncertainty.verdict(found).status == "warn"
+
+
+@pytest.mark.slow
+def test_without_a_complete_data_view_one_route_is_left(toy):
+    found = routes_of(toy, complete="there is no such view")
+    assert list(found.errors) == ["observed"]
+    assert set(found.untaken) == {"louis", "oakes", "supplemented"}
+    assert found.missing == {}
+
+
+def test_profiles_are_asked_for_by_name_or_label(toy):
+    space = toy[2].space
+    assert profiled(["theta"], space) == ("theta",)
+    assert profiled([], space) == ()
+    with pytest.raises(InputError, match="no parameter 'rho'; it has theta"):
+        profiled(["rho"], space)
+
+
+# In a comparison.
+
+
+@pytest.mark.slow
+def test_a_comparison_holds_bootstrap_and_profiles():
+    found = latentfit.load("exponential-missing").compare(
+        seed=1, bootstrap=100, profile=["theta"], check=False
+    )
+    unsure = found.uncertainty
+    # 2 (log L(θ̂) - log L(θ)) = 2 (r - 1 - log r) with r = θ / θ̂.
+    interval = unsure.intervals["theta"]
+    for end in (interval.lower, interval.upper):
+        ratio = end / 0.2
+        assert 2 * (ratio - 1 - np.log(ratio)) == pytest.approx(3.841459, rel=1e-5)
+    replicates = unsure.bootstrap
+    assert len(replicates.replicates) == 100
+    # θ̂ = 1/y of y ~ Exponential(0.2): its median is 0.2 / log 2, and it has no variance.
+    estimates = [float(one.params["theta"]) for one in replicates.replicates]
+    below = np.mean(np.array(estimates) < 0.2 / np.log(2))
+    assert abs(below - 0.5) < 4 * 0.05
+    plain = found.to_dict()["uncertainty"]
+    assert plain["standard_errors"]["oakes"]["theta"] == pytest.approx(0.2, rel=1e-6)
+    assert plain["profile_intervals"]["theta"]["ends"] == ["crossing", "crossing"]
+    assert {"bootstrap_s", "errors_s", "profile_s"} <= found.timings.keys()
+    with pytest.raises(InputError, match="at least 2 replicates"):
+        latentfit.load("exponential-missing").compare(bootstrap=1)
+
+
+@pytest.mark.parametrize(("prior", "expected"), [(False, 0.5 / np.sqrt(2.5)), (True, 0.5 / 3**0.5)])
+def test_errors_are_those_of_what_em_maximises(prior, expected):
+    """y = 5 seen, y2 missing, θ ~ Gamma(3, 1): log p(θ | y) is 3 log θ - 6 θ, highest at 1/2,
+    with curvature 3 / θ²; log p(y | θ) has 5 θ there, of log θ, and no maximum."""
+
+    def model(y):
+        with pm.Model() as built:
+            theta = pm.Gamma("theta", 3, 1)
+            pm.Exponential("y", theta, observed=np.ma.masked_invalid(y))
+        return built
+
+    lifetimes = replace(latentfit.load("exponential-missing"), model=model)
+    against = lifetimes.reference({"y": np.array([5.0, np.nan])})
+    point = against.density.space.unconstrain({"theta": 0.5})
+    aligned = align(against.declaration, against.density, point, prior=prior)
+    assert aligned.errors["theta"] == pytest.approx(expected, rel=1e-10)

@@ -1,0 +1,114 @@
+"""The gallery shows what the catalogue gives."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import latentfit
+
+REPORTS = Path(__file__).parents[2] / "reports"
+NAMES = [entry.name for entry in latentfit.catalogue()]
+CHEAP = "zero-inflated-poisson"
+
+# Both runs have Monte Carlo error, and figures of one row are many.
+SIGMAS = 5
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "gallery", REPORTS.parent / "validation" / "gallery.py"
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+gallery = _script()
+ROWS = json.loads((REPORTS / "gallery.json").read_text(encoding="utf-8"))
+INDEX = (REPORTS / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_model_has_a_row():
+    assert list(ROWS) == NAMES
+    assert re.findall(r"^## ([a-z-]+)$", INDEX, flags=re.MULTILINE) == NAMES
+    assert {name: row["title"] for name, row in ROWS.items()} == {
+        entry.name: entry.title for entry in latentfit.catalogue()
+    }
+
+
+def test_index_is_what_the_figures_give():
+    assert gallery.index(ROWS) == INDEX
+
+
+def test_index_shows_a_row_that_could_not_be_made():
+    rows = ROWS | {"coins": {"title": "Two coins", "error": "no such thing"}}
+    assert "Not compared: no such thing" in gallery.index(rows)
+
+
+def test_pictures_are_there_and_small():
+    shown = set(re.findall(r'src="([^"]+)"', INDEX))
+    assert shown == {f"gallery-{name}.png" for name in NAMES}
+    assert shown == {path.name for path in REPORTS.glob("gallery-*.png")}
+    for name in shown:
+        assert (REPORTS / name).read_bytes().startswith(b"\x89PNG")
+        assert (REPORTS / name).stat().st_size <= 15_000, name
+
+
+def test_links_lead_to_files():
+    for target in re.findall(r"\]\((\.\./[^)]+)\)", INDEX):
+        assert (REPORTS / target).is_file(), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_row_is_of_the_model_as_it_is(name):
+    """EM alone, from the same seed, ends where the row says."""
+    row = ROWS[name]
+    fit = latentfit.load(name).fit(seed=row["seed"], starts=row["sampling"]["starts"])
+    assert fit.best.log_likelihood == pytest.approx(row["log_likelihood"]["em"], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_row_can_be_made_again(tmp_path):
+    again, row = gallery.build(CHEAP, tmp_path), ROWS[CHEAP]
+    assert (tmp_path / f"gallery-{CHEAP}.png").is_file()
+    assert (tmp_path / CHEAP / "report.html").is_file()
+    assert again.keys() == row.keys()
+    assert again["agree"] == row["agree"]
+    assert again["picture"] == row["picture"]
+    assert [v["status"] for v in again["verdicts"]] == [v["status"] for v in row["verdicts"]]
+    assert again["log_likelihood"] == pytest.approx(row["log_likelihood"], abs=5e-7)
+    for new, old in zip(again["parameters"], row["parameters"], strict=True):
+        assert new["name"] == old["name"]
+        for key in ("em", "em_se", "mle", "map"):
+            assert _printed(new[key], old) == _printed(old[key], old), (old["name"], key)
+        for key, error in _monte_carlo(old).items():
+            # Two independent runs: errors add in squares.
+            apart, allowed = abs(new[key] - old[key]), SIGMAS * np.sqrt(2) * error
+            assert apart <= allowed, (old["name"], key)
+        for end in (0, 1):
+            allowed = SIGMAS * np.sqrt(2) * _quantile_error(old)
+            assert abs(new["eti"][end] - old["eti"][end]) <= allowed, (old["name"], end)
+
+
+def _printed(value: float, row: dict[str, Any]) -> str:
+    return gallery._digits(value, row["posterior_sd"])
+
+
+def _monte_carlo(row: dict[str, Any]) -> dict[str, float]:
+    """Standard errors of mean and sd; the sd's as for a normal posterior."""
+    sd = row["posterior_sd"] / np.sqrt(2 * row["ess_bulk"])
+    return {"posterior_mean": row["mcse_mean"], "posterior_sd": sd}
+
+
+def _quantile_error(row: dict[str, Any]) -> float:
+    """Of a 2.5 % quantile: sqrt(p (1 - p) / ESS) over the density there, that of a normal."""
+    density = np.exp(-(1.959964**2) / 2) / np.sqrt(2 * np.pi) / row["posterior_sd"]
+    return np.sqrt(0.025 * 0.975 / row["ess_tail"]) / density

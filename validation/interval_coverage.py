@@ -1,0 +1,569 @@
+"""How often 95 % intervals from EM's standard errors hold the truth.
+
+    python validation/interval_coverage.py                all models
+    python validation/interval_coverage.py --model NAME   one; the other rows stay as they are
+
+For each model, data sets are drawn from it at EM's estimate on the example data. EM is fitted to
+every one of them from ``initial``, its components are put in the order of the truth, and the
+interval is the estimate ± 1.96 standard errors from the observed information. The figures go to
+``reports/coverage.json``, and the text, which is made from those alone, to ``reports/coverage.md``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytensor
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors
+from scipy import stats
+
+import latentfit
+from latentfit import bayes
+from latentfit import declaration as declared
+from latentfit.agreement._alignment import Alignment, align
+from latentfit.bayes._curvature import curvature
+from latentfit.errors import LatentfitError
+
+REPORTS = Path(__file__).resolve().parents[1] / "reports"
+SEED = 20
+SAMPLES = 200
+NOMINAL = 0.95
+WIDTH = float(stats.norm.isf((1 - NOMINAL) / 2))
+# In standard errors from EM's end to the maximum, by the curvature there.
+ARRIVED = 1e-3
+# Of a parameter that has the nominal coverage, how often it is called different.
+LEVEL = 0.01
+PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor")
+
+Arrays = Mapping[str, np.ndarray]
+
+
+# What is known of the coverage without simulation.
+
+
+def _exponential(truth: Arrays, data: Arrays) -> float:
+    """θ̂ = m / S with S the sum of m values, its standard error θ̂ / √m, and θ S ~ Gamma(m)."""
+    m = int(np.sum(~np.ma.getmaskarray(declared.masked(data)["y"])))
+    ends = [m * (1 + sign * WIDTH / np.sqrt(m)) for sign in (-1, 1)]
+    return float(np.diff(stats.gamma.cdf(ends, m))[0])
+
+
+def _linkage(truth: Arrays, data: Arrays) -> float:
+    """All tables, with the closed form of the maximum: a root of a quadratic equation."""
+    theta, n = float(truth["theta"]), int(np.sum(data["counts"]))
+    a, d = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+    a, d = a[a + d <= n], d[a + d <= n]
+    b = n - a - d
+    cells = np.stack([a, b, d], axis=-1)
+    weight = stats.multinomial.pmf(cells, n, [(2 + theta) / 4, (1 - theta) / 2, theta / 4])
+    middle = a - 2 * b - d
+    root = (middle + np.sqrt(middle**2 + 8.0 * n * d)) / (2 * n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = (a / (2 + root) ** 2, b / (1 - root) ** 2, d / root**2)
+        information = sum(np.where(c > 0, p, 0) for c, p in zip((a, b, d), parts, strict=True))
+        holds = np.abs(root - theta) <= WIDTH / np.sqrt(information)
+    inside = (root > 0) & (root < 1)
+    return float(np.sum(weight[holds & inside]) / np.sum(weight[inside]))
+
+
+# Probabilities of the classes that a latent of each unit says: were it seen, binomial proportions.
+CLASSES = {
+    "annotators": "p",
+    "gaussian-mixture": "w",
+    "latent-class": "w",
+    "mixture-of-regressions": "w",
+    "poisson-mixture": "w",
+    "zero-inflated-poisson": "p",
+}
+
+
+def binomial(n: int, p: float) -> float:
+    """Coverage of the interval p̂ ± 1.96 √(p̂ (1 - p̂) / n), where there is one."""
+    k = np.arange(1, n)
+    weight = stats.binom.pmf(k, n, p)
+    holds = np.abs(k / n - p) <= WIDTH * np.sqrt(k / n * (1 - k / n) / n)
+    return float(np.sum(weight[holds]) / np.sum(weight))
+
+
+EXACT = {
+    "exponential-missing": ("theta", _exponential),
+    "genetic-linkage": ("theta", _linkage),
+}
+
+
+# One declaration for many data sets.
+
+
+class Swapped:
+    """The log-likelihood of a declaration as a function of the data too.
+
+    Building a declaration and its derivatives takes longer than all the rest of a data set does;
+    where the data enter as values of observed variables and in no other way, once is enough.
+    """
+
+    def __init__(self, density: bayes.Density) -> None:
+        self.space = density.space
+        values = {rv.name: density.view.rvs_to_values[rv] for rv in density.view.observed_RVs}
+        (graph,) = density.graphs[:1]
+        within = set(ancestors([graph]))
+        if not within.issuperset(values.values()):
+            raise ValueError("an observed value is no part of the graph")
+        self.names = tuple(values)
+        inputs = [value.type() for value in values.values()]
+        replaced = graph_replace([graph], dict(zip(values.values(), inputs, strict=True)))
+        likelihood = declared.stable(replaced)
+        point = density.point
+        score = pytensor.grad(likelihood[0], point, disconnected_inputs="ignore")
+        self._value = declared.function([point, *inputs], [*likelihood, score], rewritten=True)
+        self._hessian = curvature([score], point, inputs)
+        self._types = [value.type for value in inputs]
+
+    def on(self, declaration: declared.Declaration) -> "OneSample | None":
+        """What `bayes.standard_errors` asks of a density, on the data of another declaration.
+
+        None where these are of another shape, as tables are of which each line is a count.
+        """
+        model = declaration.model
+        values = declared.function([], [model.rvs_to_values[model[name]] for name in self.names])()
+        typed = [np.asarray(v, t.dtype) for v, t in zip(values, self._types, strict=True)]
+        fitting = all(
+            t.is_super(t.clone(shape=v.shape)) for v, t in zip(typed, self._types, strict=True)
+        )
+        return OneSample(self, typed) if fitting else None
+
+
+@dataclass
+class OneSample:
+    """The log-likelihood on one data set."""
+
+    of: Swapped
+    data: list[np.ndarray]
+    _known: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def space(self) -> declared.Space:
+        return self.of.space
+
+    def log_likelihood(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        value, score = self.of._value(point, *self.data)
+        return float(value), score
+
+    def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
+        # Asked for twice at the same point, and what takes longest.
+        if self._known is None or not np.array_equal(self._known[0], point):
+            (found,) = self.of._hessian(point, *self.data)
+            self._known = (point.copy(), found)
+        return self._known[1]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model, its truth, and the data sets that are drawn at it."""
+
+    name: str
+    samples: int
+    seed: int
+
+    @cached_property
+    def model(self) -> latentfit.LatentModel:
+        return latentfit.load(self.name)
+
+    @cached_property
+    def arguments(self) -> dict[str, np.ndarray]:
+        return declared.arrays(self.model.example_data(), self.model.arguments)
+
+    @cached_property
+    def declaration(self) -> declared.Declaration:
+        return self.model.declare(self.arguments)
+
+    @cached_property
+    def density(self) -> bayes.Density:
+        return self.density_of(self.declaration)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """With the truth as the reference."""
+        fit = self.model.fit(self.arguments, seed=self.seed)
+        if not fit.converged:
+            raise LatentfitError(f"{self.name} has no truth to draw from: {fit.message}")
+        return align(self.declaration, self.density, self.located(fit.params))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The parameters that EM works with."""
+        (start,) = [self.model.initial(self.arguments, np.random.default_rng(self.seed))]
+        return [name for name in start if name in self.density.space.shapes]
+
+    def density_of(self, declaration: declared.Declaration) -> bayes.Density:
+        return bayes.Density(bayes.observed_view(declaration), declared.space(declaration))
+
+    def located(self, params: Arrays) -> np.ndarray:
+        """The unconstrained point of EM's parameters."""
+        to_model = self.model.to_model
+        return self.density.space.locate(to_model(params) if to_model else params)
+
+    def drawn(self) -> list[Arrays]:
+        """The data sets."""
+        truth = self.alignment.em.natural
+        params = {name: truth[name] for name in self.names}
+        return self.model.draw(params, self.arguments, samples=self.samples, seed=self.seed)
+
+    def swapped(self, declaration: declared.Declaration) -> Swapped | None:
+        """The likelihood with other data put in, if that is the same as to build it anew."""
+        found, anew = Swapped(self.density), self.density_of(declaration)
+        point = self.alignment.em.unconstrained
+        beside = point + 0.05 * np.random.default_rng(self.seed).standard_normal(point.shape)
+        if (sample := found.on(declaration)) is None:
+            return None
+        for where in (point, beside):
+            ours, theirs = (d.log_likelihood(where) for d in (sample, anew))
+            scale = 1 + np.abs(theirs[1]).max()
+            if not np.isclose(ours[0], theirs[0], rtol=1e-10, atol=1e-10):
+                return None
+            if not np.allclose(ours[1], theirs[1], rtol=0, atol=1e-8 * scale):
+                return None
+        ours, theirs = (bayes.standard_errors(d, point) for d in (sample, anew))
+        same = all(np.allclose(ours[n], theirs[n], rtol=1e-6, equal_nan=True) for n in ours)
+        return found if same else None
+
+    def run(self) -> dict[str, Any]:
+        """Estimates and intervals on every data set, and what became of them."""
+        began = time.process_time()
+        aligned = self.alignment
+        truth = aligned.em.unconstrained
+        fate: Counter[str] = Counter()
+        ratios, estimates, errors, edges = [], [], [], []
+        swapped: Swapped | None = None
+        for number, arguments in enumerate(self.drawn()):
+            try:
+                fit = self.model.fit(arguments, seed=self.seed + number, starts=1)
+                point = self.located(fit.params)
+            except LatentfitError:
+                fate["refused"] += 1
+                continue
+            if fit.stop.degenerate:
+                fate["degenerate"] += 1
+                continue
+            if not fit.converged:
+                fate["limit"] += 1
+            declaration = self.model.declare(arguments)
+            if not ratios:
+                swapped = self.swapped(declaration)
+            sample = swapped.on(declaration) if swapped else None
+            density = sample or self.density_of(declaration)
+            height = density.log_likelihood(point)[0]
+            known = fit.log_likelihood
+            if sample and (known is None or not np.isclose(height, known, rtol=1e-8, atol=1e-6)):
+                # What else depends on the data was by chance the same in the first of them.
+                swapped, density = None, self.density_of(declaration)
+                height = density.log_likelihood(point)[0]
+            ratio = 2 * (height - density.log_likelihood(truth)[0])
+            if ratio < -1e-6:
+                fate["lower"] += 1
+            where = aligned.point(point)
+            found = bayes.standard_errors(density, where.unconstrained)
+            value, score = density.log_likelihood(where.unconstrained)
+            bend = bayes.curvature_of(
+                density.hessian(where.unconstrained), score, density.space.bounded
+            )
+            if not bend.newton(score)[1] <= ARRIVED:
+                fate["astray"] += 1
+            if not np.isclose(value, height, rtol=1e-8, atol=1e-6):
+                raise AssertionError(f"{self.name}: renumbered, the likelihood is another one")
+            ratios.append(ratio)
+            estimates.append(self.flat(where.natural))
+            errors.append(self.flat(found))
+            at_edge = set(bayes.at_boundary(density, where.unconstrained))
+            edges.append([label in at_edge for label in self.labels])
+        exact = {}
+        if self.name in EXACT:
+            parameter, coverage = EXACT[self.name]
+            exact[parameter] = coverage(aligned.em.natural, self.arguments)
+        seen = {}
+        if self.name in CLASSES:
+            n = int(np.prod(self.declaration.model[self.model.latents[0]].shape.eval()))
+            name = CLASSES[self.name]
+            probability = aligned.em.natural[name]
+            labels = declared.labels(name, np.shape(probability))
+            shares = zip(labels, np.ravel(probability), strict=True)
+            seen = {label: binomial(n, p) for label, p in shares}
+        edge = set(bayes.at_boundary(self.density, aligned.em.unconstrained))
+        unknown = {
+            label
+            for label, error in zip(self.labels, self.flat(aligned.errors), strict=True)
+            if not np.isfinite(error)
+        }
+        return {
+            "seed": self.seed,
+            "samples": self.samples,
+            "used": len(ratios),
+            "fate": dict(fate),
+            "rebuilt": swapped is None,
+            "size": sum(np.size(value) for value in self.arguments.values()),
+            "free": self.density.space.size,
+            "within": None
+            if edge | unknown
+            else int(np.sum(np.array(ratios) <= stats.chi2.ppf(NOMINAL, self.density.space.size))),
+            "parameters": [
+                summary(
+                    label,
+                    *columns,
+                    edge=label in edge,
+                    unknown=label in unknown,
+                    exact=exact.get(label),
+                    seen=seen.get(label),
+                )
+                for label, *columns in zip(
+                    self.labels,
+                    self.flat(aligned.em.natural),
+                    np.array(estimates).T,
+                    np.array(errors).T,
+                    np.array(edges).T,
+                    strict=True,
+                )
+            ],
+            "seconds": time.process_time() - began,
+            "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        }
+
+    @cached_property
+    def labels(self) -> list[str]:
+        shapes = self.density.space.shapes
+        return [label for n in self.names for label in declared.labels(n, shapes[n])]
+
+    def flat(self, values: Arrays) -> np.ndarray:
+        return np.concatenate([np.ravel(values[name]) for name in self.names])
+
+
+def summary(
+    label: str,
+    truth: float,
+    estimates: np.ndarray,
+    errors: np.ndarray,
+    edges: np.ndarray,
+    *,
+    edge: bool,
+    unknown: bool,
+    exact: float | None,
+    seen: float | None,
+) -> dict[str, Any]:
+    """What the intervals of one parameter did."""
+    given = np.isfinite(errors)
+    x, se = estimates[given], errors[given]
+    low, high = x + WIDTH * se < truth, x - WIDTH * se > truth
+    row = {
+        "name": label,
+        "truth": float(truth),
+        "edge": edge,
+        "unknown": unknown,
+        "exact": exact,
+        "seen": seen,
+        "on_edge": int(edges.sum()),
+        "improper": int(np.sum(~given & ~edges)),
+        "intervals": int(given.sum()),
+        "low": int(low.sum()),
+        "high": int(high.sum()),
+    }
+    spread = float(np.std(x, ddof=1)) if len(x) > 1 else 0.0
+    if not spread:
+        return row
+    return row | {
+        "bias": float((np.mean(x) - truth) / spread),
+        "skewness": float(stats.skew(x)),
+        "length": float(np.median(se) / spread),
+        "correlation": float(np.corrcoef(x, se)[0, 1]) if np.std(se) else 0.0,
+    }
+
+
+# The report.
+
+
+def text(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page, from the figures alone."""
+    judged = [p for row in rows.values() for p in row["parameters"] if not p["edge"]]
+    off = [p for p in judged if _p_value(p) < LEVEL]
+    models = "\n".join(_model_line(name, row) for name, row in rows.items())
+    parameters = "\n".join(
+        _parameter_line(name, p) for name, row in rows.items() for p in row["parameters"]
+    )
+    made = "\n".join(f"- `{name}`: {_made(row)}" for name, row in rows.items())
+    return f"""# Coverage of standard errors
+
+<!-- Made by validation/interval_coverage.py: change that, not this. -->
+
+How often the interval EM ± {WIDTH:.2f} standard errors holds the true value. The truth is EM's
+estimate on the example data of each model; data sets of the same size are drawn from the model
+there, and EM is fitted to each from one start of `initial`. Standard errors are those of the
+observed information; components are put in the order of the truth.
+
+Of {len(judged)} parameters inside the parameter space, {len(off)} have a coverage that differs from
+{NOMINAL:.0%} (exact binomial test, level {LEVEL:.0%} each: {LEVEL * len(judged):.1f} would if all
+were right). What large samples promise holds for small ones only roughly; the remarks say what is
+amiss, and the tables what it rests on.
+
+## Models
+
+Likelihood ratio: how often twice the gain in log-likelihood over the truth, all parameters
+together, stays below the {NOMINAL:.0%} point of its χ² distribution. It does not depend on how
+parameters are scaled, as the intervals do: where it is right and intervals are not, these are
+lopsided. It has no such distribution with a parameter on the boundary.
+
+Refused: the model file takes no such data set. Degenerate: EM broke down. Limit: EM used all its
+iterations. Lower: EM ended below the likelihood of the truth, in no global maximum. Not at rest:
+by the curvature, more than {ARRIVED:g} standard errors from a maximum.
+
+| model | values | free parameters | data sets | likelihood ratio | what became of the rest |
+|---|--:|--:|--:|--:|---|
+{models}
+
+## Parameters
+
+Coverage with its binomial standard error, among the data sets that give an interval; those with the
+estimate on the boundary, or with an information matrix that is not positive definite, give none.
+Exact: computed without simulation. Seen: also exact, for the probability of a class if the class of
+every unit were seen, an ordinary proportion (Brown, Cai and DasGupta 2001, *Statistical Science*
+16, 101–133, on how far such intervals fall short with few units in the class). Low, high:
+intervals that lie wholly below the truth, and above it. Bias: mean error of the estimates, in their
+standard deviations. Length: median standard error over that standard deviation. Correlation: of the
+estimates with their standard errors; where it is high, the lower estimates have the shorter
+intervals.
+
+| model | parameter | truth | intervals | coverage | exact | seen | low | high | bias | skewness | \
+length | correlation | remark |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
+{parameters}
+
+## How it was made
+
+`make coverage`, or `python validation/interval_coverage.py --model NAME` for one model.
+Exact coverages are
+computed without simulation: from the gamma distribution for `exponential-missing`, over all tables
+for `genetic-linkage`. Where data cannot be exchanged within a declaration it was built
+anew for every data set.
+
+{made}
+"""
+
+
+def _model_line(name: str, row: Mapping[str, Any]) -> str:
+    fate = row["fate"]
+    words = (
+        ("refused", "refused"),
+        ("degenerate", "degenerate"),
+        ("limit", "limit"),
+        ("lower", "lower"),
+        ("astray", "not at rest"),
+    )
+    rest = ", ".join(f"{fate[key]} {word}" for key, word in words if fate.get(key))
+    inside = "—" if row["within"] is None else _share(row["within"], row["used"])
+    cells = (f"`{name}`", row["size"], row["free"], f"{row['used']} of {row['samples']}")
+    return _line(*cells, inside, rest or "—")
+
+
+def _parameter_line(name: str, p: Mapping[str, Any]) -> str:
+    n, missed = p["intervals"], p["low"] + p["high"]
+    known = ["" if p[key] is None else f"{p[key]:.4f}" for key in ("exact", "seen")]
+    shape = [f"{p[k]:.2f}" if k in p else "" for k in ("bias", "skewness", "length", "correlation")]
+    coverage = _share(n - missed, n) if n and not p["edge"] else "—"
+    cells = (f"`{name}`", f"`{p['name']}`", f"{p['truth']:.4g}", n, coverage, *known)
+    return _line(*cells, p["low"], p["high"], *shape, _remark(p))
+
+
+def _remark(p: Mapping[str, Any]) -> str:
+    """What is amiss with the intervals, by criteria that the table shows."""
+    if p["edge"]:
+        return "truth on the boundary: no standard error, not judged"
+    n = p["intervals"]
+    found = ["no standard error at the truth"] if p["unknown"] else []
+    if p["on_edge"]:
+        found.append(f"{p['on_edge']} estimates on the boundary")
+    if p["improper"]:
+        found.append(f"{p['improper']} without proper information")
+    if p["exact"] is not None and _two_sided(p["low"] + p["high"], n, 1 - p["exact"]) < LEVEL:
+        found.append("not what the exact calculation says")
+    if _p_value(p) < LEVEL:
+        covered = n - p["low"] - p["high"]
+        found.append("covers too rarely" if covered < NOMINAL * n else "covers too often")
+        reasons = []
+        if _two_sided(p["low"], p["low"] + p["high"], 0.5) < LEVEL:
+            side, most = ("below", "low") if p["low"] > p["high"] else ("above", "high")
+            reasons.append(f"lopsided, {p[most]} of {p['low'] + p['high']} misses {side}")
+        if abs(p.get("correlation", 0)) > 0.5:
+            reasons.append("the interval's length goes with the estimate")
+        if abs(p.get("bias", 0)) > 0.25:
+            reasons.append("biased")
+        if p.get("length", 1) < 0.9:
+            reasons.append("standard errors shorter than the spread")
+        if p.get("length", 1) > 1.1:
+            reasons.append("standard errors longer than the spread")
+        found.append(", ".join(reasons))
+    return "; ".join(filter(None, found))
+
+
+def _made(row: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in row["versions"].items())
+    anew = ", declaration built anew for each" if row["rebuilt"] else ""
+    took = f"{row['seconds']:.0f} s of processor time"
+    return f"seed {row['seed']}, {row['samples']} data sets{anew}, {took}; {versions}"
+
+
+def _p_value(p: Mapping[str, Any]) -> float:
+    return _two_sided(p["low"] + p["high"], p["intervals"], 1 - NOMINAL)
+
+
+def _two_sided(count: int, total: int, share: float) -> float:
+    return float(stats.binomtest(count, total, share).pvalue) if total else 1.0
+
+
+def _share(count: int, total: int) -> str:
+    share = count / total
+    return f"{share:.3f} ± {np.sqrt(share * (1 - share) / total):.3f}"
+
+
+def _line(*cells: Any) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main() -> int:
+    names = [entry.name for entry in declared.catalogue()]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", action="append", choices=names, help="by default all")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="[default: %(default)s]")
+    parser.add_argument("--seed", type=int, default=SEED, help="[default: %(default)s]")
+    parser.add_argument("--out", type=Path, default=REPORTS, help="[default: reports]")
+    given = parser.parse_args()
+    # It takes a processor for half an hour, and nobody waits for it.
+    os.nice(10)
+    given.out.mkdir(parents=True, exist_ok=True)
+    store = given.out / "coverage.json"
+    known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    failed = False
+    for name in given.model or names:
+        try:
+            known[name] = Study(name, given.samples, given.seed).run()
+        except (LatentfitError, ValueError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed = True
+            continue
+        rows = {n: known[n] for n in names if n in known}
+        figures = json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
+        store.write_text(figures + "\n", encoding="utf-8")
+        (given.out / "coverage.md").write_text(text(rows), encoding="utf-8")
+        print(_model_line(name, known[name]), f"{known[name]['seconds']:.0f} s", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
