@@ -15,7 +15,7 @@ from latentfit.bayes import categories
 from latentfit.check._calls import Failure, attempt, copied, limited
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Step, Subject, Trial
-from latentfit.em._call import brief
+from latentfit.em.calls import brief
 from latentfit.errors import LatentfitError
 
 _Function = Literal["e_step", "m_step"]

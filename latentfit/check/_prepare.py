@@ -12,7 +12,7 @@ from latentfit.bayes import CompleteData, Density, Statistics
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Declaration, Params, space
-from latentfit.em._call import m_step_of_three
+from latentfit.em.calls import m_step_of_three
 from latentfit.errors import DeclarationError, LatentfitError
 
 # Logarithms and log-odds are tried no further from the maximum than this.

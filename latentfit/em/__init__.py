@@ -3,14 +3,14 @@
 Knows NumPy and nothing about models: a model is an E step and an M step.
 """
 
-from latentfit.em._call import call, composed
-from latentfit.em._executor import each
-from latentfit.em._loop import run
-from latentfit.em._result import Decrease, Fit, Optimum, Solution, Trace
-from latentfit.em._short import Short, ShortRun
+from latentfit.em._short_runs import Short, ShortRun
 from latentfit.em._starts import fit
-from latentfit.em._stop import Stop, Stopping
 from latentfit.em._workers import workers
+from latentfit.em.calls import call, composed
+from latentfit.em.executors import each
+from latentfit.em.loop import run
+from latentfit.em.results import Decrease, Fit, Optimum, Solution, Trace
+from latentfit.em.stopping import Stop, Stopping
 
 __all__ = [
     "Decrease",

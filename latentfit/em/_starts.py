@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from latentfit.em._executor import each
-from latentfit.em._loop import Step, run
-from latentfit.em._result import Fit, Solution, ranked_best
-from latentfit.em._short import Short, ShortRun, chosen
-from latentfit.em._stop import Stopping
+from latentfit.em._short_runs import Short, ShortRun, chosen
+from latentfit.em.executors import each
+from latentfit.em.loop import Step, run
+from latentfit.em.results import Fit, Solution, ranked_best
+from latentfit.em.stopping import Stopping
 from latentfit.errors import InputError
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import latentfit
 from latentfit import em
 from latentfit.em import Short, Stop, Stopping
-from latentfit.em._spread import apart
+from latentfit.em._distances import apart
 from latentfit.errors import InputError
 
 # A height with two maxima, of which the lower has the wider basin: EM halves the distance to one.

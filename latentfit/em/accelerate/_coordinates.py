@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from latentfit.em._degenerate import is_simplex
-from latentfit.em._layout import Layout
+from latentfit.em.degeneracy import is_simplex
+from latentfit.em.layout import Layout
 
 Kind = Literal["simplex", "columns", "table", "covariance", "probability", "positive", "real"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from latentfit.em._layout import Layout
 from latentfit.em.accelerate._coordinates import Coordinates, units
 from latentfit.em.accelerate._course import Accelerator, Course
+from latentfit.em.layout import Layout
 
 # What an accelerator may look back on.
 _HELD = 24

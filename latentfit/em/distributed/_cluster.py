@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from latentfit.em._executor import lost
 from latentfit.em.distributed._part import Parts
+from latentfit.em.executors import lost
 from latentfit.errors import ClusterError, InputError, LatentfitError
 
 # Results that are added in one task.

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from latentfit.em._call import brief
-from latentfit.em._layout import Params
-from latentfit.em._loop import run as run_here
-from latentfit.em._result import Fit, Solution, ranked_best
-from latentfit.em._stop import Stopping
+from latentfit.em.calls import brief
 from latentfit.em.distributed._whole import Step, Whole
+from latentfit.em.layout import Params
+from latentfit.em.loop import run as run_here
+from latentfit.em.results import Fit, Solution, ranked_best
+from latentfit.em.stopping import Stopping
 from latentfit.errors import ClusterError, InputError
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from latentfit import declaration as declared
 from latentfit.declaration import Data
-from latentfit.em._travel import packed, unpacked
 from latentfit.em.distributed._cluster import over_chunks
 from latentfit.em.distributed._part import Parts
 from latentfit.em.distributed._task import loaded
+from latentfit.em.serialization import packed, unpacked
 from latentfit.errors import InputError
 
 SAMPLE = 10_000

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from latentfit.declaration import Data
-from latentfit.em._call import call, sums
-from latentfit.em._travel import unpacked
+from latentfit.em.calls import call, sums
 from latentfit.em.primitives import threads
+from latentfit.em.serialization import unpacked
 from latentfit.errors import DeclarationError, InputError, StepError
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._layout import Params
-from latentfit.em._travel import packed
 from latentfit.em.distributed._cluster import over_chunks
 from latentfit.em.distributed._part import Parts
 from latentfit.em.distributed._survey import Survey
 from latentfit.em.distributed._task import Sums, Work, add, evaluate, evaluated, part_of
+from latentfit.em.layout import Params
+from latentfit.em.serialization import packed
 from latentfit.errors import ClusterError, DeclarationError, InputError
 
 Step = Callable[..., Mapping[str, Any]]

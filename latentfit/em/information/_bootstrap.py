@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._call import call
-from latentfit.em._executor import each
-from latentfit.em._layout import Layout, Params
-from latentfit.em._result import Solution
+from latentfit.em.calls import call
+from latentfit.em.executors import each
 from latentfit.em.information._functions import OnStep, counted
 from latentfit.em.information._result import StandardErrors, every_label, named
+from latentfit.em.layout import Layout, Params
+from latentfit.em.results import Solution
 from latentfit.errors import InputError, LatentfitError
 
 # A share of replicates without an estimate that changes what the others stand for.

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentfit.em._layout import Params
 from latentfit.em.information._differences import Derivative, jacobian
 from latentfit.em.information._result import StandardErrors, every_label, flat, named
 from latentfit.em.information._scale import Scale
+from latentfit.em.layout import Params
 
 # What is still to be gained where a density has levelled off; the share of such a direction that
 # lies along flat logarithms; the curvature of a ridge; by how much a slope across may bend it.

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._call import call, m_step_of_three
-from latentfit.em._layout import Params
+from latentfit.em.calls import call, m_step_of_three
 from latentfit.em.information._scale import FreeScale, Natural
+from latentfit.em.layout import Params
 from latentfit.errors import InputError, StepError
 
 Map = Callable[[Params], Mapping[str, Any]]

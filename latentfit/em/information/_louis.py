@@ -30,8 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._call import call
-from latentfit.em._layout import Params
+from latentfit.em.calls import call
 from latentfit.em.information._covariance import standard_errors
 from latentfit.em.information._differences import (
     Derivative,
@@ -43,6 +42,7 @@ from latentfit.em.information._differences import (
 from latentfit.em.information._functions import OnStep, counted
 from latentfit.em.information._result import StandardErrors
 from latentfit.em.information._scale import FreeScale, Kind
+from latentfit.em.layout import Params
 from latentfit.errors import InputError
 
 _SUM = 1e-8

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from latentfit.em._layout import Params
 from latentfit.em.information._scale import FreeScale, Kind, _covariance, rows_of
+from latentfit.em.layout import Params
 
 Link = Literal["identity", "log", "logit"]
 # Entries at an end of their range are moved this far from it, for a start.

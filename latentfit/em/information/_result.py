@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from latentfit.em._layout import Params, label
+from latentfit.em.layout import Params, label
 
 # The routes, in words.
 ROUTES = {

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._layout import Params
 from latentfit.em.information._differences import Scalar, curvature_units, jacobian
 from latentfit.em.information._functions import height_on
 from latentfit.em.information._scale import FreeScale
+from latentfit.em.layout import Params
 
 # Singular values of scores, each coordinate in a unit of its own, that are zero but for the error
 # of differences; and how far to go from where everything may be alike, in such units.

@@ -21,8 +21,8 @@ from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 
-from latentfit.em._degenerate import is_simplex
-from latentfit.em._layout import Layout, Params
+from latentfit.em.degeneracy import is_simplex
+from latentfit.em.layout import Layout, Params
 from latentfit.errors import InputError
 
 Kind = Literal["real", "positive", "probability", "simplex", "covariance"]

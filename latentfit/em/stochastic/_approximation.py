@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em._degenerate import Suspects
-from latentfit.em._layout import Layout, Params
+from latentfit.em.degeneracy import Suspects
+from latentfit.em.layout import Layout, Params
 from latentfit.em.stochastic._chain import Average, Chain
 from latentfit.em.stochastic._ending import Ending
 from latentfit.em.stochastic._parts import Part

@@ -2,7 +2,7 @@
 
 import enum
 
-from latentfit.em._stop import Stop
+from latentfit.em.stopping import Stop
 
 
 class Ending(enum.Enum):

@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._layout import Layout, Params
-from latentfit.em._loop import run
-from latentfit.em._result import Solution
-from latentfit.em._stop import Stop, Stopping
+from latentfit.em.layout import Layout, Params
+from latentfit.em.loop import run
+from latentfit.em.results import Solution
 from latentfit.em.stochastic._approximation import OnIteration
 from latentfit.em.stochastic._arguments import whole
 from latentfit.em.stochastic._parts import Part, rows_of
 from latentfit.em.stochastic._statistics import Sums, refuse_params
 from latentfit.em.stochastic._steps import Breakdown, Steps
+from latentfit.em.stopping import Stop, Stopping
 
 _BLOCKS = 10
 

@@ -23,7 +23,7 @@ that, are rather too large.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from latentfit.em._layout import Layout
+from latentfit.em.layout import Layout
 from latentfit.em.stochastic._approximation import OnIteration, Schedule, approximate
 from latentfit.em.stochastic._arguments import generator, whole
 from latentfit.em.stochastic._parts import Part, batch_count, permuted, rows_of, streamed

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._call import brief
-from latentfit.em._result import table, text
+from latentfit.em.calls import brief
+from latentfit.em.results import table, text
 from latentfit.em.stochastic._ending import Ending
 
 # So many independent iterates give a standard error to half of itself, four times out of five.

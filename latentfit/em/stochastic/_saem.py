@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from latentfit.em._layout import Layout
+from latentfit.em.layout import Layout
 from latentfit.em.stochastic._approximation import OnIteration, Schedule, approximate
 from latentfit.em.stochastic._arguments import generator, whole
 from latentfit.em.stochastic._parts import Part

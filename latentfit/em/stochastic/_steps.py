@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._call import m_step_of_three, step_error
-from latentfit.em._layout import Layout, Params, first_bad
-from latentfit.em._loop import not_finite
+from latentfit.em.calls import m_step_of_three, step_error
+from latentfit.em.layout import Layout, Params, first_bad
+from latentfit.em.loop import not_finite
 from latentfit.em.stochastic._statistics import checked, takes_params
 from latentfit.errors import DeclarationError, LatentfitError
 

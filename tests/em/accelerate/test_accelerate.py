@@ -12,9 +12,9 @@ import latentfit
 from latentfit import em
 from latentfit.cli._options import ACCELERATORS as NAMES
 from latentfit.em import Stop, Stopping
-from latentfit.em._layout import Layout
 from latentfit.em.accelerate import ACCELERATORS
 from latentfit.em.accelerate._coordinates import Coordinates
+from latentfit.em.layout import Layout
 from latentfit.errors import InputError
 
 DATA = Path(__file__).parents[3] / "models" / "data"

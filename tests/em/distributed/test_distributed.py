@@ -14,7 +14,7 @@ import latentfit
 from latentfit import em
 from latentfit.cli import main
 from latentfit.em import Stopping, distributed
-from latentfit.em._call import sums
+from latentfit.em.calls import sums
 from latentfit.errors import ClusterError, DeclarationError, InputError, StepError
 
 pytest.importorskip("distributed")

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em._call import m_step_of_three, step_error
-from latentfit.em._degenerate import Suspects
-from latentfit.em._distance import Estimate, Odometer
-from latentfit.em._layout import Layout, Params, first_bad, label
-from latentfit.em._result import Decrease, Solution, Trace
-from latentfit.em._stop import Stop, Stopping
+from latentfit.em._convergence import Estimate, Odometer
 from latentfit.em.accelerate import Pilot, acceleration
+from latentfit.em.calls import m_step_of_three, step_error
+from latentfit.em.degeneracy import Suspects
+from latentfit.em.layout import Layout, Params, first_bad, label
+from latentfit.em.results import Decrease, Solution, Trace
+from latentfit.em.stopping import Stop, Stopping
 from latentfit.errors import DeclarationError, LatentfitError
 
 Step = Callable[..., Mapping[str, Any]]

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._result import Solution, rank
-from latentfit.em._stop import Stop, Stopping
+from latentfit.em.results import Solution, rank
+from latentfit.em.stopping import Stop, Stopping
 from latentfit.errors import InputError
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentfit.em._call import brief
-from latentfit.em._spread import apart
-from latentfit.em._stop import Stop
+from latentfit.em._distances import apart
+from latentfit.em.calls import brief
+from latentfit.em.stopping import Stop
 from latentfit.errors import InputError
 
 if TYPE_CHECKING:
-    from latentfit.em._short import ShortRun
+    from latentfit.em._short_runs import ShortRun
 
 # Ends of one height that are further apart than this, relative, are not one point.
 _ONE_POINT = 1e-4

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any
 
-from latentfit.em._travel import packed, unpacked
 from latentfit.em.primitives import threads
+from latentfit.em.serialization import packed, unpacked
 from latentfit.errors import ClusterError
 
 # Items that are handed over before the first of them has come back.

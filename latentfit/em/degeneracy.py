@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em._layout import Layout
+from latentfit.em.layout import Layout
 
 # Square root of the precision of doubles: a variance computed from data cannot be told from
 # rounding error once the scale is below this share of what it was.
