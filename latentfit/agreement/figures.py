@@ -7,7 +7,7 @@ import arviz_stats
 import numpy as np
 import xarray as xr
 
-from latentfit.agreement._comparison import Latent, Parameter
+from latentfit.agreement.results import Latent, Parameter
 from latentfit.bayes import Recovered
 from latentfit.declaration import labels
 
@@ -17,13 +17,13 @@ INTERVAL = 0.95
 azs: Any = arviz_stats
 
 
-def parameters(
+def tabulate_parameters(
     em: Values,
     errors: Values,
     mle: Values,
     mode: Values,
     posterior: xr.Dataset,
-    edge: Collection[str] = (),
+    boundary: Collection[str] = (),
     judged: Collection[str] | None = None,
 ) -> tuple[Parameter, ...]:
     """One row for each scalar among the names that EM estimates.
@@ -34,7 +34,7 @@ def parameters(
         EM's estimate, its standard error, MLE and MAP: ``{name: array}``, natural scale.
     posterior : Dataset
         Draws with components already renumbered; ``chain`` and ``draw`` come first.
-    edge : collection of str
+    boundary : collection of str
         Labels of those on the boundary of the parameter space.
     judged : collection of str, optional
         Labels of those that are identified; by default all.
@@ -71,14 +71,14 @@ def parameters(
                     em_minus_mle=_in_units(em[name][index] - mle[name][index], sd[index]),
                     map_minus_mle=_in_units(mode[name][index] - mle[name][index], sd[index]),
                     tail=min(1.0, 2 * min(float(below[index]), float(above[index]))),
-                    at_edge=label in edge,
+                    at_edge=label in boundary,
                     identified=judged is None or label in judged,
                 )
             )
     return tuple(rows)
 
 
-def latent(name: str, expectation: np.ndarray, recovered: Recovered) -> Latent | None:
+def compare_latent(name: str, expectation: np.ndarray, recovered: Recovered) -> Latent | None:
     """EM's expectation of one latent beside its posterior.
 
     None where EM's entry has another shape than probabilities or means would have, for then

@@ -1,71 +1,34 @@
-"""The result of a selection: a row for each value of an option, and what each criterion prefers."""
+"""The result of a selection: candidates side by side, and the value each criterion prefers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from latentfit.em import Fit
+from latentfit.display import HtmlDisplay
 from latentfit.plain import plain
-from latentfit.selection._criteria import NAMES, Criteria
-from latentfit.selection._loo import Loo
-
-LABELS = {"aic": "AIC", "bic": "BIC", "icl": "ICL", "loo": "LOO"}
+from latentfit.selection._criteria import NAMES
+from latentfit.selection._table import Column, table_columns, text
+from latentfit.selection.candidate import LABELS, Candidate
 
 _SCALE = (
-    "AIC, BIC and ICL are on the deviance scale, -2 log L: less is better, and a difference of 2 "
-    "is one of 1 in log p(x | θ)."
+    "AIC, BIC and ICL are on the deviance scale, -2 log L: smaller is better, and a difference of "
+    "2 corresponds to a difference of 1 in log p(x | θ)."
 )
 _SINGULAR = (
-    "All three suppose a regular maximum, and with too many components or factors there is none: "
-    "BIC then penalises more than the marginal likelihood does (Drton & Plummer 2017, JRSS B "
-    "79(2)), and AIC tends to too many (McLachlan & Peel 2000, Finite Mixture Models, chapter 6)."
+    "All three criteria assume a regular maximum, which does not exist with too many components "
+    "or factors: BIC then penalises more than the marginal likelihood does (Drton & Plummer 2017, "
+    "JRSS B 79(2)), and AIC tends to prefer too many components (McLachlan & Peel 2000, Finite Mixture "
+    "Models, chapter 6)."
 )
 _LOO = (
-    "elpd_loo is in nats, and more is better. Differences smaller than 4, or than twice their "
-    "standard error, do not tell values apart (Sivula, Magnusson, Matamoros & Vehtari, "
+    "elpd_loo is in nats: larger is better. A difference smaller than 4, or smaller than twice its "
+    "standard error, is no evidence for either value (Sivula, Magnusson, Matamoros & Vehtari, "
     "arXiv:2008.10296)."
 )
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What was found at one value of the option.
-
-    Attributes
-    ----------
-    value : int
-    criteria : Criteria or None
-        None where EM has no estimate.
-    fit : Fit or None
-        None where it could not be tried.
-    loo : Loo or None
-        None where there is no posterior, or its chains cannot be trusted.
-    agree : bool or None
-        As `Comparison.agree`; None without a comparison, too.
-    judged : bool
-        Whether EM arrived at a maximum, so that AIC, BIC and ICL are those of this value.
-    remarks : tuple of str
-        What went wrong, or has to be known.
-    """
-
-    value: int
-    criteria: Criteria | None = None
-    fit: Fit | None = field(default=None, repr=False)
-    loo: Loo | None = None
-    agree: bool | None = None
-    judged: bool = False
-    remarks: tuple[str, ...] = ()
-
-    def criterion(self, name: str) -> float | None:
-        """One of ``"aic"``, ``"bic"``, ``"icl"``, ``"loo"``, where there is one to go by."""
-        if name == "loo":
-            return self.loo.elpd if self.loo else None
-        value: float | None = getattr(self.criteria, name) if self.judged else None
-        return value
-
-
 @dataclass(frozen=True, repr=False)
-class Selection:
+class Selection(HtmlDisplay):
     """Values of an option side by side, such as numbers of components.
 
     Attributes
@@ -74,15 +37,15 @@ class Selection:
         Of the model.
     option : str
     candidates : tuple of Candidate
-        In order of the values; `selection[value]` is one of them.
+        In increasing order of the values; `selection[value]` is one of them.
     posterior : bool
-        Whether there were comparisons, for LOO.
+        Whether each candidate is a comparison, with leave-one-out cross-validation.
     counted : str
-        What was counted as units and as free parameters.
+        How units and free parameters were counted.
     notes : tuple of str
-        What else a reader has to know.
+        Notes that hold for all candidates.
     settings : dict
-        Of the run, and the other options of the model.
+        Of the run, with the other options of the model.
     seed : int
         The same at every value.
     """
@@ -99,7 +62,7 @@ class Selection:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """Names of the criteria that some value has."""
+        """Names of the criteria that at least one candidate has."""
         return tuple(
             name
             for name in LABELS
@@ -108,29 +71,35 @@ class Selection:
 
     @property
     def preferred(self) -> dict[str, int]:
-        """The value that each criterion prefers, where it can be said of more than one."""
+        """The value that each criterion prefers, if at least two candidates have that criterion."""
         sign = {"loo": -1.0}
         found = {}
         for name in LABELS:
-            heights = {c.value: h for c in self.candidates if (h := c.criterion(name)) is not None}
-            if len(heights) > 1:
-                found[name] = min(heights, key=lambda value: sign.get(name, 1.0) * heights[value])
+            values = {c.value: v for c in self.candidates if (v := c.criterion(name)) is not None}
+            if len(values) > 1:
+                found[name] = min(values, key=lambda value: sign.get(name, 1.0) * values[value])
         return found
 
     @property
     def sentence(self) -> str:
-        """The same in words."""
+        """The preferred values in words."""
         by_value: dict[int, list[str]] = {}
         for name, value in self.preferred.items():
             by_value.setdefault(value, []).append(f"{LABELS[name]}{self._among(name)}")
         parts = [f"{value} by {_listed(names)}" for value, names in sorted(by_value.items())]
-        return f"{self.option}: {'; '.join(parts) or 'nothing to choose between'}"
+        return f"{self.option}: {'; '.join(parts) or 'no criterion compares two values'}"
 
     @property
     def explanation(self) -> tuple[str, ...]:
         """Scales, counts and limits, in sentences."""
         loo = (_LOO,) if self.posterior else ()
         return (_SCALE, self.counted, _SINGULAR, *loo, *self.notes)
+
+    def columns(self) -> tuple[Column, ...]:
+        """The figures as text, a column each; ``*`` marks the value that a criterion prefers."""
+        return table_columns(
+            self.option, self.candidates, self.criteria, self.preferred, posterior=self.posterior
+        )
 
     def __getitem__(self, value: int) -> Candidate:
         for candidate in self.candidates:
@@ -144,7 +113,7 @@ class Selection:
         Parameters
         ----------
         reports : dict, optional
-            ``{value: address}`` of reports on single values.
+            ``{value: address}`` of the reports on single values.
         """
         links = reports or {}
         result: dict[str, Any] = plain(
@@ -164,17 +133,11 @@ class Selection:
         return result
 
     def __repr__(self) -> str:
-        from latentfit.selection._table import text
-
-        return text(self)
-
-    def _repr_html_(self) -> str:
-        from latentfit import report
-
-        return report.selection_fragment(self)
+        heading = f"{self.title or self.name}. {self.sentence}"
+        return text(heading, self.option, self.candidates, self.columns(), self.explanation)
 
     def _among(self, name: str) -> str:
-        """Of which values a criterion speaks, if not of all."""
+        """The values that a criterion compares, if not all."""
         found = [str(c.value) for c in self.candidates if c.criterion(name) is not None]
         return "" if len(found) == len(self.candidates) else f" (of {_listed(found)})"
 

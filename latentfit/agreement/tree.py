@@ -7,11 +7,14 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from latentfit.agreement.problem import Problem
+from latentfit.bayes import Recovered
+
 Values = Mapping[str, np.ndarray]
 
-# Beyond this many numbers a group (pointwise log-likelihoods, latents of every draw) would
-# make a file of hundreds of megabytes that nobody asked for.
-LARGEST = 20_000_000
+# Numbers in one group of the file. Larger groups (pointwise log-likelihoods, latents of every draw)
+# are left out: the file would have hundreds of megabytes.
+MAX_NUMBERS = 20_000_000
 
 
 def stacked(posterior: xr.Dataset) -> xr.Dataset:
@@ -20,7 +23,7 @@ def stacked(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def unstacked(values: np.ndarray, posterior: xr.Dataset) -> np.ndarray:
-    """The way back: ``(sample, *shape)`` to ``(chain, draw, *shape)``."""
+    """The inverse of `stacked` for one array: ``(sample, *shape)`` to ``(chain, draw, *shape)``."""
     sizes = posterior.sizes
     return values.reshape((sizes["chain"], sizes["draw"], *values.shape[1:]))
 
@@ -48,7 +51,7 @@ def draws_of(
 
 def fits(values: Values) -> bool:
     """Whether these arrays are small enough to be kept."""
-    return sum(array.size for array in values.values()) <= LARGEST
+    return sum(array.size for array in values.values()) <= MAX_NUMBERS
 
 
 def estimate(values: Values, posterior: xr.Dataset, **attributes: Any) -> xr.Dataset:
@@ -68,3 +71,52 @@ def observed(model: pm.Model) -> xr.Dataset:
     return xr.Dataset(
         {name: (dims(model, name, value.ndim), value) for name, value in values.items()}
     )
+
+
+def assemble_tree(
+    problem: Problem,
+    posterior: xr.Dataset,
+    sample_stats: xr.Dataset,
+    recovered: Mapping[str, Recovered],
+    pointwise: Values,
+    replicated: xr.Dataset,
+    estimates: Mapping[str, Values],
+    errors: Values,
+    log_likelihood: Mapping[str, float],
+) -> xr.DataTree:
+    """Put draws, data and estimates into one ArviZ DataTree.
+
+    Parameters
+    ----------
+    problem : Problem
+    posterior, sample_stats : Dataset
+        Draws of the parameters, aligned, and what the sampler recorded.
+    recovered : mapping
+        ``{latent: Recovered}``; draws of latents are left out if they are too large.
+    pointwise : mapping
+        Pointwise log-likelihoods of every draw, ``{observed variable: (sample, *shape)}``.
+    replicated : Dataset
+        Posterior predictive data.
+    estimates : mapping
+        ``{key: {name: array}}`` for the keys ``em``, ``mle`` and ``map``.
+    errors : mapping
+        Standard errors of EM's estimate.
+    log_likelihood : mapping
+        ``{key: number}`` at the estimates.
+    """
+    model = problem.declaration.model
+    latents = {name: latent.draws for name, latent in recovered.items()}
+    if fits(latents):
+        posterior = posterior.assign(draws_of(model, latents, posterior))
+    groups = {
+        "posterior": posterior,
+        "sample_stats": sample_stats,
+        "posterior_predictive": replicated,
+        "observed_data": observed(problem.density.view),
+    }
+    if pointwise:
+        groups["log_likelihood"] = posterior[[]].assign(draws_of(model, pointwise, posterior))
+    for key, values in estimates.items():
+        groups[key] = estimate(values, posterior, log_likelihood=log_likelihood[key])
+    groups["em/standard_error"] = estimate(errors, posterior)
+    return xr.DataTree.from_dict(groups)

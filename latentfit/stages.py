@@ -1,4 +1,4 @@
-"""Stages of a comparison."""
+"""Stages of a long job: a line of progress while one runs, and its duration afterwards."""
 
 import time
 from collections.abc import Iterator
@@ -10,13 +10,14 @@ from latentfit.progress import Bar, Progress
 
 @dataclass(frozen=True)
 class Stages:
-    """Parts of a comparison: what is shown while one runs, and how long it took.
+    """The stages of one job.
 
     Attributes
     ----------
     progress : Progress
+        Shows the stage that runs.
     seconds : dict
-        Of the stages that have ended, by key.
+        ``{key: seconds}`` of the stages that are complete.
     """
 
     progress: Progress
@@ -24,12 +25,13 @@ class Stages:
 
     @contextmanager
     def __call__(self, key: str, title: str, total: float | None = None) -> Iterator[Bar]:
+        """Run a stage: show its title, and record its duration under `key`."""
         with self.timed(key), self.progress.stage(title, total) as bar:
             yield bar
 
     @contextmanager
     def timed(self, key: str) -> Iterator[None]:
-        """A stage that shows by itself how far it has come."""
-        began = time.perf_counter()
+        """Record the duration of a stage that shows its own progress."""
+        started = time.perf_counter()
         yield
-        self.seconds[key] = time.perf_counter() - began
+        self.seconds[key] = time.perf_counter() - started

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from latentfit import bayes
-from latentfit.agreement import _tree
+from latentfit.agreement import tree
 from latentfit.agreement._labels import (
     Exchange,
     assign,
@@ -87,24 +87,24 @@ class Alignment:
         for exchange in self.exchanges:
             if exchange.by_prior:
                 continue
-            stacked = _tree.stacked(posterior)
+            stacked = tree.stacked(posterior)
             values = {name: stacked[name].values for name, _ in exchange.axes}
             order = assign(exchange, values, self.em.natural, self.errors)
             posterior = posterior.assign(
                 {
-                    name: (posterior[name].dims, _tree.unstacked(array, posterior))
+                    name: (posterior[name].dims, tree.unstacked(array, posterior))
                     for name, array in renumber(exchange, values, order).items()
                 }
             )
         for reflection in self.reflections:
             if reflection.by_prior:
                 continue
-            stacked = _tree.stacked(posterior)
+            stacked = tree.stacked(posterior)
             values = {n: stacked[n].values for n in reflection.signs if n in stacked}
             across = reflection.across(values, self.em.natural, self.errors)
             posterior = posterior.assign(
                 {
-                    name: (posterior[name].dims, _tree.unstacked(array, posterior))
+                    name: (posterior[name].dims, tree.unstacked(array, posterior))
                     for name, array in reflection.turned(values, across).items()
                 }
             )

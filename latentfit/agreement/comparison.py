@@ -1,154 +1,22 @@
-"""The result of a comparison: figures, verdicts and the numbers that they rest on."""
+"""The result of a comparison."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-import numpy as np
 import pymc as pm
 import xarray as xr
 
+from latentfit.agreement.results import JointModeResult, Latent, Optimum, Parameter, Verdict
+from latentfit.agreement.uncertainty import Uncertainty
+from latentfit.check import CheckResult
+from latentfit.display import HtmlDisplay
 from latentfit.em import Fit
 from latentfit.plain import plain
 
-if TYPE_CHECKING:
-    from latentfit.agreement._uncertainty import Uncertainty
-    from latentfit.check import CheckResult
-
-Status = Literal["pass", "fail", "warn", "skip"]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """Everything said of one scalar parameter, natural scale.
-
-    Attributes
-    ----------
-    name : str
-        ``theta``, ``mu[0]``, ``P[0,1]``.
-    em, mle, map : float
-        Point estimates, components renumbered to match EM's.
-    em_se : float
-        Standard error of EM's, from the curvature of what EM maximises there: the observed
-        information, and that of the log prior where the objective is the posterior.
-    posterior_mean, posterior_sd : float
-    eti : tuple of float
-        Equal-tailed interval of 95 %.
-    rhat, ess_bulk, ess_tail, mcse_mean : float
-        Rank-normalised split R-hat, effective sample sizes, and the Monte Carlo standard error
-        of the posterior mean (Vehtari et al. 2021, Bayesian Analysis 16(2)).
-    em_minus_mle, map_minus_mle : float
-        In posterior standard deviations.
-    tail : float
-        Twice the smaller share of draws on one side of EM's estimate.
-    at_edge : bool
-        Whether EM's estimate or the MLE is at an end of its range, or sums to one with a
-        probability that is.
-    identified : bool
-        Whether the data tell it, if only up to a sign. What they do not tell is shown, and not
-        judged.
-    """
-
-    name: str
-    em: float
-    em_se: float
-    mle: float
-    map: float
-    posterior_mean: float
-    posterior_sd: float
-    eti: tuple[float, float]
-    rhat: float
-    ess_bulk: float
-    ess_tail: float
-    mcse_mean: float
-    em_minus_mle: float
-    map_minus_mle: float
-    tail: float
-    at_edge: bool = False
-    identified: bool = True
-
-
-@dataclass(frozen=True)
-class Latent:
-    """EM's expectation of a latent beside its posterior.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"discrete", "continuous"}
-    em, posterior : ndarray
-        Category probabilities, categories along the last axis; or means. EM's are those at its
-        estimate; the posterior's average over the uncertainty of the parameters too.
-    posterior_sd : ndarray or None
-        Of a continuous latent.
-    largest_difference, mean_difference : float
-        Of absolute differences: between probabilities, or between means in posterior sds.
-    adjusted_rand : float or None
-        Of a discrete latent: between the most probable categories (Hubert & Arabie 1985).
-    """
-
-    name: str
-    kind: Literal["discrete", "continuous"]
-    em: np.ndarray
-    posterior: np.ndarray
-    posterior_sd: np.ndarray | None
-    largest_difference: float
-    mean_difference: float
-    adjusted_rand: float | None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One judgement, in words, with the numbers that it rests on."""
-
-    id: str
-    status: Status
-    title: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """A height at which ends of EM, or direct maximisations, were found.
-
-    Attributes
-    ----------
-    method : {"EM", "direct"}
-    log_likelihood : float
-        NaN where there is none to speak of.
-    count : int
-        Number of starts that ended there.
-    params : dict
-        Natural scale.
-    note : str
-        Empty for a maximum; otherwise what the end is instead.
-    """
-
-    method: Literal["EM", "direct"]
-    log_likelihood: float
-    count: int
-    params: Mapping[str, np.ndarray]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class JointMode:
-    """The mode of p(x, z, θ) over latents and parameters together: not the MLE.
-
-    Attributes
-    ----------
-    params, latents : dict
-        Natural scale.
-    sentence : str
-    """
-
-    params: Mapping[str, np.ndarray]
-    latents: Mapping[str, np.ndarray]
-    sentence: str
-
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(HtmlDisplay):
     """One declaration, four answers: EM, MLE, MAP and posterior.
 
     Attributes
@@ -170,7 +38,7 @@ class Comparison:
     optima : tuple of Optimum
     uncertainty : Uncertainty
         Standard errors by several routes, and the information that is missing.
-    joint_mode : JointMode or None
+    joint_mode : JointModeResult or None
     dimension : int
         Number of unconstrained coordinates of the parameters.
     fit : Fit
@@ -199,8 +67,8 @@ class Comparison:
     verdicts: tuple[Verdict, ...]
     agree: bool | None
     optima: tuple[Optimum, ...]
-    uncertainty: "Uncertainty"
-    joint_mode: JointMode | None
+    uncertainty: Uncertainty
+    joint_mode: JointModeResult | None
     dimension: int
     fit: Fit
     timings: dict[str, float]
@@ -210,7 +78,7 @@ class Comparison:
     published: tuple[Mapping[str, Any], ...]
     model: pm.Model
     latent_names: tuple[str, ...]
-    check: "CheckResult | None"
+    check: CheckResult | None
     tree: xr.DataTree = field(compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -270,8 +138,3 @@ class Comparison:
         ]
         verdicts = [f"{v.status:4}  {v.title}: {v.detail}" for v in self.verdicts]
         return "\n".join([f"Comparison of {self.name}", head, *rows, "", *verdicts])
-
-    def _repr_html_(self) -> str:
-        from latentfit import report
-
-        return report.fragment(self)

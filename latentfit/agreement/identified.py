@@ -1,4 +1,4 @@
-"""What agreement is judged on: what is identified, and what stands in for what is not."""
+"""Which parameters verdicts rest on: those that are identified, or deterministics that are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,34 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from latentfit.agreement import _tree
+from latentfit.agreement import tree
 from latentfit.agreement._signs import Reflection
 from latentfit.bayes import Identification
 from latentfit.declaration import Params, Space, labels
 
-# Draws by which two entries of an array are seen to be always the same.
-_FEW = 20
+# Number of draws by which entries of an array that are always equal are recognised.
+_DRAWS_COMPARED = 20
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The ground on which agreement is judged.
+class Judged:
+    """Which parameters the verdicts of a comparison rest on.
 
     Attributes
     ----------
     names : tuple of str
-        Those of EM's parameters; and where some of them are not identified, those of
-        deterministics that are.
+        EM's parameters; if some of them are not identified, also the deterministics that are.
     rows : frozenset of str
-        Labels of the scalars among them that are shown.
+        Labels of the scalars among them that are listed.
     judged : frozenset of str
         Labels of those that are identified.
     missing : tuple of str
-        What of EM's parameters is not identified, in words.
+        EM's parameters, or entries of them, that are not identified.
     directions : int
-        In which the likelihood is the same.
+        Number of directions along which the likelihood is constant.
     signs : tuple of str
-        What can change sign without changing the likelihood, and was aligned.
+        Parameters that can change sign without changing the likelihood, and were aligned.
     """
 
     names: tuple[str, ...]
@@ -45,60 +44,63 @@ class Ground:
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
-        """Names of what is judged."""
+        """Names of the variables that are judged."""
         found = {label.partition("[")[0] for label in self.judged}
         return tuple(name for name in self.names if name in found)
 
 
-def ground(
+def find_judged(
     space: Space,
     names: Sequence[str],
-    known: Identification,
+    identification: Identification,
     reflections: Sequence[Reflection],
     posterior: xr.Dataset,
-) -> Ground:
-    """What can be judged.
+) -> Judged:
+    """Find the parameters that verdicts can rest on.
 
     Parameters
     ----------
     space : Space
     names : sequence of str
         EM's parameters.
-    known : Identification
+    identification : Identification
     reflections : sequence of Reflection
     posterior : Dataset
-        Draws, reflected and renumbered.
+        Draws, with components renumbered and signs aligned.
     """
-    identified = {name: np.array(value) for name, value in known.identified.items()}
+    identified = {name: np.array(value) for name, value in identification.identified.items()}
     for reflection in reflections:
         if not reflection.by_prior:
             for name, sign in reflection.signs.items():
                 identified[name] &= sign != 0
     own = {label for name in names for label in labels(name, space.shapes[name])}
-    judged = _chosen(space, names, identified)
-    left = Identification(known.directions, identified, known.constant).missing(names)
+    judged = _labelled(space, names, identified)
+    remaining = Identification(identification.directions, identified, identification.constant)
+    missing = remaining.missing(names)
     others: tuple[str, ...] = ()
-    if left:
+    if missing:
         others = tuple(n for n in space.shapes if n not in {*names, *space.parameters})
-        telling = {n: identified[n] & ~known.constant[n] & _distinct(posterior, n) for n in others}
-        judged |= _chosen(space, others, telling)
-        others = tuple(n for n in others if telling[n].any())
+        usable = {
+            n: identified[n] & ~identification.constant[n] & _distinct(posterior, n) for n in others
+        }
+        judged |= _labelled(space, others, usable)
+        others = tuple(n for n in others if usable[n].any())
     signs = tuple(
         r.label
         for r in reflections
         if not r.by_prior and any(np.any((r.signs[n] == -1) & identified[n]) for n in names)
     )
-    return Ground(
+    return Judged(
         (*names, *others),
         frozenset(own | judged),
         frozenset(judged),
-        left,
-        known.directions,
+        missing,
+        identification.directions,
         signs,
     )
 
 
-def _chosen(space: Space, names: Sequence[str], mask: Params) -> set[str]:
+def _labelled(space: Space, names: Sequence[str], mask: Params) -> set[str]:
     return {
         label
         for name in names
@@ -108,8 +110,8 @@ def _chosen(space: Space, names: Sequence[str], mask: Params) -> set[str]:
 
 
 def _distinct(posterior: xr.Dataset, name: str) -> np.ndarray:
-    """Entries that no earlier one always equals, as those of a covariance on one side."""
-    draws = _tree.stacked(posterior[[name]])[name].values[:_FEW]
+    """Entries that differ from every earlier entry, unlike those of a symmetric matrix."""
+    draws = tree.stacked(posterior[[name]])[name].values[:_DRAWS_COMPARED]
     flat = draws.reshape(len(draws), -1)
     new = [
         not any(np.allclose(flat[:, earlier], flat[:, entry], atol=0) for earlier in range(entry))
