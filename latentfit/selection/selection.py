@@ -17,8 +17,8 @@ _SCALE = (
 _SINGULAR = (
     "All three criteria assume a regular maximum, which does not exist with too many components "
     "or factors: BIC then penalises more than the marginal likelihood does (Drton & Plummer 2017, "
-    "JRSS B 79(2)), and AIC tends to prefer too many components (McLachlan & Peel 2000, Finite Mixture "
-    "Models, chapter 6)."
+    "JRSS B 79(2)), and AIC tends to prefer too many components (McLachlan & Peel 2000, Finite "
+    "Mixture Models, chapter 6)."
 )
 _LOO = (
     "elpd_loo is in nats: larger is better. A difference smaller than 4, or smaller than twice its "
