@@ -71,7 +71,7 @@ def test_a_prior_that_narrows_the_posterior_is_named(sd):
     found = reasons(row, normal_draws(sd), laplace=sd)
     assert found["mu"].startswith("the prior: with it, the curvature at the MAP gives 1.00")
     verdict = errors_vs_posterior.of_differences([row], found)
-    assert (verdict.status, "it is known why" in verdict.title) == ("pass", True)
+    assert (verdict.status, "for a known reason" in verdict.title) == ("pass", True)
 
 
 def test_a_skewed_posterior_is_named():
