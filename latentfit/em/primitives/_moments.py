@@ -52,6 +52,17 @@ def weighted_moments(r: Any, x: Any) -> Moments:
         An argument is not of double precision.
     ValueError
         Shapes do not match, an argument is empty, or entries are masked.
+
+    Notes
+    -----
+    In large tables the moments of blocks of rows are computed about their own means and merged
+    (Chan, Golub and LeVeque 1983), so that the scatter keeps its digits if the data are large
+    relative to their spread.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque (1983). Algorithms for computing the sample
+    variance: analysis and recommendations. *The American Statistician* 37, 242-247.
     """
     x = require_entries("x", float_array("x", x, 1, 2))
     r = weight_array(r, len(x))
@@ -82,6 +93,17 @@ def weighted_scatter(r: Any, x: Any) -> Moments:
         An argument is not of double precision.
     ValueError
         Shapes do not match, an argument is empty, or entries are masked.
+
+    Notes
+    -----
+    In large tables the moments of blocks of rows are computed about their own means and merged
+    (Chan, Golub and LeVeque 1983), so that the scatter keeps its digits if the data are large
+    relative to their spread.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque (1983). Algorithms for computing the sample
+    variance: analysis and recommendations. *The American Statistician* 37, 242-247.
     """
     x = require_entries("x", float_array("x", x, 2))
     r = weight_array(r, len(x))

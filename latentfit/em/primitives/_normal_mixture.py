@@ -75,6 +75,16 @@ def normal_mixture_statistics(x: Any, w: Any, mu: Any, sigma: Any) -> MixtureSta
     ValueError
         Shapes do not match, an argument is empty, entries are masked, or there are more than
         32768 components.
+
+    Notes
+    -----
+    The moments of blocks of rows are computed about their own means and merged (Chan, Golub and
+    LeVeque 1983).
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque (1983). Algorithms for computing the sample
+    variance: analysis and recommendations. *The American Statistician* 37, 242-247.
     """
     table, means, inverse_sigma, log_constant = independent_normal_arguments(x, mu, sigma)
     log_constant = log_constant + _log_weights(w, len(means))
@@ -118,6 +128,16 @@ def multivariate_normal_mixture_statistics(
     ValueError
         Shapes do not match, an argument is empty, entries are masked, or there are more than
         32768 components.
+
+    Notes
+    -----
+    The moments of blocks of rows are computed about their own means and merged (Chan, Golub and
+    LeVeque 1983).
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque (1983). Algorithms for computing the sample
+    variance: analysis and recommendations. *The American Statistician* 37, 242-247.
     """
     table, means, L, log_constant = multivariate_normal_arguments(x, mu, L)
     log_constant = log_constant + _log_weights(w, len(means))

@@ -59,7 +59,8 @@ def link_segments(
     Returns
     -------
     ndarray, shape (segments, 4, MAX_STATES)
-        The links, in the order of the data; the rows of what is found later are not yet filled.
+        The links, in the order of the data. Their rows `FOUND_ALPHA` and `FOUND_BETA` are not yet
+        filled.
     """
     transfers = np.empty((len(segments.lengths), MAX_STATES, MAX_STATES))
     links = np.empty((len(segments.lengths), 4, MAX_STATES))

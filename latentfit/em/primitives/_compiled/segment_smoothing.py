@@ -37,7 +37,7 @@ from latentfit.em.primitives._compiled.segments import (
 
 
 class SmoothedSegments(NamedTuple):
-    """Results of the recursions.
+    """γ of all rows, and the sums over the segments of each chunk.
 
     Attributes
     ----------
@@ -48,6 +48,7 @@ class SmoothedSegments(NamedTuple):
     starts : ndarray, shape (chunks, 4)
         Expected number of sequences that start in each state.
     log_likelihoods : ndarray, shape (chunks,)
+        Natural logarithms.
     """
 
     z: np.ndarray
@@ -64,7 +65,7 @@ def smooth_segments(
     exact: np.ndarray,
     z: np.ndarray,
 ) -> SmoothedSegments:
-    """Fill γ of all segments, what is found at their boundaries, and the sums of each chunk.
+    """Fill γ and the α and β found at the boundaries of all segments; compute the sums.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def smooth_segments(
     Returns
     -------
     SmoothedSegments
-        The sums contain no segment that was not exact itself.
+        Segments whose own recursions are not exact are left out of the sums.
     """
     edges = chunk_edges(segments)
     chunks = len(edges) - 1
@@ -220,7 +221,7 @@ def _check_negligible_states(
 def _run_backward(
     batch: Segments, links: np.ndarray, chain: PaddedChain, table: np.ndarray, state: np.ndarray
 ) -> None:
-    """Fill γ and u from β at the end of each segment; store what is found at its boundaries."""
+    """Fill γ and u from β at the end of each segment; store α at its end and β before it."""
     state[:] = 0.0
     t = batch.lengths[0]
     for i in range(len(batch.lengths)):
