@@ -6,7 +6,7 @@ import numpy as np
 
 
 class ChainSums(NamedTuple):
-    """Expected statistics of some sequences.
+    """Expected statistics, added over a set of sequences.
 
     Attributes
     ----------
