@@ -1,20 +1,20 @@
-"""How many threads linear algebra may have."""
+"""Limit the number of threads that linear algebra libraries use."""
 
 from collections.abc import Callable
 from functools import wraps
 
 
 def one_thread[**P, T](work: Callable[P, T]) -> Callable[P, T]:
-    """Give linear algebra one thread for as long as a function runs.
+    """Decorate a function so that linear algebra uses one thread while it runs.
 
-    Matrices are of a few rows there, and the chains of the sampler run side by side already.
-    Threads that wait for one another make a call of microseconds, on a busy machine, one of twenty
-    milliseconds.
+    The matrices in these functions have few rows, and the chains of the sampler already run in
+    parallel. On a busy machine, threads that wait for each other make a call that takes
+    microseconds take twenty milliseconds.
     """
 
     @wraps(work)
     def limited(*args: P.args, **kwargs: P.kwargs) -> T:
-        # SciPy brings a library of its own, which is limited only if it is loaded by now.
+        # SciPy loads its own BLAS library, which can be limited only after it is loaded.
         import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits
 
