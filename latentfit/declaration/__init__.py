@@ -1,8 +1,8 @@
 """Declare a latent-variable model: a PyMC model, its data, and its parameters on two scales.
 
 This package exports what users of the library need. The submodules without an underscore hold what
-the other packages of latentfit use besides: `contract`, `source`, `data`, `csv_table`, `columns`,
-`compilation` and `sampling`. PyMC is imported when a name that needs it is first used.
+the other packages of latentfit use besides: `contract`, `source`, `data`, `csv_table`, `columns`
+and `compilation`. PyMC is imported when a name that needs it is first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from latentfit.declaration._declaration import Declaration, declare
     from latentfit.declaration._parameter_space import parameter_space
     from latentfit.declaration._parameter_space import parameter_space as space
+    from latentfit.declaration._sampling import DataSampler, data_sampler
+    from latentfit.declaration._sampling import DataSampler as Draw
+    from latentfit.declaration._sampling import data_sampler as sampler
     from latentfit.declaration._space import Space
     from latentfit.declaration.compilation import compile_function as function
     from latentfit.declaration.compilation import double_precision
@@ -38,27 +41,26 @@ if TYPE_CHECKING:
     from latentfit.declaration.compilation import interpreted_mode as interpreted
     from latentfit.declaration.compilation import stabilise as stable
     from latentfit.declaration.compilation import with_numpy_rewrites as interpretable
-    from latentfit.declaration.sampling import DataSampler as Draw
-    from latentfit.declaration.sampling import data_sampler as sampler
 
 _public_attribute, _, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "_declaration": ["Declaration", "declare"],
         "_parameter_space": ["parameter_space"],
+        "_sampling": ["DataSampler", "data_sampler"],
         "_space": ["Space"],
     },
 )
 
 # Old names, until the callers are rewritten: to be removed with their imports above.
 _OLD_NAMES = {
-    "Draw": ("sampling", "DataSampler"),
+    "Draw": ("_sampling", "DataSampler"),
     "double_precision": ("compilation", "double_precision"),
     "function": ("compilation", "compile_function"),
     "interpretable": ("compilation", "with_numpy_rewrites"),
     "interpreted": ("compilation", "interpreted_mode"),
     "interpreting": ("compilation", "interpreted_compilation"),
-    "sampler": ("sampling", "data_sampler"),
+    "sampler": ("_sampling", "data_sampler"),
     "space": ("_parameter_space", "parameter_space"),
     "stable": ("compilation", "stabilise"),
 }
@@ -77,10 +79,12 @@ __all__ = [  # noqa: RUF022 - in two groups
     # Public.
     "CatalogueEntry",
     "Data",
+    "DataSampler",
     "Declaration",
     "Params",
     "Space",
     "catalogue",
+    "data_sampler",
     "declare",
     "labels",
     "parameter_space",
