@@ -7,12 +7,12 @@ if TYPE_CHECKING:
 
 
 def fit_entries(fit: "Fit") -> dict[str, Any]:
-    """Return the best solution, all solutions, the short runs and the optima of a fit."""
+    """Return the best solution, all solutions, the short runs and the maxima of a fit."""
     return {
         **_solution_entries(fit.best),
         "starts": [_solution_entries(solution) for solution in fit.solutions],
         "short_runs": [_short_run_entries(run) for run in fit.short_runs],
-        "optima": _optima(fit),
+        "optima": _maxima(fit),
     }
 
 
@@ -38,7 +38,7 @@ def _short_run_entries(run: "ShortRun") -> dict[str, Any]:
     }
 
 
-def _optima(fit: "Fit") -> list[dict[str, Any]] | None:
+def _maxima(fit: "Fit") -> list[dict[str, Any]] | None:
     """Return each log-likelihood that starts reached; None if the fit has no log-likelihood."""
     if fit.log_likelihood is None:
         return None
