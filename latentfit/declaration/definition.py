@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from latentfit.declaration._arguments import check_latents, signature
+from latentfit.declaration.contract import check_latents, model_signature
 from latentfit.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -114,4 +114,4 @@ class ModelDefinition:
 
     @cached_property
     def _signature(self) -> tuple[tuple[str, ...], dict[str, Any]]:
-        return signature(self.model) if callable(self.model) else ((), {})
+        return model_signature(self.model) if callable(self.model) else ((), {})

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from latentfit import check as checks
 from latentfit import display, report
-from latentfit._threads import one_thread
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.errors import StepError
 from latentfit.progress import Progress
+from latentfit.threads import one_thread
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bound_model import BoundModel, bind, declare
 from latentfit.workflow.options import CheckOptions, take

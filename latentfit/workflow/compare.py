@@ -12,13 +12,13 @@ import xarray as xr
 from latentfit import agreement, bayes, display, report
 from latentfit import check as checks
 from latentfit import declaration as declared
-from latentfit._threads import one_thread
 from latentfit.agreement import tree
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import information
 from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.stages import Stages
+from latentfit.threads import one_thread
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bootstrap import bootstrap_bound
 from latentfit.workflow.bound_model import BoundModel, bind

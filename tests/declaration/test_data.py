@@ -5,15 +5,15 @@ import pytest
 
 import latentfit
 from latentfit import InputError
-from latentfit.declaration import arrays, check_missing, masked
+from latentfit.declaration.data import check_missing, mask_missing, validate_data
 
 NAMES = ("response", "covariates")
 
 
 def test_a_matrix_without_columns_is_no_covariates():
-    found = arrays({"response": [1.0, 2.0], "covariates": np.empty((2, 0))}, NAMES)
+    found = validate_data({"response": [1.0, 2.0], "covariates": np.empty((2, 0))}, NAMES)
     assert found["covariates"].shape == (2, 0)
-    assert masked(found)["covariates"].shape == (2, 0)
+    assert mask_missing(found)["covariates"].shape == (2, 0)
     check_missing("model", found, ("z",))
 
 
@@ -30,14 +30,14 @@ def test_a_matrix_without_columns_is_no_covariates():
 )
 def test_data_that_are_empty(response, covariates, name):
     with pytest.raises(InputError, match=f"{name} is empty"):
-        arrays({"response": response, "covariates": covariates}, NAMES)
+        validate_data({"response": response, "covariates": covariates}, NAMES)
 
 
 @pytest.mark.parametrize("kind", ["f2", "<f4", ">f4", ">f8", "g"])
 def test_numbers_are_of_double_precision(kind):
     """Half precision, single, either byte order, and more than double."""
     given = np.ma.masked_invalid(np.array([1.5, np.nan, 3.0]).astype(kind))
-    found = arrays({"y": given}, ("y",))["y"]
+    found = validate_data({"y": given}, ("y",))["y"]
     assert found.dtype == np.dtype(float)
     assert found.dtype.isnative
     assert found.mask.tolist() == [False, True, False]
@@ -46,7 +46,7 @@ def test_numbers_are_of_double_precision(kind):
 
 def test_numbers_that_are_so_already_are_not_copied():
     y = np.arange(3.0)
-    assert arrays({"y": y}, ("y",))["y"] is y
+    assert validate_data({"y": y}, ("y",))["y"] is y
 
 
 @pytest.mark.parametrize("name", ["gaussian-mixture", "hidden-markov"])

@@ -8,14 +8,18 @@ from loops import without_loop
 from pytensor.gradient import disconnected_grad
 
 import latentfit
-from latentfit.declaration import function, interpreting, stable
+from latentfit.declaration.compilation import (
+    compile_function,
+    interpreted_compilation,
+    stabilise,
+)
 
 
 def compiled(inputs, outputs, how):
     if how == "mode":
-        with interpreting():
+        with interpreted_compilation():
             return pytensor.function(inputs, outputs)
-    return function(inputs, outputs, rewritten=how == "rewritten")
+    return compile_function(inputs, outputs, rewritten=how == "rewritten")
 
 
 every_way = pytest.mark.parametrize("how", ["whole", "rewritten", "mode"])
@@ -54,13 +58,15 @@ def test_softplus_keeps_its_type(dtype):
 
 def test_softplus_has_its_derivatives():
     x = pt.dvector()
-    (graph,) = stable([pt.softplus(x).sum()])
+    (graph,) = stabilise([pt.softplus(x).sum()])
     slope = pytensor.grad(graph, x)
     bend = pytensor.grad(slope.sum(), x)
     at = np.array([-30.0, -0.5, 0.0, 3.0])
     p = 1 / (1 + np.exp(-at))
-    np.testing.assert_allclose(function([x], slope, rewritten=True)(at), p, rtol=1e-12)
-    np.testing.assert_allclose(function([x], bend, rewritten=True)(at), p * (1 - p), rtol=1e-12)
+    np.testing.assert_allclose(compile_function([x], slope, rewritten=True)(at), p, rtol=1e-12)
+    np.testing.assert_allclose(
+        compile_function([x], bend, rewritten=True)(at), p * (1 - p), rtol=1e-12
+    )
 
 
 @every_way
@@ -107,5 +113,5 @@ def test_no_derivative_of_these_is_interpreted_an_entry_at_a_time(name):
 def test_what_derivatives_are_told_to_leave_alone_they_leave_alone():
     """Also of a simplified graph: they would run through every search for a mode otherwise."""
     x = pt.scalar("x")
-    (simple,) = stable([disconnected_grad(x) * x])
-    assert function([x], pytensor.grad(simple, x), rewritten=True)(3.0) == 3.0
+    (simple,) = stabilise([disconnected_grad(x) * x])
+    assert compile_function([x], pytensor.grad(simple, x), rewritten=True)(3.0) == 3.0

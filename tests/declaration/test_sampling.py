@@ -199,7 +199,9 @@ def test_an_error_in_simulate_says_where():
     def simulate(params, data, rng):
         return {"y": params["lam"]}
 
-    with pytest.raises(StepError, match=r"simulate raised KeyError: 'lam' \(test_draw.py, line"):
+    with pytest.raises(
+        StepError, match=r"simulate raised KeyError: 'lam' \(test_sampling.py, line"
+    ):
         replace(WAITING, simulate=simulate).draw(AT, {"y": Y, "scale": SCALE})
 
 
