@@ -138,7 +138,7 @@ def command(
             "starts": [_summary(solution) for solution in fit.solutions],
             "short_runs": [_short(run) for run in fit.short_runs],
             "optima": _optima(fit),
-            "standard_errors": {one.route: one.errors for one in found},
+            "standard_errors": {one.method: one.errors for one in found},
             "seed": options.seed,
         }
         write_json(options.json, result)

@@ -12,9 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-Constraint = Literal[
-    "simplex", "columns", "table", "covariance", "probability", "positive", "real"
-]
+Constraint = Literal["simplex", "columns", "table", "covariance", "probability", "positive", "real"]
 
 # Axis along which an array sums to one (None: over all entries), counted without the axis along
 # which its values are stacked.
@@ -93,7 +91,7 @@ def satisfies(values: np.ndarray, constraint: Constraint, *, symmetry_tolerance:
 def infer_constraint(
     values: np.ndarray, candidates: Sequence[Constraint], *, symmetry_tolerance: float
 ) -> Constraint:
-    """The first of the candidates that all values of an array satisfy; ``"real"`` if none.
+    """Return the first constraint that all values of an array satisfy; ``"real"`` if none.
 
     Zeros alone are no evidence for a lower bound of zero, and entries of 1 are no evidence for a
     probability outside a simplex. An array of zeros is therefore real, and an array that contains
@@ -120,7 +118,7 @@ def infer_constraint(
 
 
 def rows_summing_to_one(array: np.ndarray) -> np.ndarray:
-    """A simplex or a table as rows that each sum to one, shape (rows, categories).
+    """Reshape a simplex or a table to rows that each sum to one, shape (rows, categories).
 
     Parameters
     ----------
@@ -131,7 +129,7 @@ def rows_summing_to_one(array: np.ndarray) -> np.ndarray:
 
 
 def _summed_axis_last(values: np.ndarray, axis: int | None) -> np.ndarray:
-    """Stacked values with the axis along which each of them may sum to one as the last axis."""
+    """Move the axis along which each of the stacked values may sum to one last."""
     if axis is None:
         return values.reshape(len(values), -1)
     return values if axis == -1 else np.moveaxis(values, axis + 1, -1)

@@ -2,14 +2,14 @@
 
 A covariance matrix is L Lᵀ with L lower triangular and a positive diagonal. The entries of L, with
 the logarithms of those on the diagonal, take any real values, and each choice of them gives one
-covariance matrix (Pinheiro & Bates 1996, Statistics and Computing 6(3), 289-296, section 2.2).
+covariance matrix (Pinheiro & Bates 1996, Statistics and Computing 6(3), 289-296).
 """
 
 import numpy as np
 
 
 def to_log_cholesky(covariance: np.ndarray) -> np.ndarray:
-    """Coordinates of covariance matrices, shape (..., size (size + 1) / 2).
+    """Return the coordinates of covariance matrices, shape (..., size (size + 1) / 2).
 
     The coordinates are the lower triangle of the Cholesky factor, row by row.
 
@@ -30,7 +30,7 @@ def to_log_cholesky(covariance: np.ndarray) -> np.ndarray:
 
 
 def from_log_cholesky(coordinates: np.ndarray, size: int) -> np.ndarray:
-    """Covariance matrices with given coordinates, shape (..., size, size).
+    """Return the covariance matrices with given coordinates, shape (..., size, size).
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ from latentfit.em.constraints import SUM_AXES, Constraint, infer_constraint
 from latentfit.em.layout import Layout
 from latentfit.em.log_cholesky import from_log_cholesky, to_log_cholesky
 
-# A chain's transition matrix may be symmetric and positive definite by chance at one iterate;
-# sums to one are the stronger evidence.
+# In order of precedence. Sums to one come first: the transition matrix of a Markov chain may also
+# be symmetric and positive definite, whereas a covariance does not sum to one at all iterates.
 _CANDIDATES: tuple[Constraint, ...] = (
     "simplex",
     "columns",
@@ -52,7 +52,7 @@ class Coordinates:
 
     @classmethod
     def of(cls, layout: Layout, rows: np.ndarray) -> "Coordinates":
-        """Coordinates for the constraints that every iterate satisfies.
+        """Choose coordinates for the constraints that every iterate satisfies.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Coordinates:
         return cls(layout, tuple(kinds))
 
     def chart(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Coordinates of parameters: for each array of them one of shape (n, size).
+        """Return the coordinates of each array of parameters, shape (n, size).
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Coordinates:
         ]
 
     def params(self, parts: list[np.ndarray]) -> np.ndarray:
-        """The inverse of `chart` for one point: a flat, read-only vector of parameters, (p,).
+        """Invert `chart` for one point: return a flat, read-only vector of parameters, (p,).
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Coordinates:
 
 
 def units(points: list[np.ndarray], images: list[np.ndarray]) -> np.ndarray:
-    """A unit of length for each coordinate, shape (q,): the latest step of the array it is in.
+    """Return a unit of length for each coordinate, shape (q,): the latest step of its array.
 
     In these units all arrays carry the same weight, whatever their units of measurement. A step
     that is rounding error is replaced by a minimum length.
