@@ -143,7 +143,7 @@ def outwards(
     point, value = maximum.point, maximum.value
     _, gradient = objective(point)
     shape = curvature_of(hessian(point), gradient, bounded)
-    for direction in shape.vectors[:, shape.at_boundary].T:
+    for direction in shape.vectors[:, shape.flat_towards_boundary].T:
         rise = direction @ gradient
         length = np.max(np.abs(direction))
         if rise == 0 or length == 0:

@@ -4,10 +4,10 @@ The Hessian is decomposed into eigenvectors, in units of each coordinate in whic
 -1. Along most eigenvectors a log density curves downwards at a maximum. Two kinds of directions do
 not say whether a point is a maximum, and are set aside:
 
-- Directions *at the boundary*. The maximum likelihood estimate of a variance or a probability can
-  be zero. The log density as a function of its logarithm t then has no maximum, but approaches a
-  limit like exp(t) as t tends to minus infinity: value, slope and curvature are constant to within
-  a tolerance in nats, along coordinates that are logarithms.
+- Directions that are *flat towards the boundary*. The maximum likelihood estimate of a variance or
+  a probability can be zero. The log density as a function of its logarithm t then has no maximum,
+  but approaches a limit like exp(t) as t tends to minus infinity: value, slope and curvature are
+  constant to within a tolerance in nats, along coordinates that are logarithms.
 - *Unidentified* directions, along which the log density is constant because the parameters that
   change along them are not identified (Rothenberg 1971, Econometrica 39(3), theorem 1). Their
   curvature is zero relative to that of the other directions.
@@ -24,9 +24,9 @@ import numpy as np
 from latentfit.em.information.differences import Derivative
 
 # Curvature and slope, in nats per unit of a logarithm, at which the log density counts as constant
-# towards a boundary: what it can still gain there.
+# towards the boundary: what it can still gain there.
 _BOUNDARY_NATS = 1e-7
-# Least share of a direction's squared length in bounded coordinates for it to lead to a boundary.
+# Least share of a direction's squared length in bounded coordinates for it to lead to the boundary.
 _BOUNDED_SHARE_OF_DIRECTION = 0.99
 # Least share of a coordinate's squared length in such directions for it to be at the boundary.
 _BOUNDARY_SHARE_OF_COORDINATE = 0.5
@@ -53,8 +53,9 @@ class Curvature:
     units : ndarray, shape (size,)
         Unit of each coordinate: the length over which the curvature along it is 1, and at most 1
         for bounded coordinates.
-    at_boundary : ndarray of bool, shape (size,)
-        Directions that lead to a boundary of the parameter space.
+    flat_towards_boundary : ndarray of bool, shape (size,)
+        Directions that lead to the boundary of the parameter space, along which the log density is
+        constant to within a tolerance.
     unidentified : ndarray of bool, shape (size,)
         Directions along which the log density is constant.
     slopes : ndarray, shape (size,)
@@ -67,15 +68,15 @@ class Curvature:
     values: np.ndarray
     vectors: np.ndarray
     units: np.ndarray
-    at_boundary: np.ndarray
+    flat_towards_boundary: np.ndarray
     unidentified: np.ndarray
     slopes: np.ndarray
     error: float
 
     @property
     def curved(self) -> np.ndarray:
-        """Directions that are neither at the boundary nor unidentified, bool, shape (size,)."""
-        curved: np.ndarray = ~(self.at_boundary | self.unidentified)
+        """Directions that are neither flat towards the boundary nor unidentified, bool, (size,)."""
+        curved: np.ndarray = ~(self.flat_towards_boundary | self.unidentified)
         return curved
 
     @property
@@ -85,8 +86,11 @@ class Curvature:
 
     @property
     def boundary_coordinates(self) -> np.ndarray:
-        """Coordinates that lie mostly in directions at the boundary, bool, shape (size,)."""
-        directions = self.vectors[:, self.at_boundary] / self.units[:, None]
+        """Coordinates of parameters at the boundary, bool, shape (size,).
+
+        They lie mostly in directions that are flat towards the boundary.
+        """
+        directions = self.vectors[:, self.flat_towards_boundary] / self.units[:, None]
         mostly: np.ndarray = np.sum(directions**2, axis=1) > _BOUNDARY_SHARE_OF_COORDINATE
         return mostly
 
@@ -147,10 +151,11 @@ def curvature_of(
     hessian : ndarray, shape (size, size)
     gradient : ndarray, shape (size,)
     bounded : ndarray of bool, shape (size,)
-        Coordinates along which a boundary of the parameter space lies at infinity, such as the
+        Coordinates along which a bound of a parameter lies at infinity, such as the
         logarithms of variances.
     boundary_tolerance : float
-        What the log density may still gain, in nats, along a direction that is at the boundary.
+        What the log density may still gain, in nats, along a direction that is flat towards the
+        boundary.
         Where the log density of a positive parameter falls with slope s at zero, the parameter is
         exponentially distributed with standard deviation 1 / s near zero; what can be gained is
         then its distance from zero in that unit.
@@ -197,8 +202,9 @@ def curvature_of_information(
         The matrix is not finite.
     """
     diagonal = np.abs(np.diag(information.value))
-    # In a direction at the boundary the curvature along each single coordinate vanishes. Finite
-    # differences also make sums of curved logarithms appear flat, which are unidentified instead.
+    # In a direction that is flat towards the boundary, the curvature along each single coordinate
+    # vanishes. Where logarithms are curved one by one and their combination is flat, the direction
+    # is unidentified instead.
     flat = bounded & (diagonal <= _BOUNDARY_NATS + np.diag(information.error))
     found = _decompose(
         information.value,
@@ -233,11 +239,12 @@ def _decompose(
     gradient : ndarray, shape (size,)
     bounded : ndarray of bool, shape (size,)
     boundary_candidates : ndarray of bool, shape (size,)
-        Coordinates of which a direction at the boundary may consist.
+        Coordinates of which a direction that is flat towards the boundary may consist.
     boundary_tolerance : float
         In nats.
     slope_limit : float
         Limit on the slope across an unidentified direction in the tolerance for the slope along it.
+        An exact Hessian is also decomposed far from a maximum, where no such limit is used.
     error : ndarray, shape (size, size), optional
         Estimated error of the matrix; none if it is exact.
     """
@@ -256,21 +263,23 @@ def _decompose(
     bounded_share = np.sum(vectors[boundary_candidates] ** 2, axis=0)
     directions = vectors * units[:, None]
     length = np.linalg.norm(directions, axis=0)
-    at_boundary = (
+    flat_towards_boundary = (
         (bounded_share >= _BOUNDED_SHARE_OF_DIRECTION)
         & (np.abs(values) <= boundary_tolerance * length**2 + error_norm)
         & (np.abs(slopes) <= boundary_tolerance * length)
     )
 
-    slope = float(np.linalg.norm(slopes[~at_boundary]))
+    slope = float(np.linalg.norm(slopes[~flat_towards_boundary]))
     allowance = min(slope, _UNIDENTIFIED_SLOPE_LIMIT)
     rounding = _UNIDENTIFIED_CURVATURE + error_norm
     unidentified = (
-        ~at_boundary
+        ~flat_towards_boundary
         & (np.abs(values) <= rounding + allowance)
         & (np.abs(slopes) <= rounding + allowance * min(slope, slope_limit))
     )
-    return Curvature(values, directions, units, at_boundary, unidentified, slopes, error_norm)
+    return Curvature(
+        values, directions, units, flat_towards_boundary, unidentified, slopes, error_norm
+    )
 
 
 def _decrement(slopes: np.ndarray, curvatures: np.ndarray) -> float:

@@ -41,6 +41,7 @@ _NOT_FINITE = (
     "a function is not finite close to these params; if a parameter is at a bound of its range, "
     "state its constraint in kinds"
 )
+_FLAT = "the log-likelihood is flat towards the boundary"
 _CONDITIONAL = "the other standard errors are conditional on its value"
 
 
@@ -164,7 +165,7 @@ def _reasons_without(
     found = dict.fromkeys(scale.on_boundary(natural), at_bound)
     length = np.linalg.norm(slopes, axis=1)
     for directions, reason in (
-        (curvature.at_boundary, f"the log-likelihood is flat towards its bound; {_CONDITIONAL}"),
+        (curvature.flat_towards_boundary, f"{_FLAT}; {_CONDITIONAL}"),
         (curvature.unidentified, "not identified"),
     ):
         basis = curvature.vectors[:, directions] / curvature.units[:, None]

@@ -1,4 +1,4 @@
-"""The curvature of a log density: which directions are curved, at the boundary or unidentified."""
+"""Directions of a log density: curved, flat towards the boundary, or unidentified."""
 
 import numpy as np
 import pytest
@@ -18,12 +18,12 @@ def test_a_direction_towards_a_boundary_is_set_aside():
     assert np.isnan(upwards.newton(gradient)[1])
 
 
-def test_the_tolerance_decides_what_is_at_the_boundary():
+def test_the_tolerance_decides_what_is_flat_towards_the_boundary():
     gradient, hessian = np.array([0.0, -2e-5]), np.diag([-4.0, -2e-5])
     bounded = np.array([False, True])
-    assert not curvature_of(hessian, gradient, bounded).at_boundary.any()
+    assert not curvature_of(hessian, gradient, bounded).flat_towards_boundary.any()
     found = curvature_of(hessian, gradient, bounded, boundary_tolerance=1e-4)
-    assert list(found.at_boundary) == [False, True]
+    assert list(found.flat_towards_boundary) == [False, True]
 
 
 def test_a_flat_direction_of_unbounded_coordinates_is_unidentified():

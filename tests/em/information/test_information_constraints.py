@@ -97,7 +97,7 @@ def test_a_variance_that_tends_to_zero_has_no_standard_error():
     assert found.errors["mu"] == pytest.approx(1, rel=1e-8)
     assert np.isnan(found.errors["tau"])
     assert list(found.without) == ["tau"]
-    assert found.without["tau"].startswith("the log-likelihood is flat towards its bound")
+    assert found.without["tau"].startswith("the log-likelihood is flat towards the boundary")
 
 
 def test_parameters_along_an_unidentified_direction_have_no_standard_error():
