@@ -140,7 +140,7 @@ def _step(subject: Subject, trial: Trial, returned: Mapping[str, Any]) -> _Step 
     given = {name: params[name] for name in expected}
     _, slope = _objective(subject, trial)(oracle.point)
     bend = _curvature(subject, trial)(oracle.point)
-    errors = bayes.natural_errors(space, oracle.point, bend, slope)
+    errors = bayes.delta_method_errors(space, oracle.point, bend, slope)
     return _Step(trial, given, expected, errors, point, oracle, subject.complete.exact)
 
 

@@ -158,7 +158,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             severity,
         )
     shape = bayes.curvature_of(hessian, gradient, space.bounded, boundary_tolerance=_AT_REST)
-    edge = bayes.boundary(space, natural, shape)
+    edge = bayes.boundary_labels(space, natural, shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
     found = level or _classified(best, gradient, shape, edge)
     short = any(finding.name == NOT_STATIONARY for finding in found.findings)
