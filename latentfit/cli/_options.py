@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentfit.cli._timings import Stopwatch, say_timings
+from latentfit.em import accelerate
 
 if TYPE_CHECKING:
     from latentfit.progress import Progress
 
 Command = Callable[..., Any]
 
+ACCELERATORS = accelerate.names()
 # Stated here for their help to be there at once.
-ACCELERATORS = ("auto", "none", "quasi-newton", "daarem", "squarem", "parabolic")
 BACKENDS = ("numba", "jax", "c")
 
 

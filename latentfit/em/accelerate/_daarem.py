@@ -1,64 +1,74 @@
-"""Restarted Anderson acceleration: DAAREM (Henderson & Varadhan 2019, J. Computational and
-Graphical Statistics 28(4), 834-846; Anderson 1965, J. ACM 12(4), 547-560).
+"""Restarted Anderson acceleration, DAAREM.
+
+Henderson & Varadhan (2019), Journal of Computational and Graphical Statistics 28(4), 834-846;
+Anderson (1965), Journal of the ACM 12(4), 547-560.
 
 The residual f(x) = F(x) - x is zero at a fixed point. Let the columns of X and G be the differences
-of successive points and of their residuals. The combination γ of columns that least squares finds
-for f ≈ G γ says where the residual would vanish if the map were linear; one step of it from there
-is
+of successive points and of their residuals. Least squares finds the combination γ of columns for
+which f ≈ G γ, that is, where the residual would vanish if the map were linear. One step of the map
+from there is
 
     x + f - (X + G) γ .
 
-It is a secant method with as many directions as there are columns. They are forgotten after every
-few evaluations, for old ones describe the map elsewhere, and few are far from parallel. Least
-squares is damped as Levenberg and Marquardt do, so strongly that |γ|² is the share
+This is a secant method with as many directions as there are columns. The columns are discarded
+after every few evaluations, because old columns describe the map elsewhere, and few columns are
+rarely close to parallel. Least squares is damped as by Levenberg and Marquardt, such that |γ|² is
+the share
 
     δ = 1 / (1 + a^(κ - s))
 
-of what it would be; s counts the proposals that were followed, so that trust grows with success.
+of its undamped value. As s is the number of accepted proposals, the damping decreases with success.
 """
 
 import numpy as np
 
-from latentfit.em.accelerate._course import Course
+from latentfit.em.accelerate._history import History
+from latentfit.em.accelerate._registry import register
 
-# Columns before a restart, but for fewer parameters; and the settings of the damping, of which the
-# paper has a = 1.2 as well, and a first s that is further from κ: it does not begin with the plain
-# steps that go before here.
-_COLUMNS = 10
-_BASE = 1.2
-_KAPPA = 25
-# Directions that are this much shorter than the longest are rounding.
-_RANK = 1e-14
+# Largest number of columns before a restart; with few parameters there are fewer.
+_MAX_COLUMNS = 10
+# a and κ of the damping. The paper also has a = 1.2, but an s that starts further below κ, because
+# there the method does not start with plain EM steps as it does here.
+_DAMPING_BASE = 1.2
+_DAMPING_KAPPA = 25
+# Singular values below this share of the largest one are rounding error.
+_SINGULAR_VALUE_RELATIVE = 1e-14
+# Bisection for the penalty, on the logarithm of its ratio to the largest squared singular value.
+_LOG_PENALTY_BOUNDS = (-80.0, 40.0)
+_BISECTION_STEPS = 50
 
 
-def daarem(course: Course) -> np.ndarray | None:
-    """Propose a point after each evaluation, unless it is the first after a restart."""
-    columns = min(_COLUMNS, max(1, (course.points.shape[1] + 1) // 2))
-    held = 1 + (course.evaluations - 1) % (columns + 1)
-    if held < 2 or held > len(course.points):
+@register("daarem")
+def daarem(history: History) -> np.ndarray | None:
+    """Propose a point after each evaluation, except for the first one after a restart."""
+    columns = min(_MAX_COLUMNS, max(1, (history.points.shape[1] + 1) // 2))
+    used = 1 + (history.evaluations - 1) % (columns + 1)
+    if used < 2 or used > len(history.points):
         return None
-    points, steps = course.points[-held:], course.steps[-held:]
-    moved, changed = np.diff(points, axis=0).T, np.diff(steps, axis=0).T
-    left, sizes, right = np.linalg.svd(changed, full_matrices=False)
-    usable = sizes > _RANK * sizes[0]
+    points, steps = history.points[-used:], history.steps[-used:]
+    point_differences, step_differences = np.diff(points, axis=0).T, np.diff(steps, axis=0).T
+    left, singular, right = np.linalg.svd(step_differences, full_matrices=False)
+    usable = singular > _SINGULAR_VALUE_RELATIVE * singular[0]
     if not usable.any():
         return None
-    left, sizes, right = left[:, usable], sizes[usable], right[usable]
-    along = left.T @ steps[-1]
-    share = 1 / (1 + _BASE ** (_KAPPA - course.leaps))
-    penalty = _penalty(sizes, along, share)
-    combination = right.T @ (sizes * along / (sizes**2 + penalty))
-    proposal: np.ndarray = points[-1] + steps[-1] - (moved + changed) @ combination
+    left, singular, right = left[:, usable], singular[usable], right[usable]
+    projected = left.T @ steps[-1]
+    share = 1 / (1 + _DAMPING_BASE ** (_DAMPING_KAPPA - history.accepted_proposals))
+    penalty = _penalty(singular, projected, share)
+    combination = right.T @ (singular * projected / (singular**2 + penalty))
+    proposal: np.ndarray = (
+        points[-1] + steps[-1] - (point_differences + step_differences) @ combination
+    )
     return proposal
 
 
-def _penalty(sizes: np.ndarray, along: np.ndarray, share: float) -> float:
-    """The ridge parameter with which |γ|² is the given share of what it is without."""
-    whole = np.sum((along / sizes) ** 2)
-    low, high = -80.0, 40.0  # logarithms, in units of the largest size
-    for _ in range(50):
+def _penalty(singular: np.ndarray, projected: np.ndarray, share: float) -> float:
+    """Return the ridge penalty with which |γ|² is the given share of its undamped value."""
+    undamped = np.sum((projected / singular) ** 2)
+    low, high = _LOG_PENALTY_BOUNDS
+    for _ in range(_BISECTION_STEPS):
         middle = (low + high) / 2
-        penalty = sizes[0] ** 2 * np.exp(middle)
-        kept = np.sum((sizes * along / (sizes**2 + penalty)) ** 2)
-        low, high = (middle, high) if kept > share * whole else (low, middle)
-    return float(sizes[0] ** 2 * np.exp(low))
+        penalty = singular[0] ** 2 * np.exp(middle)
+        damped = np.sum((singular * projected / (singular**2 + penalty)) ** 2)
+        low, high = (middle, high) if damped > share * undamped else (low, middle)
+    return float(singular[0] ** 2 * np.exp(low))

@@ -1,40 +1,44 @@
-"""Parabolic extrapolation (Berlinet & Roland 2009, Computational Statistics & Data Analysis 53(4),
-1161-1178).
+"""Parabolic extrapolation.
 
-The Bézier parabola with three control points on EM's way,
+Berlinet & Roland (2009), Computational Statistics & Data Analysis 53(4), 1161-1178.
+
+The Bézier parabola whose three control points are iterates of EM,
 
     P(t) = (1 - t)² P0 + 2 t (1 - t) P1 + t² P2,
 
-follows that way up to t = 1 and goes on beyond. Longer and longer ways are tried, in steps that
-grow geometrically, as long as the objective rises. Two plain steps from the highest place give the
-next P2, and the others move up: like the directions of conjugate gradients, the parabola remembers
-where it came from, without which it would zigzag.
+follows the iterates up to t = 1 and extrapolates them beyond. Values of t that grow geometrically
+are tried as long as the objective increases. Two plain steps from the best point give the next P2,
+and the other control points move up. Like conjugate gradients, the parabola thus keeps a memory of
+earlier directions, without which the iterates would zigzag.
 """
 
 import numpy as np
 
-from latentfit.em.accelerate._course import Course
+from latentfit.em.accelerate._history import History
+from latentfit.em.accelerate._registry import register
 
-_FIRST = 0.1
-_GROWTH = 1.5
-_WAYS = 40
+# The values of t that are tried are 1 + _FIRST_EXTENSION * _EXTENSION_GROWTH ** k.
+_FIRST_EXTENSION = 0.1
+_EXTENSION_GROWTH = 1.5
+_MAX_EXTENSIONS = 40
 
 
-def parabolic(course: Course) -> np.ndarray | None:
-    """Propose a point after two plain steps; none where there is no objective to search along."""
-    if course.objective is None or course.since < 2 or not course.went_on(1):
+@register("parabolic")
+def parabolic(history: History) -> np.ndarray | None:
+    """Propose a point after two plain steps; None if there is no objective for the search."""
+    if history.objective is None or history.since_proposal < 2 or not history.is_consecutive(1):
         return None
-    images = course.images
+    images = history.images
     if len(images) < 4:
-        begin, middle, end = course.points[-2], images[-2], images[-1]
+        first, middle, last = history.points[-2], images[-2], images[-1]
     else:
-        begin, middle, end = images[max(-5, -len(images))], images[-3], images[-1]
-    best, height = None, course.objective(end)
-    for number in range(_WAYS):
-        t = 1 + _FIRST * _GROWTH**number
-        tried = (1 - t) ** 2 * begin + 2 * t * (1 - t) * middle + t**2 * end
-        reached = course.objective(tried)
-        if not reached > height:
+        first, middle, last = images[max(-5, -len(images))], images[-3], images[-1]
+    best, best_value = None, history.objective(last)
+    for number in range(_MAX_EXTENSIONS):
+        t = 1 + _FIRST_EXTENSION * _EXTENSION_GROWTH**number
+        point = (1 - t) ** 2 * first + 2 * t * (1 - t) * middle + t**2 * last
+        value = history.objective(point)
+        if not value > best_value:
             break
-        best, height = tried, reached
+        best, best_value = point, value
     return best

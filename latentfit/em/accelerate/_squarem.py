@@ -1,31 +1,37 @@
-"""Squared extrapolation, SQUAREM (Varadhan & Roland 2008, Scand. J. Statistics 35(2), 335-353).
+"""Squared extrapolation, SQUAREM.
 
-Of three points of the map's own, x, F(x) and F(F(x)), let r = F(x) - x be the first step and
-v = F(F(x)) - 2 F(x) + x how it changes. Were the map linear with a single rate, x - α r with
-α = -1/(1 - rate) would be its fixed point. Squared, that is
+Varadhan & Roland (2008), Scandinavian Journal of Statistics 35(2), 335-353.
+
+Of three successive iterates x, F(x) and F(F(x)), let r = F(x) - x be the first step and
+v = F(F(x)) - 2 F(x) + x its change. If the map were linear with a single rate, x - α r with
+α = -1 / (1 - rate) would be its fixed point. Squared, this is
 
     x - 2 α r + α² v,        α = -|r| / |v|
 
-(their step length S3, the geometric mean of the two of least squares). A plain step from there
-follows, which damps what the extrapolation excited, and the next begins.
+(their step length S3, the geometric mean of the two least-squares step lengths). A plain step
+follows, which damps the components that the extrapolation has amplified, before the next three
+iterates.
 """
 
 import numpy as np
 
-from latentfit.em.accelerate._course import Course
+from latentfit.em.accelerate._history import History
+from latentfit.em.accelerate._registry import register
 
 
-def squarem(course: Course) -> np.ndarray | None:
-    """Propose a point after two plain steps, and one more before them after a leap."""
-    followed = len(course.points) > course.since and not course.went_on(course.since)
-    if course.since < (3 if followed else 2) or not course.went_on(1):
+@register("squarem")
+def squarem(history: History) -> np.ndarray | None:
+    """Propose a point after two plain steps; after an accepted proposal one more precedes them."""
+    since = history.since_proposal
+    was_accepted = len(history.points) > since and not history.is_consecutive(since)
+    if since < (3 if was_accepted else 2) or not history.is_consecutive(1):
         return None
-    first, second = course.steps[-2:]
+    first, second = history.steps[-2:]
     change = second - first
     size = np.linalg.norm(change)
     if size == 0:
         return None
-    # No shorter than the map's own two steps.
+    # The bound -1 makes the proposal lead at least as far as the two plain steps.
     alpha = -max(1.0, float(np.linalg.norm(first) / size))
-    proposal: np.ndarray = course.points[-2] - 2 * alpha * first + alpha**2 * change
+    proposal: np.ndarray = history.points[-2] - 2 * alpha * first + alpha**2 * change
     return proposal
