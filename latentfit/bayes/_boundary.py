@@ -33,13 +33,13 @@ def at_boundary(
     try:
         shape = curvature_of(density.hessian(point, prior=prior), gradient, space.bounded)
     except np.linalg.LinAlgError:
-        return space.on_boundary(natural, beside=beside)
+        return space.on_boundary(natural, whole_simplex=beside)
     return boundary(space, natural, shape, beside=beside)
 
 
 def boundary(space: Space, natural: Params, shape: Curvature, *, beside: bool = False) -> list[str]:
     """The same, of a point whose curvature is known."""
-    ended = set(space.on_boundary(natural, beside=beside))
+    ended = set(space.on_boundary(natural, whole_simplex=beside))
     levelled = shape.levelled
     position = 0
     for name, (_, dims) in zip(space.parameters, space.layout, strict=True):

@@ -245,7 +245,7 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
             if abs(density.log_likelihood(point)[1][axis]) >= _TOLD:
                 break
             point[axis] += inwards
-    confined = density.space.confined
+    confined = density.space.two_sided
     point[confined] = np.clip(point[confined], -_HALF_THE_DIGITS, _HALF_THE_DIGITS)
     return point
 

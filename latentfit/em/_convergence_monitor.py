@@ -1,6 +1,6 @@
-"""The convergence monitor: how much EM changes the parameters, and how far the limit is.
+"""The convergence monitor: how much EM changes the parameters, and how far the limit point is.
 
-Near its limit EM is linear: errors, and thus steps, shrink by a constant ratio ρ, the rate of
+Near its limit point EM is linear: errors, and thus steps, shrink by a constant ratio ρ, the rate of
 convergence, and the remaining steps sum to step · ρ / (1 - ρ) (Dempster, Laird & Rubin 1977,
 section 3.4; Aitken 1926). The linear part of EM has real eigenvalues between 0 and 1, so that the
 ratios of successive steps do not oscillate, and their geometric mean over the latest iterations
@@ -16,7 +16,7 @@ import numpy as np
 
 # Ratios of steps that are smaller than this consist of rounding error.
 _MIN_STEP_FOR_RATE_RELATIVE = 1e-13
-# A step of a few units in the last place: double precision cannot get any closer to the limit.
+# A step of a few units in the last place: double precision allows no smaller distance.
 _ROUNDING_STEP_RELATIVE = 8 * np.finfo(float).eps
 # Steps below this size that no longer shrink have reached the rounding error of the user's own
 # functions. Shrinking is judged by the two halves of the latest iterations.
@@ -26,24 +26,24 @@ _STALL_WINDOW_ITERATIONS = 16
 # small, so that a distant start costs no precision, and still far above rounding error.
 _MIN_SCALE_SHARE_OF_DISTANCE_MOVED = 1e-4
 # The rate is measured over the shortest of these windows that gives a consistent estimate. With
-# slow convergence the steps become so small, while the limit is still far, that rounding error
-# dominates single ratios.
+# slow convergence steps become so small, far from the limit point, that rounding error dominates
+# single ratios.
 _RATE_WINDOWS_ITERATIONS = (4, 32, 256)
 # The rates of the two halves of a window may differ by this share of 1 - rate, because the distance
-# to the limit is proportional to 1 / (1 - rate).
+# to the limit point is proportional to 1 / (1 - rate).
 _MAX_RATE_DISAGREEMENT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ConvergenceEstimate:
-    """Estimate of the distance to the limit from the latest steps.
+    """Estimate of the distance to the limit point from the latest steps.
 
     Attributes
     ----------
     change : float
         Relative change in the latest iteration, the largest over the parameter arrays.
     remaining : float
-        Estimated relative distance to the limit; infinite if the rate cannot be estimated.
+        Estimated relative distance to the limit point; infinite if the rate cannot be estimated.
     rate : float
         Latest estimate of the linear rate of convergence; NaN if there is none yet.
     at_rounding_level : bool
@@ -61,7 +61,7 @@ class ConvergenceEstimate:
 
 
 class ConvergenceMonitor:
-    """Estimate the rate of convergence and the distance to the limit from the iterates.
+    """Estimate the rate of convergence and the distance to the limit point from the iterates.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class ConvergenceMonitor:
     def estimate_extrapolation(
         self, params: np.ndarray, updated: np.ndarray, proposal: np.ndarray
     ) -> ConvergenceEstimate:
-        """Estimate the distance to the limit from an EM step and an extrapolation of it.
+        """Estimate the distance to the limit point from an EM step and an extrapolation of it.
 
         The limit is about as far away as the proposal, but at least as far as the EM step
         indicates at the latest known rate.

@@ -58,7 +58,7 @@ class RunMonitor:
 
     @property
     def distance_is_unknown(self) -> bool:
-        """Whether the latest steps do not determine the distance to the limit."""
+        """Whether the latest steps do not determine the distance to the limit point."""
         return not np.isfinite(self._estimate.remaining)
 
     def begin_acceleration(self) -> None:
@@ -72,7 +72,7 @@ class RunMonitor:
         Parameters
         ----------
         estimate : ConvergenceEstimate
-            The distance to the limit, which the step to that state does not determine.
+            The distance to the limit point, which the step to that state does not determine.
         """
         self._extrapolation = estimate
 
@@ -170,7 +170,7 @@ class RunMonitor:
         if iteration >= self._stopping.max_iterations:
             name = list(self._layout.shapes)[estimate.slowest_array]
             numbers = (
-                f"estimated relative distance to the limit {estimate.remaining:.2g}"
+                f"estimated relative distance to the limit point {estimate.remaining:.2g}"
                 if np.isfinite(estimate.remaining)
                 else f"relative change {estimate.change:.2g} in the last iteration"
             )

@@ -23,8 +23,8 @@ class SafeguardedAcceleration:
     does not clearly raise the log-likelihood, it is reverted when the EM step that follows it is
     longer than the EM step that it replaced.
 
-    Extrapolations do not determine the distance to the limit: they may miss a slow direction
-    entirely. Where the limit seems to be near, some EM steps follow, whose rate does determine it.
+    Extrapolations do not determine the distance to the limit point: they may miss a slow direction
+    entirely. If the limit point seems to be near, some EM steps follow, whose rate determines it.
 
     Parameters
     ----------

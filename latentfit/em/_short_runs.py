@@ -1,6 +1,6 @@
 """Short runs: a few EM iterations from many starts; EM continues from the best (em-EM).
 
-The limit of EM depends on its start, and most of its iterations are spent near the limit. A few
+The limit point of EM depends on its start, and most iterations are spent near it. A few
 iterations from many starts explore more of the parameter space than many iterations from a few
 starts (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis 41(3-4),
 561-575). In that paper a short run ends when its gain has fallen to a share of its total gain. Here

@@ -2,10 +2,10 @@
 
 The likelihood of a mixture is unbounded when the scale of a component tends to zero around a
 single point. A Poisson rate, a weight or a mean, in contrast, may properly tend to zero. The
-log-likelihood distinguishes the two. Beside a component of m coinciding values of dimension d it
-grows as -m d log σ, without bound: by at least 1/2 for every factor e by which the scale (or its
-square, a variance) falls. On the way to a proper limit the growth vanishes. The same applies to a
-rate or a precision that grows without bound.
+log-likelihood distinguishes the two. For a component of m coinciding values of dimension d it grows
+as -m d log σ, without bound: by at least 1/2 for every factor e by which the scale (or its square,
+a variance) falls. Near a proper limit the growth vanishes. The same applies to a rate or a
+precision that grows without bound.
 """
 
 import math
@@ -216,15 +216,15 @@ def _growth(
     last = min(len(history), len(log_likelihoods)) - 1
     while last > 0 and not (history[last][position] > 0 and np.isfinite(log_likelihoods[last])):
         last -= 1
-    end = history[last][position]
-    if not end > 0:
+    latest = history[last][position]
+    if not latest > 0:
         return None
-    for begin in range(last - 1, first - 1, -1):
-        value = history[begin][position]
+    for earlier in range(last - 1, first - 1, -1):
+        value = history[earlier][position]
         if value > 0:
-            log_factor = abs(math.log(value) - math.log(end))
+            log_factor = abs(math.log(value) - math.log(latest))
             if log_factor >= _MIN_LOG_FACTOR_FOR_GROWTH:
-                return (log_likelihoods[last] - log_likelihoods[begin]) / log_factor
+                return (log_likelihoods[last] - log_likelihoods[earlier]) / log_factor
     return None
 
 

@@ -67,7 +67,7 @@ class Solution:
     message : str
         Why the run ended, with the numbers.
     remaining : float
-        Estimated distance to the limit, relative as in `Stopping`; NaN if unknown.
+        Estimated distance to the limit point, relative as in `Stopping`; NaN if unknown.
     rate : float
         Estimated linear rate of convergence of EM; NaN if unknown, which includes accelerated runs.
     decrease : Decrease or None

@@ -13,10 +13,12 @@ class Stop(enum.Enum):
     the numbers to it.
     """
 
-    DISTANCE = "Converged: the estimated relative distance to the limit is below the tolerance"
+    DISTANCE = (
+        "Converged: the estimated relative distance to the limit point is below the tolerance"
+    )
     PARAMETERS = "Converged: the parameters no longer change"
     LOG_LIKELIHOOD = "Converged: the log-likelihood no longer changes"
-    ITERATION_LIMIT = "Not converged: the maximum number of iterations was reached"
+    ITERATION_LIMIT = "Not converged: the limit on iterations was reached"
     NOT_FINITE = "Failed: a value is not finite"
     COLLAPSED = (
         "Collapsed: the likelihood is unbounded where a component is concentrated on a single "
@@ -56,10 +58,10 @@ class Stopping:
     Parameters
     ----------
     distance : float, optional
-        Tolerance for the estimated relative distance between the current parameters and the limit.
-        EM converges linearly, so a small step does not prove that the limit is near: with rate of
-        convergence ρ the distance is step · ρ / (1 - ρ) (Aitken's extrapolation). The criterion
-        applies once successive ratios of steps agree on a rate.
+        Tolerance for the estimated relative distance between the current parameters and the limit
+        point. EM converges linearly, so a small step does not prove that the limit point is near:
+        with rate of convergence ρ the distance is step · ρ / (1 - ρ) (Aitken's extrapolation). The
+        criterion applies once successive ratios of steps agree on a rate.
     parameters : float, optional
         Tolerance for the relative change of the parameters in one iteration.
     log_likelihood : float, optional
@@ -72,7 +74,7 @@ class Stopping:
     Raises
     ------
     InputError
-        A tolerance is not positive, or the maximum number of iterations is below 1.
+        A tolerance is not positive, or the limit on iterations is below 1.
     """
 
     distance: float | None = 1e-8

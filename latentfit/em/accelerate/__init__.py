@@ -4,10 +4,10 @@ An accelerator is a function that proposes a point close to the fixed point of a
 the map was evaluated and what it returned (`History`). It knows neither the model nor whether its
 proposals are any good: the EM loop accepts or rejects them, by the log-likelihood if there is one.
 
-To add an accelerator, add one module to this folder, and its test. No other file changes: all
-modules of the folder are imported here, and `names` lists what they register, for the loop, the
-command line and the tests that run for every accelerator. The module ``_double_step.py``, for
-example::
+To add an accelerator, add one public module to this folder, and its test. No other file changes:
+this package imports all public modules of its folder, and `names` lists what they register, for the
+EM loop, the command line and the tests that run for every accelerator. As an example, the module
+``double_step.py``::
 
     \"\"\"Double steps (source: paper, equation).\"\"\"
 
@@ -42,7 +42,8 @@ from latentfit.em.accelerate._registry import (
 )
 
 for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
     "Accelerator",

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
+from latentfit.declaration.data import Data, by_argument, numeric_array, validate_data
 from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._recognition import is_dask_collection
 from latentfit.errors import InputError
@@ -21,7 +20,7 @@ class _BlockLoader:
 
     def __call__(self, chunk: Sequence[Any]) -> Data:
         blocks = zip(self.names, chunk, strict=True)
-        return {name: declared.numbers(name, block) for name, block in blocks}
+        return {name: numeric_array(name, block) for name, block in blocks}
 
 
 def from_arrays(data: Any, arguments: Sequence[str]) -> ChunkedData:
@@ -43,7 +42,7 @@ def from_arrays(data: Any, arguments: Sequence[str]) -> ChunkedData:
 
     if is_dask_collection(data) and len(arguments) != 1:
         raise InputError(f"the model takes {', '.join(arguments)}: give them by name")
-    named = {arguments[0]: data} if is_dask_collection(data) else declared.by_name(data, arguments)
+    named = {arguments[0]: data} if is_dask_collection(data) else by_argument(data, arguments)
     for unknown in named.keys() - set(arguments):
         raise InputError(f"the model takes no data named {unknown!r}, only {', '.join(arguments)}")
     for argument in arguments:
@@ -70,7 +69,7 @@ def from_arrays(data: Any, arguments: Sequence[str]) -> ChunkedData:
     chunks = tuple(delayed(list(row)) for row in zip(*blocks.values(), strict=True))
     labels = tuple(f"chunk {number} of {len(chunks)}" for number in range(1, len(chunks) + 1))
     not_split = [name for name in arguments if name not in split]
-    shared = declared.arrays({name: named[name] for name in not_split}, not_split)
+    shared = validate_data({name: named[name] for name in not_split}, not_split)
     return ChunkedData(chunks, labels, _BlockLoader(tuple(blocks)), shared)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.declaration import Data
+from latentfit.declaration.data import Data
 from latentfit.em.calls import call, evaluate_statistics
 from latentfit.em.primitives import threads
 from latentfit.em.serialization import deserialized

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from latentfit.declaration import Data
+from latentfit.declaration.data import Data
 
 
 @dataclass(frozen=True)

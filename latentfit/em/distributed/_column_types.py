@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
+from latentfit.declaration.data import Data, numeric_array
 from latentfit.errors import InputError
 
 
@@ -75,5 +74,5 @@ def arrays_from_columns(
         arrays = [column(name) for name in names]
         is_vector = len(arrays) == 1 and argument not in matrices
         array = arrays[0] if is_vector else np.column_stack(arrays)
-        data[argument] = declared.numbers(argument, array)
+        data[argument] = numeric_array(argument, array)
     return data

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
+from latentfit.declaration.columns import assign_columns
+from latentfit.declaration.data import Data
 from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._column_types import ColumnTypes, arrays_from_columns
 from latentfit.errors import InputError
@@ -50,7 +50,7 @@ def from_frame(
         A column is missing or not numeric.
     """
     types = {str(name): (kind.kind in "biuf", str(kind)) for name, kind in frame.dtypes.items()}
-    assigned = declared.assign(arguments, ColumnTypes(types), chosen, matrices)
+    assigned = assign_columns(arguments, ColumnTypes(types), chosen, matrices)
     chunks = tuple(frame.to_delayed())
     labels = tuple(f"partition {number} of {len(chunks)}" for number in range(1, len(chunks) + 1))
     return ChunkedData(chunks, labels, _PartitionLoader(assigned, frozenset(matrices)), {})

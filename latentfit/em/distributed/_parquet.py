@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
+from latentfit.declaration.columns import assign_columns
+from latentfit.declaration.data import Data
 from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._column_types import ColumnTypes, arrays_from_columns
 from latentfit.errors import InputError
@@ -91,7 +91,7 @@ def from_files(
         types = {field.name: (_is_numeric(field.type), str(field.type)) for field in schema}
         columns = ColumnTypes(types, path)
         if assigned is None:
-            assigned = declared.assign(arguments, columns, chosen, matrices)
+            assigned = assign_columns(arguments, columns, chosen, matrices)
             names = {name for listed in assigned.values() for name in listed}
         for name in names:
             if name not in columns:

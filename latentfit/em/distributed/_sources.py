@@ -29,7 +29,7 @@ def chunked_data(
         The arguments of the model.
     chosen, matrices : sequence of str
         Which columns of a dataframe or of Parquet files belong to which argument, and which
-        arguments are matrices, as in `latentfit.declaration.bind`.
+        arguments are matrices, as in `latentfit.declaration.columns.bind_columns`.
 
     Raises
     ------

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
+from latentfit.declaration.data import Data, count_missing
 from latentfit.em.distributed._chunk_task import load_chunk
 from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._tree import reduce_chunks
@@ -126,7 +125,7 @@ def _survey_chunk(
     keys = np.column_stack([random[chosen], np.full(len(chosen), number), chosen])
     missing = {}
     for name, array in data.items():
-        count, first = declared.holes(array)
+        count, first = count_missing(array)
         missing[name] = (count, f"{first} of {label}" if count else "")
     return _PartialSurvey(
         rows,

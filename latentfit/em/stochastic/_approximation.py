@@ -24,7 +24,7 @@ OnIteration = Callable[[int, Params], object]
 
 
 class Schedule(NamedTuple):
-    """The course of a run in terms of iterations and units.
+    """What happens in which iteration of a run.
 
     Attributes
     ----------

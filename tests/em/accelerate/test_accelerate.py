@@ -272,8 +272,8 @@ def test_a_module_in_the_folder_is_all_that_an_accelerator_needs(tmp_path):
     """Copy the package's folder, add the module of its docstring's recipe, and run EM with it."""
     package = Path(latentfit.__file__).parent
     copy = shutil.copytree(package, tmp_path / "latentfit")
-    code = accelerate.__doc__.split("for\nexample::")[1].split("\n\nPoints are")[0]
-    (copy / "em" / "accelerate" / "_double_step.py").write_text(textwrap.dedent(code))
+    code = accelerate.__doc__.split("``double_step.py``::")[1].split("\n\nPoints are")[0]
+    (copy / "em" / "accelerate" / "double_step.py").write_text(textwrap.dedent(code))
     script = (
         "import latentfit\n"
         "from latentfit import em\n"

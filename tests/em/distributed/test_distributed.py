@@ -537,9 +537,9 @@ def test_parallel_runs_have_one_thread_each(client, lifetimes):
     """Primitives use all processors unless runs are parallel."""
 
     def threads(_=None):
-        from latentfit.em.primitives._threads import limit
+        from latentfit.em.primitives._compiled.thread_limit import thread_limit
 
-        return limit()
+        return thread_limit()
 
     assert list(em.each(threads, [None])) == [None]
     with ProcessPoolExecutor(1, mp_context=_spawning()) as pool:
