@@ -106,7 +106,7 @@ def gather_evidence(
     boundary = {
         label
         for point in (maxima.em, mle)
-        for label in bayes.at_boundary(density, point.unconstrained, beside=True)
+        for label in bayes.at_boundary(density, point.unconstrained, whole_simplex=True)
     }
     em, direct, mode = (
         select_names(point.natural, judged.names) for point in maxima.estimates.values()

@@ -157,7 +157,7 @@ def _end(subject: Subject, fit: Fit) -> Outcome:
             f"EM ended where the objective has no finite curvature{where}",
             severity,
         )
-    shape = bayes.curvature_of(hessian, gradient, space.bounded, level=_AT_REST)
+    shape = bayes.curvature_of(hessian, gradient, space.bounded, boundary_tolerance=_AT_REST)
     edge = bayes.boundary(space, natural, shape)
     level = _level(subject, point, shape, gradient) if best.converged else None
     found = level or _classified(best, gradient, shape, edge)
@@ -169,12 +169,12 @@ def _level(
     subject: Subject, point: np.ndarray, shape: Curvature, gradient: np.ndarray
 ) -> Outcome | None:
     """Whether EM ended on a ridge, or where only higher derivatives tell that it is a saddle."""
-    if shape.bent.all() or not shape.newton(gradient)[1] <= _AT_REST:
+    if shape.curved.all() or not shape.newton(gradient)[1] <= _AT_REST:
         return None
     density, prior = subject.density, subject.objective == "posterior"
     known = bayes.identification(density, point)
     if not known.directions:
-        if not shape.ridge.any():
+        if not shape.unidentified.any():
             return None
         objective = density.log_posterior if prior else density.log_likelihood
         hessian = partial(density.hessian, prior=prior)
@@ -216,7 +216,7 @@ def _slow(subject: Subject, best: Solution, shape: Curvature, found: Outcome) ->
     own = subject.complete.maximise(statistics, last, prior=prior)
     if not own.reached:
         return found
-    step, apart = ((d / shape.scale) for d in (own.point - last, end - own.point))
+    step, apart = ((d / shape.units) for d in (own.point - last, end - own.point))
     if np.linalg.norm(apart) > _SHARE * np.linalg.norm(step) + _STANDING:
         return found
     message = f"{found.findings[0].message}; the declaration's own EM is as slow there"
@@ -224,7 +224,7 @@ def _slow(subject: Subject, best: Solution, shape: Curvature, found: Outcome) ->
 
 
 def _classified(best: Solution, gradient: np.ndarray, shape: Curvature, edge: list[str]) -> Outcome:
-    bent = shape.bent
+    bent = shape.curved
     curvatures, along = shape.values[bent], (shape.vectors.T @ gradient)[bent]
     steepest = float(np.max(np.abs(along), initial=0.0))
     # The highest of the curvatures; with every direction flat there is none.

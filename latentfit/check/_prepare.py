@@ -238,7 +238,7 @@ def _inwards(density: Density, maximum: np.ndarray) -> np.ndarray:
     _, slope = density.log_likelihood(maximum)
     shape = bayes.curvature_of(density.hessian(maximum), slope, density.space.bounded)
     point, origin = maximum.copy(), density.space.origin
-    for axis in np.flatnonzero(shape.levelled):
+    for axis in np.flatnonzero(shape.boundary_coordinates):
         # The slope has no sign left there but that of its rounding error.
         inwards = np.sign(origin[axis] - point[axis])
         for _ in range(_STEPS):

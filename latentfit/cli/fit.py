@@ -130,7 +130,7 @@ def command(
         result = {
             "model": model.name,
             **fit_entries(fit),
-            "standard_errors": {one.route: one.errors for one in errors},
+            "standard_errors": {one.method: one.errors for one in errors},
             "seed": options.seed,
         }
         write_json(options.json, result)

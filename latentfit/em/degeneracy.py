@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.em.constraints import is_simplex
 from latentfit.em.layout import Layout
 
 # A scale has vanished below this share of its largest earlier value. It is the square root of the
@@ -31,7 +32,6 @@ _COLLAPSE_GROWTH_NATS_PER_FACTOR_E = 0.25
 # A vanishing weight or rate keeps falling, whereas a scale that rounding error keeps from zero
 # does not. Without a log-likelihood this is the only evidence of a collapse.
 _CONSTANT_SCALE_CHANGE_RELATIVE = 1e-6
-_SIMPLEX_SUM_ABSOLUTE = 1e-6
 
 History = Sequence[np.ndarray]
 
@@ -190,17 +190,6 @@ class DegeneracyCheck:
             f"{self._layout.label(position)} = {history[-1][position]:.3g}, "
             f"from {history[0][position]:.3g} at the start"
         )
-
-
-def is_simplex(array: np.ndarray) -> bool:
-    """Whether the entries are probabilities that sum to one along the last axis."""
-    return bool(
-        array.ndim
-        and array.shape[-1] > 1
-        and array.dtype.kind == "f"
-        and (array >= 0).all()
-        and (np.abs(array.sum(axis=-1) - 1) < _SIMPLEX_SUM_ABSOLUTE).all()
-    )
 
 
 def _growth(

@@ -1,7 +1,7 @@
-"""Profile likelihood intervals of a declaration.
+"""Profile likelihood intervals of a declaration's parameters.
 
-The search is that of `latentfit.em.information.profile`; the log-likelihood is the declaration's,
-and what kind a parameter is, which differences alone cannot tell, is read off its transform.
+The intervals are those of `latentfit.em.information.profile`, for the declaration's log-likelihood.
+The constraint of each parameter follows from the transform that PyMC applies to it.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentfit.bayes._density import Density
-from latentfit.em.information import Kind, ProfileInterval, profile
-from latentfit.em.information._functions import OnStep
+from latentfit.em.information import Kind, OnStep, ProfileInterval, profile
 from latentfit.errors import InputError
 
+# Constraint by name of PyMC's transform; a parameter with another transform is real.
 _KINDS: dict[str, Kind] = {
     "log": "positive",
     "log_exp_m1": "positive",
@@ -29,7 +29,7 @@ def profile_intervals(
     level: float = 0.95,
     on_interval: OnStep | None = None,
 ) -> tuple[ProfileInterval, ...]:
-    """Profile likelihood intervals of the model's parameters, natural scale.
+    """Compute profile likelihood intervals of the model's parameters, natural scale.
 
     Parameters
     ----------
@@ -37,18 +37,20 @@ def profile_intervals(
     point : ndarray, shape (size,)
         The maximum of log p(x | θ), unconstrained.
     entries : sequence of str, optional
-        Labels such as ``"mu[0]"``, or names for all their entries; by default all parameters.
+        Labels such as ``"mu[0]"``, or names for all entries of a parameter; by default all entries
+        of all parameters.
     level : float
+        Coverage probability in large samples.
     on_interval : callable, optional
-        ``on_interval(done, total)``.
+        ``on_interval(done, total)``, after each interval.
 
     Raises
     ------
     InputError
-        log p(x | θ) is not known; or as in `latentfit.em.information.profile`.
+        log p(x | θ) is not available; or as in `latentfit.em.information.profile`.
     """
     if not density.tractable:
-        raise InputError("log p(x | θ) is not known: the latents cannot be integrated out")
+        raise InputError("log p(x | θ) is not available: the latents cannot be marginalised")
     space = density.space
     natural = space.constrain(point)
     return profile(
