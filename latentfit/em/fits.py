@@ -204,10 +204,8 @@ class Fit:
 
     def _count_by_stop(self) -> str:
         stops = [solution.stop for solution in self.solutions]
-        counts = ", ".join(
-            f"{stops.count(stop)} {stop.name.lower()}" for stop in Stop if stop in stops
-        )
-        return f"{len(stops)} ({counts})"
+        counts = [f"{stops.count(stop)} {stop.outcome}" for stop in Stop if stop in stops]
+        return f"{len(stops)}: {', '.join(counts)}"
 
     def _summary_of_short_runs(self) -> str:
         values = [run.log_likelihood for run in self.short_runs if not run.stop.degenerate]

@@ -104,12 +104,16 @@ class Solution:
             else ""
         )
         rows.append(("iterations", f"{self.iterations}{acceleration}"))
-        rows.append(("rate", "unknown" if np.isnan(self.rate) else f"{self.rate:.4g}"))
+        rows.append(
+            ("rate of convergence", "unknown" if np.isnan(self.rate) else f"{self.rate:.4g}")
+        )
         if not np.isnan(self.remaining):
-            rows.append(("remaining", f"{self.remaining:.2g}"))
+            rows.append(("remaining distance", f"{self.remaining:.2g}"))
         if self.decrease is not None:
             decrease = self.decrease
-            rows.append(("decrease", f"{decrease.amount:.3g} in iteration {decrease.iteration}"))
+            rows.append(
+                ("largest decrease", f"{decrease.amount:.3g} in iteration {decrease.iteration}")
+            )
         return rows
 
     def __repr__(self) -> str:

@@ -36,6 +36,13 @@ class Stop(enum.Enum):
         """Whether the final parameters are not an estimate."""
         return self in (Stop.NOT_FINITE, Stop.COLLAPSED, Stop.EMPTY_COMPONENT)
 
+    @property
+    def outcome(self) -> str:
+        """The outcome in a few words, such as ``converged (distance)``."""
+        outcome = self.value.split(":", 1)[0].lower()
+        criterion = self.name.lower().replace("_", " ")
+        return outcome if outcome == criterion else f"{outcome} ({criterion})"
+
     def after(self, iterations: int) -> str:
         """Return the sentence with the number of iterations: "Converged in 23 iterations: ..."."""
         outcome, reason = self.value.split(": ", 1)
