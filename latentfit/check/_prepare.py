@@ -12,7 +12,7 @@ from latentfit.bayes import CompleteData, Density, Statistics
 from latentfit.check._result import Check, Finding, Outcome
 from latentfit.check._subject import Subject, Trial
 from latentfit.declaration import Declaration, Params, space
-from latentfit.em.calls import m_step_of_three
+from latentfit.em.calls import three_argument_m_step
 from latentfit.errors import DeclarationError, LatentfitError
 
 # Logarithms and log-odds are tried no further from the maximum than this.
@@ -134,7 +134,7 @@ def starts_of(derivation: Derivation, density: Density, seed: int) -> tuple[Deri
 def _three(m_step: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
     """The M step of three arguments; one that cannot be called says so when it is."""
     try:
-        return m_step_of_three(m_step)
+        return three_argument_m_step(m_step)
     except DeclarationError as error:
         reason = str(error)
 

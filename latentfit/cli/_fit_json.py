@@ -43,6 +43,6 @@ def _maxima(fit: "Fit") -> list[dict[str, Any]] | None:
     if fit.log_likelihood is None:
         return None
     return [
-        {"log_likelihood": one.log_likelihood, "count": one.count, "apart": one.apart}
-        for one in fit.optima()
+        {"log_likelihood": one.log_likelihood, "count": one.count, "apart": one.max_distance}
+        for one in fit.limit_points()
     ]

@@ -10,14 +10,15 @@ import click
 
 from latentfit.cli._settings import parse_settings
 from latentfit.cli._timings import Stopwatch, print_timings
+from latentfit.em import accelerate
 
 if TYPE_CHECKING:
     from latentfit.progress import Progress
 
 Command = Callable[..., Any]
 
-# Repeated here because importing the modules that define them would delay --help.
-ACCELERATORS = ("auto", "none", "quasi-newton", "daarem", "squarem", "parabolic")
+ACCELERATORS = accelerate.names()
+# Repeated here because importing the module that defines them would delay --help.
 BACKENDS = ("numba", "jax", "c")
 
 

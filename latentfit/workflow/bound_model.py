@@ -158,7 +158,7 @@ def matrix_arguments(definition: ModelDefinition) -> tuple[str, ...]:
 
 
 def _arguments(definition: ModelDefinition, data: Any) -> "Data":
-    if distributed.is_apart(data):
+    if distributed.is_distributed(data):
         raise InputError(
             "this job takes data in memory: only fit takes data in chunks or the path of a folder"
         )

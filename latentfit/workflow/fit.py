@@ -53,7 +53,7 @@ def fit_model(
     """
     fitting = take(FitOptions, settings)
     progress = progress or Progress(quiet=True)
-    if distributed.is_apart(data):
+    if distributed.is_distributed(data):
         from latentfit.workflow.fit_chunks import fit_chunks
 
         return fit_chunks(definition, data, fitting, settings, columns, executor, progress)
@@ -90,8 +90,8 @@ def run_em(
     executor : Executor or Dask client, optional
     """
     keep = fitting.starts
-    short = em.Short(keep) if keep < len(starts) else None
-    total = len(starts) + (keep if short else 0)
+    short_runs = em.ShortRuns(keep) if keep < len(starts) else None
+    total = len(starts) + (keep if short_runs else 0)
     with progress.stage("EM", total=total) as bar:
         return em.fit(
             bound.definition.e_step,
@@ -103,5 +103,5 @@ def run_em(
             accelerate=fitting.accelerate,
             on_start=lambda done, _: bar.update(done),
             executor=executor,
-            short=short,
+            short_runs=short_runs,
         )

@@ -53,17 +53,17 @@ def fit_chunks(
     if not definition.arguments:
         raise InputError("the model is built already and holds its data")
     client = distributed.client_of(executor)
-    parts = distributed.parts(
+    chunks = distributed.chunked_data(
         data, definition.arguments, chosen=columns, matrices=matrix_arguments(definition)
     )
     with progress.stage("Reading the data once"):
-        survey = distributed.survey(parts, client, seed=fitting.seed)
-    holes = {name: declared.holes(array) for name, array in parts.whole.items()}
-    declared.check_holes(definition.name, {**holes, **survey.holes}, definition.latents)
-    sample = BoundModel(definition, {**parts.whole, **survey.sample}, options)
+        survey = distributed.survey(chunks, client, seed=fitting.seed)
+    holes = {name: declared.holes(array) for name, array in chunks.shared.items()}
+    declared.check_holes(definition.name, {**holes, **survey.missing}, definition.latents)
+    sample = BoundModel(definition, {**chunks.shared, **survey.sample}, options)
     starts = starting_params(sample, fitting.seed, fitting.starts)
-    whole = distributed.Whole(
-        parts,
+    steps = distributed.DistributedSteps(
+        chunks,
         survey,
         client,
         definition.e_step,
@@ -72,7 +72,7 @@ def fit_chunks(
     )
     with progress.stage("EM", total=len(starts)) as bar:
         return distributed.fit(
-            whole,
+            steps,
             definition.m_step,
             starts,
             stopping=fitting.stopping or em.Stopping(),

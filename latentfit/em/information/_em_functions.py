@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.calls import call, m_step_of_three
+from latentfit.em.calls import call, three_argument_m_step
 from latentfit.em.layout import Params
 
 EMMap = Callable[[Params], Mapping[str, Any]]
@@ -20,7 +20,7 @@ def em_map(e_step: Callable[..., Any], m_step: Callable[..., Any], data: Any) ->
     e_step, m_step, data
         As in `em.run`.
     """
-    maximise = m_step_of_three(m_step)
+    maximise = three_argument_m_step(m_step)
 
     def iteration(params: Params) -> Mapping[str, Any]:
         expectations = call(e_step, "e_step", params, data)

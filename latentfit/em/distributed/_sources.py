@@ -1,44 +1,46 @@
-"""Data that are elsewhere, of whatever kind, as parts."""
+"""Distributed data of any kind as chunks."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from latentfit.em.distributed._arrays import from_arrays
+from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._frame import from_frame
 from latentfit.em.distributed._parquet import from_files
-from latentfit.em.distributed._part import Parts
 from latentfit.errors import InputError
 
 
-def parts(
+def chunked_data(
     data: Any,
     arguments: Sequence[str],
     *,
     chosen: Sequence[str] = (),
     matrices: Sequence[str] = (),
-) -> Parts:
-    """Say which part of the data of a model is which task's.
+) -> ChunkedData:
+    """Divide the data of a model into chunks, one for each task.
 
     Parameters
     ----------
     data : mapping, Dask collection or path
-        ``{argument: Dask array}``, of which those that are no Dask arrays are not split; a Dask
-        array, where there is one argument; a Dask dataframe; or a folder of Parquet files.
+        ``{argument: Dask array}``, in which other values than Dask arrays are not split; a Dask
+        array, if the model has one argument; a Dask dataframe; or a folder of Parquet files.
     arguments : sequence of str
+        The arguments of the model.
     chosen, matrices : sequence of str
-        Which columns of a dataframe or of Parquet files are which argument, as in `declared.bind`.
+        Which columns of a dataframe or of Parquet files belong to which argument, and which
+        arguments are matrices, as in `latentfit.declaration.columns.bind_columns`.
 
     Raises
     ------
     InputError
-        An argument is missing or unknown, arrays are not split in the same rows, a file cannot be
-        read or lacks a column.
+        An argument is missing or unknown, arrays are not split in the same rows, or a file cannot
+        be read or lacks a column.
     """
     if isinstance(data, str | Path):
         return from_files(Path(data), arguments, chosen, matrices)
     if hasattr(data, "columns"):
         return from_frame(data, arguments, chosen, matrices)
     if chosen:
-        raise InputError("columns are chosen of a dataframe or of Parquet files, not of arrays")
+        raise InputError("columns can be chosen from a dataframe or Parquet files, not from arrays")
     return from_arrays(data, arguments)
