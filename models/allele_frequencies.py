@@ -215,22 +215,3 @@ def _check(count, table):
                 f"alleles {a + 1} and {b + 1} show alike beside every allele: their frequencies "
                 f"cannot be told apart"
             )
-
-
-_LANGE = "Lange (2002), Mathematical and Statistical Methods for Genetic Analysis, section 2.2"
-_GIVENS = "Givens and Hoeting (2005), Computational Statistics, example 4.2, peppered moths"
-published = (
-    {"name": "p[0]", "value": 0.2136, "tolerance": 5e-5, "source": _LANGE},
-    {"name": "p[1]", "value": 0.0501, "tolerance": 5e-5, "source": _LANGE},
-    {"name": "p[2]", "value": 0.7363, "tolerance": 5e-5, "source": _LANGE},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": 5e-6,
-            "source": _GIVENS,
-            "data": "peppered-moths.csv",
-        }
-        for name, value in (("p[0]", 0.07084), ("p[1]", 0.18874), ("p[2]", 0.74043))
-    ),
-)

@@ -219,22 +219,3 @@ def _check(data):
         raise ValueError("there is a single patient: no rate can be estimated")
     if len(data["patient"]) == len(np.unique(data["patient"])):
         raise ValueError("no patient is rated twice: there is nothing to compare")
-
-
-# The estimates as printed there. They belong to a lower maximum, as is told above; of the class
-# frequencies and the rates of observer 1, those are given that the two maxima have in common.
-_PAPER = "Dawid and Skene (1979), Applied Statistics 28, 20–28, anaesthetists"
-published = tuple(
-    {"name": name, "value": value, "tolerance": 5e-3, "source": _PAPER}
-    for name, value in {
-        "p[0]": 0.40,
-        "p[3]": 0.07,
-        "pi[0,0,0]": 0.89,
-        "pi[0,0,1]": 0.11,
-        "pi[0,1,0]": 0.07,
-        "pi[0,1,1]": 0.88,
-        "pi[0,1,2]": 0.05,
-        "pi[0,3,2]": 0.56,
-        "pi[0,3,3]": 0.44,
-    }.items()
-)

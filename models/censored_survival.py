@@ -381,30 +381,3 @@ def _check(data, distribution):
             "all units of a group may have died at the same time: the shape would be infinite; "
             "an exponential distribution would do"
         )
-
-
-_MASS = "Venables and Ripley (2002), Modern applied statistics with S, chapter 13, gehan data"
-_SURVREG = "R 4, survival 3.5-3, survreg(Surv(time, event) ~ factor(group) - 1)"
-_INTERVAL = "R 4, survival 3.5-3, survreg(Surv(lower, upper, type = 'interval2') ~ group - 1)"
-_CLOSED = "closed form: total time over number of events, 182 / 21 and 359 / 9"
-_EXPONENTIAL = {"options": {"distribution": "exponential"}}
-_COSMESIS = {"data": "cosmesis.csv", "column": "time=lower,upper"}
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": source, **what}
-    for name, value, tolerance, source, what in (
-        ("log_scale[1]", 3.516, 5e-4, _MASS, {}),
-        ("log_likelihood", -106.6, 5e-2, _MASS, {}),
-        ("log_scale[0]", 2.2483524, 5e-7, _SURVREG, {}),
-        ("log_scale[1]", 3.5156869, 5e-7, _SURVREG, {}),
-        ("shape", 1.3657575, 5e-7, _SURVREG, {}),
-        ("log_likelihood", -106.579492, 5e-6, _SURVREG, {}),
-        ("scale[0]", 182 / 21, 1e-6, _CLOSED, _EXPONENTIAL),
-        ("scale[1]", 359 / 9, 1e-6, _CLOSED, _EXPONENTIAL),
-        ("log_scale[1]", 3.6860978, 5e-7, _SURVREG, _EXPONENTIAL),
-        ("log_likelihood", -108.5, 5e-2, _MASS, _EXPONENTIAL),
-        ("log_scale[0]", 3.8872320, 5e-7, _INTERVAL, _COSMESIS),
-        ("log_scale[1]", 3.3208301, 5e-7, _INTERVAL, _COSMESIS),
-        ("shape", 1.6779744, 5e-7, _INTERVAL, _COSMESIS),
-        ("log_likelihood", -149.756974, 5e-6, _INTERVAL, _COSMESIS),
-    )
-)

@@ -169,14 +169,3 @@ def _log_joint(params, data):
         log_heads = np.where(heads > 0, heads * np.log(theta), 0.0)
         log_tails = np.where(tails > 0, tails * np.log1p(-theta), 0.0)
     return np.log(0.5) + log_heads + log_tails
-
-
-# As printed there, to two decimals, after ten iterations from (0.60, 0.50).
-_DO_BATZOGLOU = (
-    "Do and Batzoglou (2008), What is the expectation maximization algorithm?, "
-    "Nature Biotechnology 26, figure 1b"
-)
-published = (
-    {"name": "theta[0]", "value": 0.80, "tolerance": 5e-3, "source": _DO_BATZOGLOU},
-    {"name": "theta[1]", "value": 0.52, "tolerance": 5e-3, "source": _DO_BATZOGLOU},
-)

@@ -125,21 +125,5 @@ def example_data():
     return {"y": np.array([5.0, np.nan])}
 
 
-published = (
-    {
-        "name": "theta",
-        "value": 0.2,
-        "tolerance": 1e-8,
-        "source": "closed form: one observed value of 5, so 1/5",
-    },
-    {
-        "name": "log_likelihood",
-        "value": -2.6094379124341003,
-        "tolerance": 1e-9,
-        "source": "closed form: log(1/5) - 1",
-    },
-)
-
-
 def _seen(y):
     return np.ma.compressed(y)

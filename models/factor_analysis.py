@@ -223,24 +223,3 @@ def _check(x, factors):
             f"the {n} rows of x span {rank} dimension{'s' if rank > 1 else ''} of {d}: columns "
             f"that determine one another have an unbounded likelihood"
         )
-
-
-_FACTANAL = (
-    "factanal of R 4.2, Grant-White pupils of lavaan's HolzingerSwineford1939, two factors, "
-    "control$opt of factr = 1"
-)
-_SKLEARN = "FactorAnalysis of scikit-learn 1.9, score times the number of observations"
-published = (
-    *(
-        {
-            "name": f"uniqueness[{variable}]",
-            "value": value,
-            "tolerance": 1e-6,
-            "source": _FACTANAL,
-        }
-        for variable, value in enumerate(
-            (0.63815182, 0.68876371, 0.43091983, 0.25314461, 0.30411038, 0.31802906)
-        )
-    ),
-    {"name": "log_likelihood", "value": -1169.03059151, "tolerance": 1e-7, "source": _SKLEARN},
-)

@@ -161,14 +161,3 @@ def example_data():
 def _classes(theta):
     """Probabilities of the four classes."""
     return np.array([2 + theta, 1 - theta, 1 - theta, theta]) / 4
-
-
-published = (
-    {
-        "name": "theta",
-        "value": 0.626821498,
-        "tolerance": 5e-10,
-        "source": "Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via "
-        "the EM algorithm, Journal of the Royal Statistical Society B 39, Table 1",
-    },
-)

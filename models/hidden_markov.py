@@ -311,31 +311,3 @@ def _check(x, states, emission, start):
             f"x has codes up to {values[-1]:g}, but never {absent}: the probability of a category "
             f"that never occurs is estimated to be 0; number those that do 0, 1, 2, ..."
         )
-
-
-# Figures as printed there, after convergence, with `start` estimated: it ends at a corner. When it
-# is known to be uniform, rates differ by less than 0.005, and the log-likelihood is lower by 0.690
-# and 1.081: a little less than log 2 and log 3, the most that not knowing the first state costs.
-_BOOK = "Zucchini and MacDonald (2009), Hidden Markov Models for Time Series, table 4."
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": tolerance,
-        "source": f"{_BOOK}{states - 1}: {states} states, start estimated",
-        "data": "earthquakes.csv",
-        "column": "count",
-        "options": {"states": states, "start": "estimated"},
-    }
-    for states, name, value, tolerance in (
-        (2, "lam[0]", 15.421, 5e-4),
-        (2, "lam[1]", 26.018, 5e-4),
-        (2, "P[0,1]", 0.071626, 5e-7),
-        (2, "P[1,0]", 0.11903, 5e-6),
-        (2, "log_likelihood", -341.87870, 5e-6),
-        (3, "lam[0]", 13.134, 5e-4),
-        (3, "lam[1]", 19.713, 5e-4),
-        (3, "lam[2]", 29.710, 5e-4),
-        (3, "log_likelihood", -328.52748, 5e-6),
-    )
-)

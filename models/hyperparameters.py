@@ -218,15 +218,3 @@ def _shape(excess):
         a = 1 / inverse
         inverse = inverse + (np.log(a) - digamma(a) - excess) / (a - a**2 * polygamma(1, a))
     return 1 / inverse
-
-
-# theta there is α here; its intercept is log α / β.
-_MASS = (
-    "Venables and Ripley (2002), MASS, R package, version 7.3-58.2, "
-    "glm.nb(failures ~ offset(log(hours)))"
-)
-published = (
-    {"name": "alpha", "value": 0.8222686, "tolerance": 1e-7, "source": _MASS},
-    {"name": "beta", "value": 1.2589544, "tolerance": 1e-7, "source": _MASS},
-    {"name": "log_likelihood", "value": -32.26306704, "tolerance": 1e-8, "source": _MASS},
-)

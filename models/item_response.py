@@ -295,26 +295,3 @@ def _check(y, two_parameter):
             "y is a perfect scale, where whoever solves an item has solved all easier ones: "
             "the likelihood rises towards infinite discrimination"
         )
-
-
-_LME4 = "lme4 1.1-31, glmer(y ~ 0 + item + (1 | person), family = binomial, nAGQ = 25)"
-_LTM = "Rizopoulos (2006), ltm, R package, ltm(LSAT ~ z1)"
-_SIX, _SEVEN = {"data": "lsat-6.csv"}, {"data": "lsat-7.csv"}
-_TWO = {"options": {"two_parameter": True}}
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": source, **of}
-    for of, source, name, value, tolerance in (
-        ({}, _LME4, "a", 1.511970, 1e-5),
-        ({}, _LME4, "log_likelihood", -508.526879, 1e-6),
-        (_SIX, _LME4, "a", 0.755138, 1e-5),
-        (_SIX, _LME4, "b[0]", -3.61525, 5e-5),
-        (_SIX, _LME4, "b[1]", -1.32242, 5e-5),
-        (_SIX, _LME4, "b[2]", -0.31763, 5e-5),
-        (_SIX, _LME4, "b[3]", -1.73008, 5e-5),
-        (_SIX, _LME4, "b[4]", -2.78017, 5e-5),
-        (_SIX, _LME4, "log_likelihood", -2466.9376, 5e-5),
-        (_SEVEN, _LME4, "a", 1.011265, 1e-5),
-        (_SEVEN, _LME4, "log_likelihood", -2664.900891, 1e-6),
-        (_SIX | _TWO, _LTM, "log_likelihood", -2466.653, 5e-4),
-    )
-)

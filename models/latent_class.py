@@ -224,7 +224,3 @@ def _check(x, classes):
     patterns = len(np.unique(x, axis=0))
     if classes > patterns:
         raise ValueError(f"x has {patterns} distinct rows, too few for {classes} classes")
-
-
-_POLCA = "Linzer and Lewis (2011), poLCA: the manual's fit of two classes to the data set values"
-published = ({"name": "log_likelihood", "value": -504.4677, "tolerance": 5e-5, "source": _POLCA},)

@@ -288,32 +288,3 @@ def _check(y):
     if not np.all(spread):
         column = int(np.argmin(spread))
         raise ValueError(f"series {column + 1} of y is {y[0, column]:g} all the time")
-
-
-_DIRECT = (
-    "direct maximisation (BFGS) of the likelihood that statsmodels 0.15 computes by its own Kalman "
-    "filter, statsmodels.tsa.statespace, with the same known first state"
-)
-published = (
-    {"name": "phi", "value": 0.4911582, "tolerance": 2e-6, "source": _DIRECT},
-    {"name": "sigma_state", "value": 0.5694275, "tolerance": 2e-6, "source": _DIRECT},
-    {"name": "loading[0]", "value": 0.9651852, "tolerance": 5e-6, "source": _DIRECT},
-    {"name": "loading[1]", "value": 3.955936, "tolerance": 2e-5, "source": _DIRECT},
-    {"name": "log_likelihood", "value": -534.073214, "tolerance": 1e-6, "source": _DIRECT},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": tolerance,
-            "source": _DIRECT,
-            "data": "nile.csv",
-            "column": "y=y",
-        }
-        for name, value, tolerance in (
-            ("phi", 0.861680, 5e-6),
-            ("sigma_state", 62.1895, 1e-3),
-            ("sigma[0]", 111.1875, 1e-3),
-            ("log_likelihood", -636.842886, 1e-6),
-        )
-    ),
-)

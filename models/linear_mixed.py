@@ -242,21 +242,3 @@ def _check(data):
     ]
     if np.sum(np.concatenate(left) ** 2) <= 1e-20 * np.sum(y**2):
         raise ValueError("the measurements of each group lie on a line: there is no error about it")
-
-
-_LME4 = (
-    "lme4 1.1-31, lmer(Reaction ~ Days + (Days | Subject), sleepstudy, REML = FALSE), with the "
-    "optimiser bobyqa and rhoend = 1e-12"
-)
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": _LME4}
-    for name, value, tolerance in (
-        ("beta[0]", 251.40510, 5e-6),
-        ("beta[1]", 10.467286, 5e-7),
-        ("tau[0]", 23.78056, 1e-5),
-        ("tau[1]", 5.716835, 1e-6),
-        ("rho", 0.081320, 1e-6),
-        ("sigma", 25.591816, 1e-6),
-        ("log_likelihood", -875.969672, 5e-7),
-    )
-)

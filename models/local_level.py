@@ -241,13 +241,3 @@ def _check(y):
         )
     if np.ptp(y) == 0:
         raise ValueError(f"all {len(y)} values of y are equal ({y[0]:g}): nothing varies")
-
-
-_SOURCE = (
-    "Durbin and Koopman (2012), Time series analysis by state space methods, 2nd edition, chapter 2"
-)
-published = (
-    {"name": "irregular_variance", "value": 15099, "tolerance": 0.5, "source": _SOURCE},
-    # Printed 0.08 below the diffuse maximum, which is 1469.176.
-    {"name": "level_variance", "value": 1469.1, "tolerance": 0.1, "source": _SOURCE},
-)

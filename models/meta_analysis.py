@@ -156,11 +156,3 @@ def example_data():
     table = Path(__file__).parent / "data" / "bcg.csv"
     y, se = np.loadtxt(table, delimiter=",", skiprows=1, unpack=True)
     return {"y": y, "se": se}
-
-
-_DIRECT = "direct maximisation by Nelder and Mead's method, to 1e-12"
-published = (
-    {"name": "mu", "value": -0.711199, "tolerance": 1e-6, "source": _DIRECT},
-    {"name": "tau", "value": 0.5291767, "tolerance": 1e-6, "source": _DIRECT},
-    {"name": "log_likelihood", "value": -12.665074, "tolerance": 1e-6, "source": _DIRECT},
-)

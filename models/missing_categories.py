@@ -228,20 +228,3 @@ def _check(row, column, count):
                 f"nobody in {name} {empty[0]:g} has both categories known: how that {name} is "
                 f"divided cannot be told"
             )
-
-
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": 5e-9,
-        "source": "Schafer (2023), cvam: Coarsened Variable Modeling, R package version 0.9.3, "
-        "recorded output of its tests on the same data",
-    }
-    for name, value in (
-        ("p[0,0]", 0.69712335),
-        ("p[0,1]", 0.09863044),
-        ("p[1,0]", 0.13578303),
-        ("p[1,1]", 0.06846318),
-    )
-)

@@ -247,33 +247,3 @@ def _log_joint(params, data):
     mu = _design(data) @ np.column_stack([alpha, beta]).T
     standardised = (data["response"][:, None] - mu) / sigma
     return np.log(w) - np.log(sigma) - 0.5 * np.log(2 * np.pi) - 0.5 * standardised**2
-
-
-# Figures as printed there, groups sorted by slope. That run stopped when the log-likelihood changed
-# by less than 1e-8: it is up to 2e-5 short of the maximum, and these are the tolerances.
-# The intercepts printed, 8.678987 and 1.415150, are at x = 0: the Deterministic of that name.
-_MIXTOOLS = (
-    "Benaglia, Chauveau, Hunter and Young (2009), mixtools: an R package for analyzing finite "
-    "mixture models, Journal of Statistical Software 32(6), emissions of carbon dioxide"
-)
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": tolerance,
-        "source": _MIXTOOLS,
-        "data": "co2-gnp.csv",
-        "column": "response=co2, covariates=gnp",
-    }
-    for name, value, tolerance in (
-        ("w[0]", 0.754921, 2e-6),
-        ("w[1]", 0.245079, 2e-6),
-        ("intercept[0]", 8.678987, 2e-5),
-        ("intercept[1]", 1.415150, 1e-5),
-        ("beta[0,0]", -0.023344, 1e-6),
-        ("beta[1,0]", 0.676596, 1e-6),
-        ("sigma[0]", 2.049315, 5e-6),
-        ("sigma[1]", 0.809389, 2e-6),
-        ("log_likelihood", -66.93977, 1e-5),
-    )
-)

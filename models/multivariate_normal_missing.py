@@ -273,15 +273,3 @@ def _check(data):
             scaled = (pairs - np.mean(pairs, axis=0)) / np.nanstd(x[:, [k, j]], axis=0)
             if np.linalg.matrix_rank(scaled, tol=1e-6) < 2:
                 raise ValueError(f"{named} lie on a line wherever both are seen")
-
-
-_MURRAY = "Murray (1977), in the discussion of Dempster, Laird and Rubin: both maxima"
-published = tuple(
-    {"name": name, "value": value, "tolerance": 1e-6, "source": _MURRAY, "data": "murray.csv"}
-    for name, value in (
-        ("cov[0,0]", 8 / 3),
-        ("cov[1,1]", 8 / 3),
-        ("mu[0]", 0.0),
-        ("mu[1]", 0.0),
-    )
-)

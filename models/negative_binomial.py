@@ -196,12 +196,3 @@ def _shape(excess):
         k = 1 / inverse
         inverse = inverse + (np.log(k) - digamma(k) - excess) / (k - k**2 * polygamma(1, k))
     return 1 / inverse
-
-
-# theta there is k here; its intercept is log m.
-_MASS = "Venables and Ripley (2002), MASS, R package, version 7.3-58.2, glm.nb(y ~ 1)"
-published = (
-    {"name": "k", "value": 1.0245923868, "tolerance": 1e-8, "source": _MASS},
-    {"name": "m", "value": 1.1466666667, "tolerance": 1e-8, "source": _MASS},
-    {"name": "log_likelihood", "value": -222.4371536, "tolerance": 1e-7, "source": _MASS},
-)

@@ -180,25 +180,3 @@ def _log_joint(params, data):
     with np.errstate(divide="ignore", invalid="ignore"):
         log_power = np.where(x > 0, x * np.log(lam), 0.0)
         return np.log(w) + log_power - lam
-
-
-# Components sorted by rate. The first source prints estimates to thirteen decimals, and holds
-# algorithms to five; the second prints the maximum.
-_SQUAREM = (
-    "Varadhan, SQUAREM: squared extrapolation methods for accelerating EM-like monotone "
-    "algorithms, R package, reference values of the test Hasselblad1969"
-)
-_BB = (
-    "Varadhan and Gilbert (2009), BB: an R package for solving a large system of nonlinear "
-    "equations, Journal of Statistical Software 32(4), the Poisson mixture of its vignette"
-)
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": source}
-    for name, value, tolerance, source in (
-        ("w[0]", 0.3598853970, 1e-5, _SQUAREM),
-        ("w[1]", 0.6401146030, 1e-5, _SQUAREM),
-        ("lam[0]", 1.2560951013, 1e-5, _SQUAREM),
-        ("lam[1]", 2.6634043567, 1e-5, _SQUAREM),
-        ("log_likelihood", -1989.946, 5e-4, _BB),
-    )
-)

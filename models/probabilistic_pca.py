@@ -213,30 +213,3 @@ def _check(x, components):
             f"the {n} rows of x lie in a plane of {rank} dimension{'s' if rank > 1 else ''}: "
             f"with {components} component{'s' if components > 1 else ''} nothing is left about it"
         )
-
-
-_CLOSED = "closed form: Tipping and Bishop (1999), from the eigenvalues of the sample covariance"
-published = (
-    {"name": "sigma", "value": 0.225126959436, "tolerance": 1e-9, "source": _CLOSED},
-    {"name": "covariance[0,0]", "value": 0.67466168, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[0,1]", "value": -0.03547704, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[0,2]", "value": 1.26293006, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[2,2]", "value": 3.10156371, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[3,3]", "value": 0.58442632, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "log_likelihood", "value": -404.962780156, "tolerance": 1e-8, "source": _CLOSED},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": 1e-8,
-            "source": _CLOSED,
-            "options": {"components": components},
-        }
-        for components, name, value in (
-            (1, "sigma", 0.337844756593),
-            (1, "log_likelihood", -470.669458321),
-            (3, "sigma", 0.153870700114),
-            (3, "log_likelihood", -379.914630122),
-        )
-    ),
-)

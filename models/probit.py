@@ -217,14 +217,3 @@ def _separated(y, design):
     # The simplex method: its solutions are corners, and do not use up any tolerance.
     found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=none, bounds=(-1, 1), method="highs-ds")
     return -found.fun > 1e-6
-
-
-_GREENE = "Greene (2003), Econometric analysis, 5th edition, chapter 21, probit"
-_STATSMODELS = "statsmodels 0.15, Probit on Spector and Mazzeo's data"
-published = (
-    {"name": "intercept", "value": -7.452, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[0]", "value": 1.626, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[1]", "value": 0.052, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[2]", "value": 1.426, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "log_likelihood", "value": -12.818804, "tolerance": 5e-7, "source": _STATSMODELS},
-)

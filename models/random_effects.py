@@ -217,15 +217,3 @@ def _groups(data):
     size = np.bincount(code)
     mean = np.bincount(code, y) / size
     return size, mean, np.bincount(code, (y - mean[code]) ** 2)
-
-
-_CLOSED = "closed form for groups of one size, with S_W = 58830 and S_B = 56357.5"
-_LME4 = "lme4 1.1-31, lmer(Yield ~ 1 + (1 | Batch), Dyestuff, REML = FALSE)"
-published = (
-    {"name": "mu", "value": 1527.5, "tolerance": 1e-4, "source": _CLOSED},
-    {"name": "sigma", "value": 2451.25**0.5, "tolerance": 1e-5, "source": _CLOSED},
-    {"name": "tau", "value": 1388.33333333**0.5, "tolerance": 1e-5, "source": _CLOSED},
-    {"name": "tau", "value": 37.260, "tolerance": 5e-4, "source": _LME4},
-    {"name": "sigma", "value": 49.510, "tolerance": 5e-4, "source": _LME4},
-    {"name": "log_likelihood", "value": -163.66353, "tolerance": 5e-6, "source": _LME4},
-)

@@ -274,30 +274,3 @@ def _ascent(y, design):
         method="highs-ds",
     )
     return found.x[0], -found.fun
-
-
-_TOBIN = (
-    "R 4, survival 3.5-3, survreg(Surv(durable, durable > 0, type = 'left') ~ age + quant, "
-    "tobin, dist = 'gaussian')"
-)
-_FAIR = "Kleiber and Zeileis (2008), Applied econometrics with R, chapter 5, tobit for Fair's data"
-published = (
-    {"name": "intercept", "value": 15.1449, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "beta[0]", "value": -0.1291, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "beta[1]", "value": -0.0455, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "sigma", "value": 5.57, "tolerance": 5e-3, "source": _TOBIN},
-    {"name": "log_likelihood", "value": -28.9401, "tolerance": 5e-5, "source": _TOBIN},
-    *(
-        {"name": name, "value": value, "tolerance": tolerance, "source": _FAIR}
-        | {"data": "affairs.csv"}
-        for name, value, tolerance in (
-            ("intercept", 8.174, 5e-4),
-            ("beta[0]", -0.179, 5e-4),
-            ("beta[1]", 0.554, 5e-4),
-            ("beta[2]", -1.686, 5e-4),
-            ("beta[3]", 0.326, 5e-4),
-            ("beta[4]", -2.285, 5e-4),
-            ("sigma", 8.247, 5e-4),
-        )
-    ),
-)

@@ -177,10 +177,3 @@ def initial(data, rng):
 def example_data():
     table = Path(__file__).parent / "data" / "cholera.csv"
     return {"y": np.loadtxt(table, skiprows=1)}
-
-
-_TRUNCATED = "closed form: the equations of the truncated Poisson sample with S = 86, n+ = 55"
-published = (
-    {"name": "p", "value": 0.6033130952, "tolerance": 1e-8, "source": _TRUNCATED},
-    {"name": "lam", "value": 0.9721778549, "tolerance": 1e-8, "source": _TRUNCATED},
-)

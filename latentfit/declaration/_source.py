@@ -4,9 +4,10 @@ import ast
 import difflib
 import inspect
 import sys
+import tomllib
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,7 +109,22 @@ def read(target: str | Path) -> Source:
     DeclarationError
         The file lacks a part of the contract.
     """
-    return _read(_locate(target), "model", REQUIRED, OPTIONAL)
+    source = _read(_locate(target), "model", REQUIRED, OPTIONAL)
+    if "published" not in source.contents and (figures := _published(source.path)):
+        return replace(source, contents={**source.contents, "published": figures})
+    return source
+
+
+def _published(path: Path) -> tuple[dict[str, Any], ...]:
+    """Figures from the literature that the catalogue holds for one of its model files."""
+    folder = _catalogue_folder()
+    table = folder / "published" / f"{path.stem}.toml"
+    if path.resolve().parent != folder or not table.is_file():
+        return ()
+    try:
+        return tuple(tomllib.loads(table.read_text(encoding="utf-8"))["figure"])
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise InputError(f"{table}: not a list of [[figure]] tables in TOML: {error}") from error
 
 
 def read_derivation(path: str | Path) -> Source:
