@@ -198,7 +198,7 @@ def imported() -> None:
 
 def prepared(client: Any, folder: Path) -> Callable[[int], em.Solution]:
     """A fit of so many iterations; the data were gone through once for its start."""
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     parts = distributed.parts(folder, ("x",), chosen=COLUMNS)
     survey = distributed.survey(parts, client, seed=1)
     start = model.initial(survey.sample, np.random.default_rng(1))
@@ -215,7 +215,7 @@ def prepared(client: Any, folder: Path) -> Callable[[int], em.Solution]:
 
 def compared(client: Any, folder: Path) -> float:
     """How far from EM in memory, on the same rows from the same start."""
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     x = np.column_stack([pq.read_table(folder)[name].to_numpy() for name in COLUMNS])
     parts = distributed.parts(folder, ("x",), chosen=COLUMNS)
     survey = distributed.survey(parts, client, seed=1)

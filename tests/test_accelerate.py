@@ -194,7 +194,7 @@ def test_the_last_step_is_one_of_em(accelerate, criterion):
 
 @every
 def test_every_iterate_is_feasible(accelerate):
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     iris = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1, usecols=range(4))
     fit = model.fit(iris, seed=2, starts=1, components=3, covariance="full", accelerate=accelerate)
     trace = fit.best.trace.params
