@@ -159,7 +159,7 @@ def rows(name: str, values: np.ndarray, least: int) -> None:
 # Values.
 
 
-def counts(name: str, values: np.ndarray, least: int = 0) -> None:
+def counts(name: str, values: np.ndarray, least: int = 0, what: str = "a count") -> None:
     """Require whole numbers that are not negative.
 
     Parameters
@@ -170,13 +170,15 @@ def counts(name: str, values: np.ndarray, least: int = 0) -> None:
         Its values.
     least : int
         Smallest count that the model can use.
+    what : str
+        Subject of the second half of the sentence.
 
     Raises
     ------
     ValueError
         If a value has a fractional part or is smaller than `least`.
     """
-    wanted = f"a count is a whole number, {least} or more"
+    wanted = f"{what} is a whole number, {least} or more"
     _each(name, values, lambda x: (x >= least) & (x == np.floor(x)), wanted)
 
 
