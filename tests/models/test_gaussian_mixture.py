@@ -84,7 +84,7 @@ def test_a_common_standard_deviation_has_the_maximum_of_mclust():
 
 
 @pytest.mark.parametrize(
-    ("x", "options", "said"),
+    ("x", "options", "message"),
     [
         (GEYSER, {}, r"one column.*shape \(272, 2\).*multivariate-gaussian-mixture"),
         (GEYSER[:, :1], {}, "multivariate-gaussian-mixture"),
@@ -95,8 +95,8 @@ def test_a_common_standard_deviation_has_the_maximum_of_mclust():
         (X, {"covariance": "diagonal"}, "covariance must be full or tied, not 'diagonal'"),
     ],
 )
-def test_refusals(x, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_refusals(x, options, message):
+    with pytest.raises(ValueError, match=message):
         start(np.array(x), **options)
 
 

@@ -232,7 +232,7 @@ def test_to_model_returns_cholesky_factors_of_the_covariances():
 
 
 @pytest.mark.parametrize(
-    ("x", "options", "said"),
+    ("x", "options", "message"),
     [
         (GEYSER[:, 0], {}, "x must be a table"),
         ([[1.0, 2.0]], {}, "single row"),
@@ -250,8 +250,8 @@ def test_to_model_returns_cholesky_factors_of_the_covariances():
         (IRIS, {"components": 0}, "at least 1"),
     ],
 )
-def test_refusals(x, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_refusals(x, options, message):
+    with pytest.raises(ValueError, match=message):
         start(np.array(x), **options)
 
 
@@ -287,7 +287,7 @@ def test_refusals_are_one_line_on_the_command_line(tmp_path, capsys):
     path = tmp_path / "own.csv"
     path.write_text("a,b\n1,2\n2,4\n3,6\n4,8\n")
     command = ["fit", "multivariate-gaussian-mixture", "--data", str(path)]
-    for settings_, said in (
+    for settings_, message in (
         ([], "column 2 of x is a linear combination"),
         (["--set", "covariance=square"], "covariance must be full, tied, diagonal or spherical"),
         (["--set", "covariance=2"], "covariance"),
@@ -295,5 +295,5 @@ def test_refusals_are_one_line_on_the_command_line(tmp_path, capsys):
     ):
         assert main([*command, "--column", "a", "--column", "b", *settings_]) == 2
         error = capsys.readouterr().err
-        assert said in error
+        assert message in error
         assert error.count("\n") == 1
