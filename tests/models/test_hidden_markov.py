@@ -286,7 +286,7 @@ def test_a_table_on_the_command_line(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("x", "options", "message"),
     [
-        ([3.0], {}, "single row"),
+        ([3.0], {}, "single value"),
         ([3.0, 4.0], {"states": 1}, "states must be at least 2, not 1"),
         ([3.0, 4.0], {"emission": "normal"}, "poisson, gaussian or categorical, not 'normal'"),
         ([3.0, 4.0], {"start": "stationary"}, "uniform or estimated, not 'stationary'"),

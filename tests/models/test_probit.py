@@ -128,7 +128,7 @@ def test_a_table_on_the_command_line(tmp_path, capsys):
     own = csv(tmp_path, "response,dose\n" + "\n".join(rows) + "\n")
     assert main(["fit", "probit", "--data", own, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]
-    # The shares of yes at the two doses determine the estimates.
+    # At each dose a third of the answers are yes.
     assert found["alpha"] == pytest.approx(stats.norm.ppf(1 / 3), abs=1e-6)
     assert found["beta"] == pytest.approx([0], abs=1e-6)
 
