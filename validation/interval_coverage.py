@@ -84,6 +84,7 @@ CLASSES = {
     "gaussian-mixture": "w",
     "latent-class": "w",
     "mixture-of-regressions": "w",
+    "multivariate-gaussian-mixture": "w",
     "poisson-mixture": "w",
     "zero-inflated-poisson": "p",
 }

@@ -296,7 +296,6 @@ KINDS: dict[str, dict[str, Kind]] = {
         "large units": Kind(_normals(120, unit=1e6)),
         "a rare component": Kind(_normals(300, 0.95)),
         "heavy overlap": Kind(_normals(300, mu=(7.0, 8.0), sigma=(1.0, 1.0))),
-        "two columns": Kind(_correlated(150)),
     },
     "genetic-linkage": {
         "small": Kind(_animals(20, 0.5)),
@@ -346,6 +345,10 @@ KINDS: dict[str, dict[str, Kind]] = {
         "a rare component": Kind(_lines(300, (0, 3), [[1.0], [-1.0]], w=0.94)),
         "heavy overlap": Kind(_lines(200, (0, 0.5), [[1.0], [0.5]], (1.0, 1.0))),
         "three covariates": Kind(_lines(150, (0, 2), [[1, 0, 2], [-1, 1, 0]], (0.6, 0.3))),
+    },
+    "multivariate-gaussian-mixture": {
+        _PERTURBED: Kind(_redrawn("multivariate-gaussian-mixture")),
+        "two columns": Kind(_correlated(150)),
     },
     "poisson-mixture": {
         _PERTURBED: Kind(_redrawn("poisson-mixture")),
