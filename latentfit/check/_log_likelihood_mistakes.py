@@ -47,7 +47,7 @@ def _previous_call(examination: Examination, values: np.ndarray, exact: np.ndarr
     if len(exact) < _MIN_VALUES_FOR_PREVIOUS_CALL:
         return None
     if np.all(np.abs(values[1:] - exact[:-1]) <= _tolerance(exact)):
-        return "this is log p(x | θ) at the parameters of the previous call, one step too late"
+        return "this is log p(x | θ) at the parameters of the previous call, one iteration late"
     return None
 
 

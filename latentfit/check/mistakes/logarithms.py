@@ -70,7 +70,7 @@ def log_mean(context: MistakeContext) -> Iterator[Prediction]:
     step="M",
     quantity="parameter",
     priority=230,
-    hint="this is the logarithm of the parameter",
+    hint="this is the logarithm of the right value",
 )
 def log_parameter(context: MistakeContext) -> Iterator[Prediction]:
     """Predict log θ⁺."""

@@ -12,7 +12,7 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     step="M",
     quantity="parameter",
     priority=300,
-    hint="{used} is used where {right} belongs, in {place}",
+    hint="in {place}, {used} is used where {right} belongs",
 )
 def off_by_one(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the parameter with a number of observations that is wrong by one."""

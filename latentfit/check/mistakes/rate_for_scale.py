@@ -33,7 +33,7 @@ def reciprocal_statistic(context: MistakeContext) -> Iterator[Prediction]:
     step="M",
     quantity="parameter",
     priority=220,
-    hint="a rate where the scale belongs, or the reverse: this is 1 divided by the parameter",
+    hint="a rate where the scale belongs, or the reverse: this is 1 divided by the right value",
 )
 def reciprocal_parameter(context: MistakeContext) -> Iterator[Prediction]:
     """Predict 1 / θ⁺."""

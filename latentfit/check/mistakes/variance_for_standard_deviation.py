@@ -34,7 +34,7 @@ def root_of_mean(context: MistakeContext) -> Iterator[Prediction]:
     step="M",
     quantity="parameter",
     priority=200,
-    hint="this is the square of the parameter: the variance where the standard deviation belongs?",
+    hint="this is the square of the right value: a variance where the standard deviation belongs?",
 )
 def squared_parameter(context: MistakeContext) -> Iterator[Prediction]:
     """Predict (θ⁺)²."""
@@ -45,7 +45,7 @@ def squared_parameter(context: MistakeContext) -> Iterator[Prediction]:
     step="M",
     quantity="parameter",
     priority=210,
-    hint="this is the square root of the parameter: the standard deviation where the variance "
+    hint="this is the square root of the right value: a standard deviation where the variance "
     "belongs?",
 )
 def root_of_parameter(context: MistakeContext) -> Iterator[Prediction]:

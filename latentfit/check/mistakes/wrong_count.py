@@ -11,7 +11,7 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     step="M",
     quantity="parameter",
     priority=320,
-    hint="{used} is used where {right} belongs, in {place}",
+    hint="in {place}, {used} is used where {right} belongs",
 )
 def wrong_count(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the parameter with one number of observations in place of another."""
