@@ -32,7 +32,7 @@ from scipy import stats
 import latentfit
 from latentfit import bayes
 from latentfit import declaration as declared
-from latentfit.agreement._alignment import Alignment, align
+from latentfit.agreement.alignment import Alignment, align
 from latentfit.bayes._curvature import curvature
 from latentfit.errors import LatentfitError
 

@@ -2,7 +2,6 @@
 MAP, the posterior by NUTS, and the latents recovered from it."""
 
 from latentfit.bayes._backends import Backend, available
-from latentfit.bayes._boundary import at_boundary, boundary
 from latentfit.bayes._categories import categories
 from latentfit.bayes._chain import Chain, smoothed
 from latentfit.bayes._coarser import Coarser, coarser
@@ -15,17 +14,13 @@ from latentfit.bayes._estimates import (
     maximum_likelihood,
 )
 from latentfit.bayes._identification import Identification, identification
-from latentfit.bayes._information import natural_errors, standard_errors
 from latentfit.bayes._integration import Integration, integrations
 from latentfit.bayes._maximise import Maximum, maximise, outwards, polish
 from latentfit.bayes._monte_carlo import Intractable, intractable
-from latentfit.bayes._newton import Curvature, curvature_of
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes._posterior import prepare, sample
 from latentfit.bayes._predictive import posterior_predictive
-from latentfit.bayes._profile import profile_intervals
 from latentfit.bayes._recover import Recovered, recover
-from latentfit.bayes._routes import by_louis, by_oakes, by_observed, by_supplement
 from latentfit.bayes.complete_data import (
     DRAWS,
     CompleteData,
@@ -34,6 +29,27 @@ from latentfit.bayes.complete_data import (
     complete_data_view,
     pairs_of,
 )
+from latentfit.bayes.information import (
+    asymptotic_errors,
+    at_boundary,
+    boundary_labels,
+    delta_method_errors,
+    louis_errors,
+    oakes_errors,
+    observed_errors,
+    profile_intervals,
+    supplemented_errors,
+)
+from latentfit.em.information import Curvature, curvature_of
+
+# Former names, until all callers use the present ones.
+boundary = boundary_labels
+by_louis = louis_errors
+by_oakes = oakes_errors
+by_observed = observed_errors
+by_supplement = supplemented_errors
+natural_errors = delta_method_errors
+standard_errors = asymptotic_errors
 
 __all__ = [
     "DRAWS",
@@ -50,9 +66,11 @@ __all__ = [
     "Maximum",
     "Recovered",
     "Statistics",
+    "asymptotic_errors",
     "at_boundary",
     "available",
     "boundary",
+    "boundary_labels",
     "by_draws",
     "by_louis",
     "by_oakes",
@@ -62,14 +80,18 @@ __all__ = [
     "coarser",
     "complete_data_view",
     "curvature_of",
+    "delta_method_errors",
     "identification",
     "integrations",
     "intractable",
     "joint_mode",
+    "louis_errors",
     "maximise",
     "maximum_a_posteriori",
     "maximum_likelihood",
     "natural_errors",
+    "oakes_errors",
+    "observed_errors",
     "observed_view",
     "outwards",
     "pairs_of",
@@ -82,4 +104,5 @@ __all__ = [
     "sample",
     "smoothed",
     "standard_errors",
+    "supplemented_errors",
 ]

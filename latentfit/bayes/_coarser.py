@@ -19,10 +19,10 @@ import pymc as pm
 
 from latentfit.bayes._density import Density
 from latentfit.bayes._integration import quadratures
-from latentfit.bayes._newton import curvature_of
 from latentfit.bayes._observed import observed_view
 from latentfit.bayes.marginalize import nodes
 from latentfit.declaration import Declaration
+from latentfit.em.information import curvature_of
 
 _ENOUGH = 1e-3
 _AWAY = 3.0

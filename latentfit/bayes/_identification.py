@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from pymc.logprob.utils import ParameterValueError
 
-from latentfit.bayes._delta import jacobian, unmoved
 from latentfit.bayes._density import Density
 from latentfit.bayes._maximise import Maximum, polish
-from latentfit.bayes._newton import Curvature, curvature_of
+from latentfit.bayes.delta_method import jacobian, unchanged_along
 from latentfit.declaration import Params, labels
+from latentfit.em.information import Curvature, curvature_of
 
 # Relative difference of two heights that are the same but for rounding; and absolute, more than
 # what is left to gain where the density has levelled off.
@@ -85,14 +85,14 @@ def identification(density: Density, point: np.ndarray) -> Identification:
     basis = _basis(density, top, shape)
     if not basis.size:
         return Identification(0, everything, nothing)
-    scale = shape.scale
+    scale = shape.units
     slopes = jacobian(space, top.point, scale)
     moved = _aside(density, top, basis * scale[:, None])
     natural = space.constrain(top.point)
     identified, constant = {}, {}
     for name, dims in space.shapes.items():
         lengths = np.linalg.norm(slopes[name], axis=0)
-        still = unmoved(slopes[name], basis)
+        still = unchanged_along(slopes[name], basis)
         if moved is not None:
             still &= np.abs(moved[name] - natural[name]).ravel() <= 1e-5 * lengths
         identified[name] = still.reshape(dims)
@@ -109,22 +109,22 @@ def _curvature(density: Density, point: np.ndarray) -> Curvature | None:
 
 
 def _doubtful(shape: Curvature, point: np.ndarray) -> bool:
-    return not shape.bent.all() or bool(_unbent(shape, point).any())
+    return not shape.curved.all() or bool(_unbent(shape, point).any())
 
 
 def _unbent(shape: Curvature, point: np.ndarray) -> np.ndarray:
     """Coordinates along which there is hardly any curvature in units of themselves."""
-    hardly: np.ndarray = shape.scale > _FAR * _FAR * (1 + np.abs(point))
+    hardly: np.ndarray = shape.units > _FAR * _FAR * (1 + np.abs(point))
     return hardly
 
 
 def _basis(density: Density, top: Maximum, shape: Curvature) -> np.ndarray:
-    """Orthonormal directions of the ridge in units of `shape.scale`, shape (size, directions).
+    """Orthonormal directions of the ridge in units of `shape.units`, shape (size, directions).
 
     Directions that have levelled off towards an edge of the support are not among them, but for
     those that never were anything else: a rate of a component that no observation belongs to.
     """
-    null = shape.vectors[:, ~shape.bent] / shape.scale[:, None]
+    null = shape.vectors[:, ~shape.curved] / shape.units[:, None]
     concerned = (np.linalg.norm(null, axis=1) > 0.1) | _unbent(shape, top.point)
     alone, dropped = [], np.zeros(len(top.point), dtype=bool)
     beside = _at_edge(density, top.point)

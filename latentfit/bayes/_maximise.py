@@ -7,7 +7,7 @@ import numpy as np
 from pymc.logprob.utils import ParameterValueError
 from scipy.optimize import minimize
 
-from latentfit.bayes._newton import Curvature, curvature_of
+from latentfit.em.information import Curvature, curvature_of
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Hessian = Callable[[np.ndarray], np.ndarray]
@@ -103,7 +103,7 @@ def polish(
                 if not near:
                     shape = curvature_of(hessian(point), gradient, bounded)
                 step, decrement = shape.newton(gradient)
-                near = decrement < _NEAR and bool(shape.bent.all())
+                near = decrement < _NEAR and bool(shape.curved.all())
             except np.linalg.LinAlgError:
                 decrement = np.nan
             if np.isnan(decrement):
@@ -143,7 +143,7 @@ def outwards(
     point, value = maximum.point, maximum.value
     _, gradient = objective(point)
     shape = curvature_of(hessian(point), gradient, bounded)
-    for direction in shape.vectors[:, shape.flat].T:
+    for direction in shape.vectors[:, shape.flat_towards_boundary].T:
         rise = direction @ gradient
         length = np.max(np.abs(direction))
         if rise == 0 or length == 0:
@@ -159,7 +159,7 @@ def _rises(objective: Objective, point: np.ndarray, value: float, shape: Curvatu
     """Whether the density rises along what by its curvature is a ridge."""
     heights = [
         objective(point + sign * direction)[0]
-        for direction in shape.vectors[:, shape.ridge].T
+        for direction in shape.vectors[:, shape.unidentified].T
         for sign in (-1.0, 1.0)
     ]
     return any(height > value + _HIGHER * (1 + abs(value)) for height in heights)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.em.constraints import is_simplex
 from latentfit.em.layout import Layout
 
 # Square root of the precision of doubles: a variance computed from data cannot be told from
@@ -27,7 +28,6 @@ _GROWTH = 0.25
 # A vanishing weight or rate goes on falling; a scale that rounding error keeps from zero does
 # not. Without a log-likelihood this is all there is to go by.
 _REST = 1e-6
-_ROW_SUM = 1e-6
 
 History = Sequence[np.ndarray]
 
@@ -139,17 +139,6 @@ class Suspects:
             f"{self._layout.label(position)} = {history[-1][position]:.3g}, "
             f"from {history[0][position]:.3g} at the start"
         )
-
-
-def is_simplex(array: np.ndarray) -> bool:
-    """Whether the entries are probabilities that sum to one along the last axis."""
-    return bool(
-        array.ndim
-        and array.shape[-1] > 1
-        and array.dtype.kind == "f"
-        and (array >= 0).all()
-        and (np.abs(array.sum(axis=-1) - 1) < _ROW_SUM).all()
-    )
 
 
 def _growth(

@@ -13,10 +13,16 @@ from test_verdicts import GOOD, PEAK, fit
 
 import latentfit
 from latentfit import bayes, report
-from latentfit.agreement import _verdicts
-from latentfit.agreement._alignment import align
-from latentfit.agreement._identified import Ground
 from latentfit.agreement._signs import reflections
+from latentfit.agreement.alignment import align
+from latentfit.agreement.identified import Judged
+from latentfit.agreement.verdicts import (
+    chains,
+    em_at_maximum,
+    em_in_posterior,
+    identified,
+    prior_explains_map,
+)
 from latentfit.declaration import declare, space
 from latentfit.report._tables import agreement
 from latentfit.report._words import banner
@@ -382,37 +388,39 @@ LOST = replace(
 
 
 def test_what_is_not_identified_is_not_judged():
-    assert _verdicts.chains([GOOD, LOST], 0, 4000, 4).status == "pass"
-    assert _verdicts.em_reached(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
-    assert _verdicts.in_the_bulk([GOOD, LOST]).status == "pass"
-    pulled = _verdicts.prior_pull([GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2)
+    assert chains.of_diagnostics([GOOD, LOST], 0, 4000, 4).status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert em_in_posterior.of_parameters([GOOD, LOST]).status == "pass"
+    pulled = prior_explains_map.of_maxima(
+        [GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2
+    )
     assert "(theta)" in pulled.detail
 
 
 def test_with_nothing_identified_heights_are_judged():
     lower = replace(PEAK, value=-11.0)
-    assert _verdicts.em_reached(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
-    assert _verdicts.em_reached(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
-    assert _verdicts.chains([LOST], 0, 4000, 4).status == "skip"
-    assert _verdicts.chains([LOST], 90, 4000, 4).status == "fail"
-    assert _verdicts.in_the_bulk([LOST]).status == "skip"
-    assert _verdicts.prior_pull([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
+    assert chains.of_diagnostics([LOST], 0, 4000, 4).status == "skip"
+    assert chains.of_diagnostics([LOST], 90, 4000, 4).status == "fail"
+    assert em_in_posterior.of_parameters([LOST]).status == "skip"
+    assert prior_explains_map.of_maxima([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
 
 
 def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
     def on(names, judged, missing, directions, signs=()):
-        return Ground(names, frozenset(), frozenset(judged), missing, directions, signs)
+        return Judged(names, frozenset(), frozenset(judged), missing, directions, signs)
 
-    assert _verdicts.identified(on(("s",), {"s"}, (), 0)) is None
-    sides = _verdicts.identified(on(("W",), {"W[0]"}, (), 0, ("W",)))
+    assert identified.of_judged(on(("s",), {"s"}, (), 0)) is None
+    sides = identified.of_judged(on(("W",), {"W[0]"}, (), 0, ("W",)))
     assert (sides.status, sides.id) == ("pass", "identified")
     assert "W can change sign" in sides.detail
-    ridge = _verdicts.identified(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
+    ridge = identified.of_judged(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
     assert ridge.status == "warn"
     assert "1 direction" in ridge.detail
     assert "W is free" in ridge.detail
     assert "judged on s and cov" in ridge.detail
-    nothing = _verdicts.identified(on(("b", "c"), (), ("b", "c"), 2))
+    nothing = identified.of_judged(on(("b", "c"), (), ("b", "c"), 2))
     assert "2 directions" in nothing.detail
     assert "b and c are free" in nothing.detail
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import latentfit
-from latentfit.agreement import _verdicts
-from latentfit.agreement._comparison import Verdict
+from latentfit.agreement import Verdict, agreement
+from latentfit.agreement.verdicts import derivation
 from latentfit.check import Check, CheckResult, Finding
 from latentfit.model import LatentModel
 
@@ -52,7 +52,7 @@ def result(*severities: Any) -> CheckResult:
     ],
 )
 def test_the_verdict_is_that_of_the_check(found: Any, status: str, said: str) -> None:
-    verdict = _verdicts.derivation(found)
+    verdict = derivation.of_check(found)
     assert (verdict.id, verdict.status) == ("check", status)
     assert said in verdict.detail
 
@@ -70,7 +70,7 @@ def test_the_verdict_is_that_of_the_check(found: Any, status: str, said: str) ->
 )
 def test_a_failed_check_is_a_disagreement(check: Any, chains: Any, agree: bool | None) -> None:
     verdicts = (Verdict("check", check, "", ""), Verdict("chains", chains, "", ""))
-    assert _verdicts.agreement(verdicts) is agree
+    assert agreement(verdicts) is agree
 
 
 # The trajectories

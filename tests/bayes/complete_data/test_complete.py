@@ -189,25 +189,6 @@ def test_hessians_are_the_differences_of_gradients():
 # Where a maximum lies on the boundary.
 
 
-def test_a_direction_that_levels_off_is_flat_and_a_ridge_is_not():
-    hessian = np.diag([-4.0, -1e-9])
-    gradient = np.array([2.0, 1e-9])
-    towards_zero = bayes.curvature_of(hessian, gradient, np.array([False, True]))
-    step, decrement = towards_zero.newton(gradient)
-    np.testing.assert_allclose(step, [0.5, 0.0])
-    assert decrement == pytest.approx(1.0)
-    upwards = bayes.curvature_of(np.diag([-4.0, 3.0]), gradient, np.array([False, True]))
-    assert not upwards.downwards
-    assert np.isnan(upwards.newton(gradient)[1])
-
-
-def test_how_much_may_be_left_to_gain_decides_what_is_flat():
-    gradient, hessian = np.array([0.0, -2e-5]), np.diag([-4.0, -2e-5])
-    bounded = np.array([False, True])
-    assert not bayes.curvature_of(hessian, gradient, bounded).flat.any()
-    assert list(bayes.curvature_of(hessian, gradient, bounded, level=1e-4).flat) == [False, True]
-
-
 def test_em_that_stops_just_short_of_the_boundary_has_reached_it():
     # Its tolerance leaves 2.5e-9 of a cell that nobody was seen in: its logarithm has a slope.
     table = {

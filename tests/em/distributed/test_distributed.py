@@ -530,9 +530,9 @@ def test_runs_side_by_side_have_a_thread_each(client, lifetimes):
     """Of primitives, which take all processors where they are alone."""
 
     def threads(_=None):
-        from latentfit.em.primitives._threads import limit
+        from latentfit.em.primitives._compiled.thread_limit import thread_limit
 
-        return limit()
+        return thread_limit()
 
     assert list(em.each(threads, [None])) == [None]
     with ProcessPoolExecutor(1, mp_context=_spawning()) as pool:
