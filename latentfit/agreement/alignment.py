@@ -151,7 +151,7 @@ def align(
         here, there = (density.log_prior(point)[0] for point in (em.unconstrained, other))
         if mirror.by_prior and there > here:
             em, reflected = Point(other, density.space.constrain(other)), True
-    errors = bayes.standard_errors(density, em.unconstrained, prior=prior)
+    errors = bayes.asymptotic_errors(density, em.unconstrained, prior=prior)
     return Alignment(density, found, mirrors, em, errors, moved, reflected)
 
 

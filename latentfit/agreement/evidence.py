@@ -124,7 +124,7 @@ def gather_evidence(
         *optima_of_em(problem.fit, density, located),
         *optima_of_direct(maxima.direct, alignment.point),
     )
-    laplace = by_label(bayes.standard_errors(density, maxima.mode.unconstrained, prior=True))
+    laplace = by_label(bayes.asymptotic_errors(density, maxima.mode.unconstrained, prior=True))
     differences = explain_differences(parameters, uncertainty.without, laplace, posterior, optima)
     return Evidence(
         problem,

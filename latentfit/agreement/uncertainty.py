@@ -156,15 +156,15 @@ def estimate_uncertainty(
     found: dict[str, StandardErrors] = {}
     unavailable: dict[str, str] = {}
     methods: dict[str, Callable[[], StandardErrors]] = {
-        "observed": lambda: bayes.by_observed(density, point, prior=prior)
+        "observed": lambda: bayes.observed_errors(density, point, prior=prior)
     }
     if isinstance(complete, str):
         unavailable |= dict.fromkeys(("louis", "oakes", "supplemented"), complete)
     else:
         methods |= {
-            "louis": lambda: bayes.by_louis(complete, point, prior=prior),
-            "oakes": lambda: bayes.by_oakes(complete, point, prior=prior),
-            "supplemented": lambda: bayes.by_supplement(
+            "louis": lambda: bayes.louis_errors(complete, point, prior=prior),
+            "oakes": lambda: bayes.oakes_errors(complete, point, prior=prior),
+            "supplemented": lambda: bayes.supplemented_errors(
                 complete, problem.em_map, params, to_model=problem.to_model, prior=prior
             ),
         }

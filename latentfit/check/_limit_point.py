@@ -61,8 +61,10 @@ def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray)
     hessian = examination.density.hessian(point, prior=examination.with_prior)
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
         return _without_derivatives(space.on_boundary(natural))
-    shape = bayes.curvature_of(hessian, gradient, space.bounded, level=CONVERGED_STANDARD_ERRORS)
-    on_boundary = bayes.boundary(space, natural, shape)
+    shape = bayes.curvature_of(
+        hessian, gradient, space.bounded, boundary_tolerance=CONVERGED_STANDARD_ERRORS
+    )
+    on_boundary = bayes.boundary_labels(space, natural, shape)
     outcome = None
     if best.converged:
         outcome = _unidentified.examine(examination, point, shape, gradient)
@@ -87,12 +89,12 @@ def _without_derivatives(on_boundary: list[str]) -> Outcome:
 def _classified(
     best: Solution, gradient: np.ndarray, shape: Curvature, on_boundary: list[str]
 ) -> Outcome:
-    curved = shape.bent
+    curved = shape.curved
     curvatures, slopes = shape.values[curved], (shape.vectors.T @ gradient)[curved]
     steepest = float(np.max(np.abs(slopes), initial=0.0))
     # The eigenvalues are in increasing order. If every direction is flat, there is none.
     highest = float(curvatures[-1]) if curvatures.size else -1.0
-    # EM that has not converged may pass a saddle point, or follow a flat valley, slowly.
+    # EM that has not converged may be close to a saddle point only for some iterations.
     if not best.converged:
         return reported("not converged", f"EM did not converge: {best.message}", "warning")
     if highest > _UPWARDS_CURVATURE_RELATIVE and steepest <= _SADDLE_GRADIENT_RELATIVE:

@@ -46,8 +46,8 @@ def examine(
     own = complete.maximise(statistics, before, prior=examination.with_prior)
     if not own.reached:
         return not_stationary
-    step = np.linalg.norm((own.point - before) / shape.scale)
-    difference = np.linalg.norm((after - own.point) / shape.scale)
+    step = np.linalg.norm((own.point - before) / shape.units)
+    difference = np.linalg.norm((after - own.point) / shape.units)
     if difference > _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
         return not_stationary
     message = f"{not_stationary.findings[0].message}; the declaration's own EM is as slow there"

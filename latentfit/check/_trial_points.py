@@ -184,14 +184,14 @@ def _finite_maximum(density: Density, maximum: np.ndarray) -> np.ndarray:
     _, gradient = density.log_likelihood(maximum)
     shape = bayes.curvature_of(density.hessian(maximum), gradient, density.space.bounded)
     point, origin = maximum.copy(), density.space.origin
-    for axis in np.flatnonzero(shape.levelled):
+    for axis in np.flatnonzero(shape.boundary_coordinates):
         # The sign of the gradient is only that of its rounding error at this point.
         inwards = np.sign(origin[axis] - point[axis])
         for _ in range(_MAX_FACTORS_OF_E):
             if abs(density.log_likelihood(point)[1][axis]) >= _MIN_GRADIENT_LOGARITHM:
                 break
             point[axis] += inwards
-    confined = density.space.confined
+    confined = density.space.two_sided
     point[confined] = np.clip(point[confined], -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
     return point
 

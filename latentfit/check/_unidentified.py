@@ -29,12 +29,12 @@ def examine(
         Of the objective there.
     gradient : ndarray, shape (size,)
     """
-    if shape.bent.all() or not shape.newton(gradient)[1] <= CONVERGED_STANDARD_ERRORS:
+    if shape.curved.all() or not shape.newton(gradient)[1] <= CONVERGED_STANDARD_ERRORS:
         return None
     density = examination.density
     known = bayes.identification(density, point)
     if not known.directions:
-        if not shape.ridge.any():
+        if not shape.unidentified.any():
             return None
         hessian = partial(density.hessian, prior=examination.with_prior)
         if bayes.polish(examination.objective_at, hessian, point, density.space.bounded).reached:

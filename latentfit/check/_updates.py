@@ -147,7 +147,7 @@ def _update(
     given = {name: params[name] for name in expected}
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
-    errors = bayes.natural_errors(space, maximum.point, hessian, gradient)
+    errors = bayes.delta_method_errors(space, maximum.point, hessian, gradient)
     return Update(trial, given, expected, errors, point, maximum, examination.complete.exact)
 
 

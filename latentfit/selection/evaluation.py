@@ -180,7 +180,7 @@ def _unidentified_directions(problem: SelectionProblem, fit: Fit) -> int | None:
     start = {name: rows[0] for name, rows in fit.best.trace.params.items()}
     samples = _parts(problem.data, _EXTRA_PARTS + sum(np.size(value) for value in start.values()))
     try:
-        return information.ridges(definition.log_likelihood, samples, start) if samples else None
+        return information.unidentified_directions(definition.log_likelihood, samples, start) if samples else None
     except LatentfitError:
         # Data that the model computes from all rows do not exist for a part of the rows.
         return None

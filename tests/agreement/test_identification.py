@@ -153,7 +153,7 @@ def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
 def test_standard_errors_of_what_is_identified(two):
     """The MLE of a variance is the sample's, whose standard error is σ² √(2 / n)."""
     _, density, top = two
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan(errors["W"]).all()
     assert np.isfinite(errors["s"]).all()
     variances = np.diag(density.space.constrain(top.point)["covariance"])
@@ -183,7 +183,7 @@ def test_near_the_maximum_a_ridge_that_bends_is_one(two):
         shape = bayes.curvature_of(density.hessian(point), gradient, density.space.bounded)
         assert shape.ridge.sum() == 1
         assert 0 < shape.newton(gradient)[1] < 100 * size
-        assert np.isnan(bayes.standard_errors(density, point)["W"]).all()
+        assert np.isnan(bayes.asymptotic_errors(density, point)["W"]).all()
 
 
 def test_an_ill_conditioned_maximum_is_no_ridge():
@@ -195,7 +195,7 @@ def test_an_ill_conditioned_maximum_is_no_ridge():
     _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
     top = highest(density)
     assert bayes.identification(density, top.point).directions == 0
-    assert np.isfinite(bayes.standard_errors(density, top.point)["b"]).all()
+    assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
 
 
 # Coefficients of one covariate twice, and of a latent whose scale is free
@@ -213,7 +213,7 @@ def test_the_same_covariate_twice_identifies_the_sum():
     slope, intercept = np.polyfit(x, y, 1)
     assert natural["slope"] == pytest.approx(slope, rel=1e-9)
     assert natural["a"] == pytest.approx(intercept, rel=1e-9)
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     variance = np.mean((y - intercept - slope * x) ** 2)
     expected = np.sqrt(variance / np.sum((x - x.mean()) ** 2))
     assert errors["slope"] == pytest.approx(expected, rel=1e-6)
@@ -231,7 +231,7 @@ def test_a_latent_scale_is_free_against_its_coefficient(positive):
     top = highest(density)
     known = bayes.identification(density, top.point)
     assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan([errors["tau"], errors["b"]]).all()
     assert 0 < errors["sd"] < 1
 
@@ -256,7 +256,7 @@ def test_nothing_is_known_of_a_component_without_observations():
     point = density.space.unconstrain(alone)
     known = bayes.identification(density, point)
     assert known.missing(density.space.parameters) == ("rate[1]",)
-    errors = bayes.standard_errors(density, point)["rate"]
+    errors = bayes.asymptotic_errors(density, point)["rate"]
     np.testing.assert_allclose(errors, [np.sqrt(x.mean() / 60), np.nan], rtol=1e-6)
 
 

@@ -138,8 +138,8 @@ class TestCounts:
             return -np.sum((data - params["a"] - params["b"]) ** 2) / 2
 
         parts = np.split(x, 8)
-        assert information.ridges(height, parts, {"a": 0.3, "b": -0.1}) == 1
-        assert information.ridges(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
+        assert information.unidentified_directions(height, parts, {"a": 0.3, "b": -0.1}) == 1
+        assert information.unidentified_directions(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
                                   {"a": 0.3, "b": -0.1}) == 0  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from latentfit.agreement.evidence import Evidence
 from latentfit.agreement.results import Verdict
 from latentfit.agreement.uncertainty import Uncertainty
-from latentfit.em.information import ROUTES as METHODS
+from latentfit.em.information import METHODS
 
 POSITION = 70
 
