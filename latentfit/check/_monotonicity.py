@@ -54,8 +54,8 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
     worst, start = max(decreases, key=lambda pair: pair[0].amount)
     message = (
         f"the objective decreased by {worst.amount:.3g} in iteration {worst.iteration} "
-        f"from start {start + 1}, but an EM algorithm never decreases it: the E step and the M "
-        f"step do not belong to the same model"
+        f"from start {start + 1}. An EM algorithm never decreases it, so that at least one of the "
+        f"two steps is wrong"
     )
     evidence = {"given": -worst.amount, "expected": 0.0, "iteration": worst.iteration}
     finding = Finding("fixed_point", "log_likelihood", "error", message, None, evidence)
