@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
-from latentfit.check.contract._problems import Problem
 from latentfit.em.calls import brief
 
 Shape = tuple[int, ...]
@@ -18,8 +18,8 @@ _UNDERFLOW = (
 
 def validate(
     call: Call, name: str, expected: Shape | None, *, probabilities: bool = False
-) -> Iterator[Problem]:
-    """Yield a problem if one entry of the result has a wrong shape or unusable numbers.
+) -> Iterator[Breach]:
+    """Yield a breach if one entry of the result has a wrong shape or unusable numbers.
 
     Parameters
     ----------
@@ -40,15 +40,15 @@ def validate(
             f"{returned} as sequences of different lengths; an array of shape {expected} is "
             f"expected"
         )
-        yield Problem("shapes", function, name, trial, message)
+        yield Breach("shapes", function, name, trial, message)
         return
     if array.dtype.kind not in "fiub":
         kind = "complex numbers" if array.dtype.kind == "c" else f"type {array.dtype}"
         message = f"{returned} = {brief(array)}, of {kind}; real numbers are expected"
-        yield Problem("values", function, name, trial, message)
+        yield Breach("values", function, name, trial, message)
         return
     if expected is not None and array.shape != expected:
-        yield Problem(
+        yield Breach(
             "shapes",
             function,
             name,
@@ -63,7 +63,7 @@ def validate(
         count = f"{np.sum(unusable)} of {unusable.size} numbers are" if unusable.ndim else "it is"
         message = f"{returned} = {brief(array)}: {count} {fault}"
         hint = _UNDERFLOW if probabilities and _whole_rows_are_nan(array) else None
-        yield Problem("values", function, name, trial, message, hint)
+        yield Breach("values", function, name, trial, message, hint)
 
 
 def _shape_hint(given: Shape, expected: Shape, probabilities: bool) -> str | None:

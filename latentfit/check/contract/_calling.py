@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from latentfit.check.calls import Failure, attempt, copied
+from latentfit.check.contract._breaches import StepName
 from latentfit.check.contract._equality import equal
-from latentfit.check.contract._problems import StepName
 from latentfit.check.examination import Step, TrialPoint
 
 

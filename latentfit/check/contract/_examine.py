@@ -13,15 +13,15 @@ from latentfit.check.contract import (
     _side_effects,
     _support,
 )
+from latentfit.check.contract._breaches import Breach, Part
 from latentfit.check.contract._calling import Call, call_at_each, repeat_backwards
 from latentfit.check.contract._entries import expected_entries
 from latentfit.check.contract._findings import outcome_of
-from latentfit.check.contract._problems import Part, Problem
 from latentfit.check.examination import ByTrial, Examination
 from latentfit.check.result import Outcome
 from latentfit.check.time_limits import limited
 
-# A result with a problem in one of these parts is not handed on to other checks.
+# A result with a breach in one of these parts is not handed on to other checks.
 _UNUSABLE: frozenset[Part] = frozenset({"returns", "names", "shapes", "values"})
 
 
@@ -49,15 +49,15 @@ class Contract:
 
 @dataclass(frozen=True)
 class _Validated:
-    """One call and the problems that validating its result found."""
+    """One call and the breaches that validating its result found."""
 
     call: Call
-    problems: tuple[Problem, ...]
+    breaches: tuple[Breach, ...]
 
     @property
     def usable(self) -> bool:
         """Whether the result can be handed on to other checks."""
-        return not any(problem.part in _UNUSABLE for problem in self.problems)
+        return not any(breach.part in _UNUSABLE for breach in self.breaches)
 
 
 def examine(
@@ -102,12 +102,12 @@ def examine(
     )
     # An M step that fails on substitutes may only miss an entry that its own E step returns.
     m_calls = [call for call in m_calls if not call.failed or call.trial.label in given]
-    params = _validated(m_calls, _params_problems)
+    params = _validated(m_calls, _params_breaches)
 
     return Contract(
         _outcome(
             [*expectations, *params],
-            _support_problems(examination, params),
+            _support_breaches(examination, params),
             [
                 *repeat_backwards(e_step, [call for call in e_calls if not call.failed]),
                 *repeat_backwards(m_step, [call for call in m_calls if not call.failed]),
@@ -120,32 +120,32 @@ def examine(
 
 
 def _validated(
-    calls: Sequence[Call], validate_mapping: Callable[[Call], Iterator[Problem]]
+    calls: Sequence[Call], validate_mapping: Callable[[Call], Iterator[Breach]]
 ) -> list[_Validated]:
     found = []
     for call in calls:
-        problems = [*_returns.validate(call), *_side_effects.validate_arguments(call)]
+        breaches = [*_returns.validate(call), *_side_effects.validate_arguments(call)]
         if isinstance(call.result, Mapping):
-            problems += validate_mapping(call)
-        found.append(_Validated(call, tuple(problems)))
+            breaches += validate_mapping(call)
+        found.append(_Validated(call, tuple(breaches)))
     return found
 
 
-def _expectations_validator(examination: Examination) -> Callable[[Call], Iterator[Problem]]:
+def _expectations_validator(examination: Examination) -> Callable[[Call], Iterator[Breach]]:
     """Return the validation of a mapping that the E step returned."""
     shapes, required = expected_entries(examination)
 
-    def problems(call: Call) -> Iterator[Problem]:
+    def breaches(call: Call) -> Iterator[Breach]:
         yield from _names.validate_expectations(call, required)
         for name, shape in shapes.items():
             if name in call.result:
                 probabilities = examination.complete.discrete and name in call.trial.statistics
                 yield from _arrays.validate(call, name, shape, probabilities=probabilities)
 
-    return problems
+    return breaches
 
 
-def _params_problems(call: Call) -> Iterator[Problem]:
+def _params_breaches(call: Call) -> Iterator[Breach]:
     """Validate a mapping that the M step returned."""
     yield from _names.validate_params(call)
     for name, value in call.trial.params.items():
@@ -153,9 +153,9 @@ def _params_problems(call: Call) -> Iterator[Problem]:
             yield from _arrays.validate(call, name, np.shape(value))
 
 
-def _support_problems(
+def _support_breaches(
     examination: Examination, params: Sequence[_Validated]
-) -> list[tuple[Call, tuple[Problem, ...]]]:
+) -> list[tuple[Call, tuple[Breach, ...]]]:
     return [
         (one.call, tuple(_support.validate(examination, one.call))) for one in params if one.usable
     ]
@@ -163,15 +163,15 @@ def _support_problems(
 
 def _outcome(
     validated: Sequence[_Validated],
-    in_support: Sequence[tuple[Call, tuple[Problem, ...]]],
+    in_support: Sequence[tuple[Call, tuple[Breach, ...]]],
     repeated: Sequence[tuple[Call, Any]],
 ) -> Outcome:
     calls = [one.call for one in validated]
     mappings = [call for call in calls if isinstance(call.result, Mapping)]
-    problems = [problem for one in validated for problem in one.problems]
-    problems += [problem for _, found in in_support for problem in found]
+    breaches = [breach for one in validated for breach in one.breaches]
+    breaches += [breach for _, found in in_support for breach in found]
     for call, second in repeated:
-        problems += _side_effects.validate_repetition(call, second)
+        breaches += _side_effects.validate_repetition(call, second)
     examined: dict[Part, Sequence[Call]] = {
         "returns": calls,
         "names": mappings,
@@ -181,7 +181,7 @@ def _outcome(
         "arguments": [call for call in calls if not call.failed],
         "state": [call for call, _ in repeated],
     }
-    return outcome_of(examined, problems)
+    return outcome_of(examined, breaches)
 
 
 def _with_exact_substitutes(expectations: Sequence[_Validated]) -> dict[str, Mapping[str, Any]]:
@@ -193,7 +193,7 @@ def _with_exact_substitutes(expectations: Sequence[_Validated]) -> dict[str, Map
             fed[trial.label] = result
         elif trial.expected:
             own = result if isinstance(result, Mapping) else {}
-            wrong = {problem.name for problem in one.problems}
+            wrong = {breach.name for breach in one.breaches}
             kept = {name: value for name, value in own.items() if name not in wrong}
             fed[trial.label] = {**trial.expected, **kept}
     return fed

@@ -1,9 +1,9 @@
-"""Problems of single calls become checks and findings."""
+"""Breaches of single calls become checks and findings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from latentfit.check.contract._breaches import Breach, Part
 from latentfit.check.contract._calling import Call
-from latentfit.check.contract._problems import Part, Problem
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.em.calls import brief
 
@@ -19,28 +19,26 @@ _PASSED: Mapping[Part, str] = {
 }
 
 
-def outcome_of(calls: Mapping[Part, Sequence[Call]], problems: Sequence[Problem]) -> Outcome:
+def outcome_of(calls: Mapping[Part, Sequence[Call]], breaches: Sequence[Breach]) -> Outcome:
     """Return one check for each part of the contract, and one finding for each breach of it.
 
     Parameters
     ----------
     calls : mapping
         ``{part: calls that were examined for it}``.
-    problems : sequence of Problem
+    breaches : sequence of Breach
         Of all calls.
     """
-    checks = tuple(_check(part, calls[part], problems) for part in _PASSED)
-    return Outcome(checks, _findings(problems))
+    checks = tuple(_check(part, calls[part], breaches) for part in _PASSED)
+    return Outcome(checks, _findings(breaches))
 
 
-def _check(part: Part, calls: Sequence[Call], problems: Iterable[Problem]) -> Check:
+def _check(part: Part, calls: Sequence[Call], breaches: Iterable[Breach]) -> Check:
     id = f"contract.{part}"
     wrong = dict.fromkeys(
-        problem.function
-        if problem.name == problem.function
-        else f"{problem.function}: {problem.name}"
-        for problem in problems
-        if problem.part == part
+        breach.function if breach.name == breach.function else f"{breach.function}: {breach.name}"
+        for breach in breaches
+        if breach.part == part
     )
     counts = {
         function: sum(call.function == function for call in calls)
@@ -56,11 +54,11 @@ def _check(part: Part, calls: Sequence[Call], problems: Iterable[Problem]) -> Ch
     return Check(id, "pass", f"{_PASSED[part]}{detail}")
 
 
-def _findings(problems: Iterable[Problem]) -> tuple[Finding, ...]:
+def _findings(breaches: Iterable[Breach]) -> tuple[Finding, ...]:
     """Return one finding for each thing that is wrong, about the first call that showed it."""
-    groups: dict[tuple[str, str, str], list[Problem]] = {}
-    for problem in problems:
-        groups.setdefault((problem.part, problem.function, problem.name), []).append(problem)
+    groups: dict[tuple[str, str, str], list[Breach]] = {}
+    for breach in breaches:
+        groups.setdefault((breach.part, breach.function, breach.name), []).append(breach)
     found = []
     for group in groups.values():
         first = group[0]

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterator, Sequence
 
+from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
-from latentfit.check.contract._problems import Problem
 from latentfit.check.contract._words import listed
 
 # Similarity of two names, from 0 to 1 as `difflib` measures it, from which one may be meant to be
@@ -12,8 +12,8 @@ from latentfit.check.contract._words import listed
 _SIMILAR_NAMES = 0.5
 
 
-def validate_expectations(call: Call, required: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each required expectation that the E step does not return."""
+def validate_expectations(call: Call, required: Sequence[str]) -> Iterator[Breach]:
+    """Yield a breach for each required expectation that the E step does not return."""
     verb = "is" if len(required) == 1 else "are"
     for name in required:
         if name not in call.result:
@@ -22,11 +22,11 @@ def validate_expectations(call: Call, required: Sequence[str]) -> Iterator[Probl
                 f"and {listed(required)} {verb} expected"
             )
             hint = _misspelt(name, [key for key in call.result if key not in required])
-            yield Problem("names", "e_step", name, call.trial, message, hint)
+            yield Breach("names", "e_step", name, call.trial, message, hint)
 
 
-def validate_params(call: Call) -> Iterator[Problem]:
-    """Yield a problem for each parameter that the M step leaves out or invents."""
+def validate_params(call: Call) -> Iterator[Breach]:
+    """Yield a breach for each parameter that the M step leaves out or invents."""
     params, result = call.trial.params, call.result
     expected = f"exactly {listed(params)} are expected"
     unknown = [str(name) for name in result if name not in params]
@@ -34,10 +34,10 @@ def validate_params(call: Call) -> Iterator[Problem]:
         if name not in result:
             message = f"m_step returns no {name!r}: it returns {listed(result)}; {expected}"
             hint = _misspelt(name, unknown)
-            yield Problem("names", "m_step", name, call.trial, message, hint)
+            yield Breach("names", "m_step", name, call.trial, message, hint)
     for name in unknown:
         message = f"m_step returns {name!r}, which is not a parameter; {expected}"
-        yield Problem("names", "m_step", name, call.trial, message)
+        yield Breach("names", "m_step", name, call.trial, message)
 
 
 def _misspelt(name: str, others: Sequence[str]) -> str | None:

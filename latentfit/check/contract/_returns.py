@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
+from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
-from latentfit.check.contract._problems import Problem
 
 
-def validate(call: Call) -> Iterator[Problem]:
-    """Yield a problem if the call failed or returned anything but a mapping."""
+def validate(call: Call) -> Iterator[Breach]:
+    """Yield a breach if the call failed or returned anything but a mapping."""
     function, result = call.function, call.result
     if call.failed:
-        yield Problem("returns", function, function, call.trial, result.message)
+        yield Breach("returns", function, function, call.trial, result.message)
     elif not isinstance(result, Mapping):
         returned = "nothing" if result is None else f"a value of type {type(result).__name__}"
         hint = "does the function have a return statement?" if result is None else None
         message = f"{function} returns {returned}; a mapping {{name: array}} is expected"
-        yield Problem("returns", function, function, call.trial, message, hint)
+        yield Breach("returns", function, function, call.trial, message, hint)

@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from latentfit.check.calls import Failure
+from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
 from latentfit.check.contract._equality import equal
-from latentfit.check.contract._problems import Problem
 from latentfit.check.contract._words import listed
 
 # Relative: the threads of a BLAS may add the same numbers in another order the next time.
 _SAME_RESULT_RELATIVE = 1e-12
 
 
-def validate_arguments(call: Call) -> Iterator[Problem]:
-    """Yield a problem if the step changed its arguments."""
+def validate_arguments(call: Call) -> Iterator[Breach]:
+    """Yield a breach if the step changed its arguments."""
     if call.changed:
         function = call.function
-        yield Problem(
+        yield Breach(
             "arguments",
             function,
             function,
@@ -29,8 +29,8 @@ def validate_arguments(call: Call) -> Iterator[Problem]:
         )
 
 
-def validate_repetition(call: Call, second: Any) -> Iterator[Problem]:
-    """Yield a problem if the same call returned a different result the second time.
+def validate_repetition(call: Call, second: Any) -> Iterator[Breach]:
+    """Yield a breach if the same call returned a different result the second time.
 
     Parameters
     ----------
@@ -61,4 +61,4 @@ def validate_repetition(call: Call, second: Any) -> Iterator[Problem]:
             f"the same arguments"
         )
     hint = "does the function draw random numbers, or keep values from one call to the next?"
-    yield Problem("state", function, function, call.trial, message, hint)
+    yield Breach("state", function, function, call.trial, message, hint)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
-from latentfit.check.contract._problems import Problem
 from latentfit.check.examination import Examination
 from latentfit.em.calls import brief
 from latentfit.errors import LatentfitError
@@ -15,8 +15,8 @@ from latentfit.errors import LatentfitError
 _SUMS_TO_ONE_RELATIVE = 1e-8
 
 
-def validate(examination: Examination, call: Call) -> Iterator[Problem]:
-    """Yield a problem if the model cannot have the parameters that the M step returned."""
+def validate(examination: Examination, call: Call) -> Iterator[Breach]:
+    """Yield a breach if the model cannot have the parameters that the M step returned."""
     result = call.result
     try:
         examination.density.space.locate(examination.to_model(result))
@@ -24,10 +24,10 @@ def validate(examination: Examination, call: Call) -> Iterator[Problem]:
         reason = str(error)
         name = next((n for n in result if reason.startswith(f"{n} ")), "m_step")
         message, hint = f"m_step returns {reason}", _sums(result, name, reason)
-        yield Problem("support", "m_step", name, call.trial, message, hint)
+        yield Breach("support", "m_step", name, call.trial, message, hint)
     except Exception as error:  # `to_model` is the author's and may raise anything
         message = f"what m_step returns cannot be converted to the model's variables: {error}"
-        yield Problem("support", "m_step", "m_step", call.trial, message)
+        yield Breach("support", "m_step", "m_step", call.trial, message)
 
 
 def _sums(result: Mapping[str, Any], name: str, reason: str) -> str | None:

@@ -12,7 +12,7 @@ Part = Literal["returns", "names", "shapes", "values", "support", "arguments", "
 
 
 @dataclass(frozen=True)
-class Problem:
+class Breach:
     """One breach of the contract in one call.
 
     Attributes
