@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check: findings, one line for each thing that was examined, and the verdict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,42 +6,45 @@ from typing import Any, Literal
 
 import numpy as np
 
+from latentfit.display import HtmlDisplay
 from latentfit.plain import plain
 
-Step = Literal["E", "M", "log_likelihood", "fixed_point", "contract"]
+FindingStep = Literal["E", "M", "log_likelihood", "fixed_point", "contract"]
 Severity = Literal["error", "warning"]
 Status = Literal["pass", "fail", "warn", "skip"]
 
-_PLACE: Mapping[Step, str] = {
+_STEP_IN_WORDS: Mapping[FindingStep, str] = {
     "E": "E step",
     "M": "M step",
     "log_likelihood": "log-likelihood",
-    "fixed_point": "end point",
+    "fixed_point": "limit point",
     "contract": "contract",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with a derivation, or worth knowing about it.
+    """Something that is wrong with a derivation, or that its author should know about it.
 
     Attributes
     ----------
     step : {"E", "M", "log_likelihood", "fixed_point", "contract"}
-        Where it is.
+        The part of the derivation that the finding is about; ``"fixed_point"`` is the point to
+        which EM converges.
     name : str
-        The quantity, such as ``sigma`` or ``z``; with the index of the worst entry in
-        `evidence`.
+        The quantity that is wrong, such as ``sigma`` or ``z``. The index of its worst entry is
+        ``evidence["entry"]``.
     severity : {"error", "warning"}
     message : str
-        What was given, what was expected, where, and how sure that is.
+        The value that was given, the value that was expected, at which parameters, and whether
+        the comparison is exact.
     hint : str or None
-        The known mistake that reproduces the numbers, if one does.
+        The known mistake that reproduces the numbers; None if no known mistake does.
     evidence : dict
-        ``given`` and ``expected`` figures and whatever else the message rests on.
+        The figures ``given`` and ``expected``, and all other figures in the message.
     """
 
-    step: Step
+    step: FindingStep
     name: str
     severity: Severity
     message: str
@@ -50,8 +53,8 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where it is, in words: ``E step``, ``log-likelihood``."""
-        return _PLACE[self.step]
+        """The step in words: ``E step``, ``log-likelihood``."""
+        return _STEP_IN_WORDS[self.step]
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class Check:
     Attributes
     ----------
     id : str
-        ``m_step.stationary``.
+        Such as ``m_step.maximum``.
     status : {"pass", "fail", "warn", "skip"}
     detail : str
-        With the numbers that the status rests on.
+        A sentence with the numbers that decide the status.
     """
 
     id: str
@@ -74,27 +77,27 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one module of the room contributes."""
+    """The checks and findings of one part of the examination."""
 
     checks: tuple[Check, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
-class CheckResult:
+class CheckResult(HtmlDisplay):
     """Whether an E step and an M step are the EM algorithm of the declaration.
 
     Attributes
     ----------
     target : str
-        Name of what was checked.
+        Name of the derivation that was checked.
     checks : tuple of Check
     findings : tuple of Finding
         Errors first.
     paths : mapping or None
-        Where an E or M step is wrong and the declaration's expectations are exact:
-        ``{name: (handed in, declaration's)}``, the ways of two EM algorithms from the first
-        start, natural scale, iterations along the first axis.
+        ``{name: (handed in, declaration's)}``: the parameter values of two EM algorithms that
+        start at the same point, on the natural scale, iterations along the first axis. None
+        unless the E step or the M step is wrong and the declaration's expectations are exact.
     """
 
     target: str
@@ -104,12 +107,12 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """No finding is an error."""
+        """Whether no finding is an error."""
         return all(finding.severity != "error" for finding in self.findings)
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """The verdict in one sentence."""
         errors = [finding for finding in self.findings if finding.severity == "error"]
         if not errors:
             notes = len(self.findings)
@@ -119,7 +122,7 @@ class CheckResult:
         return f"{self.target} fails: {where} {'is' if ' and ' not in where else 'are'} wrong"
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain data, ready for JSON."""
+        """Return the result as plain data that JSON can represent."""
         return {
             "target": self.target,
             "passed": self.passed,
@@ -137,12 +140,8 @@ class CheckResult:
             "checks": [vars(check) for check in self.checks],
         }
 
-    def _repr_html_(self) -> str:
-        from latentfit import report
-
-        return report.check_fragment(self)
-
     def __repr__(self) -> str:
+        """Return the verdict, all findings and all checks, one a line."""
         lines = [self.verdict]
         for finding in self.findings:
             lines.append(f"  {finding.severity}, {finding.place}: {finding.message}")
