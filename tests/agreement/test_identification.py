@@ -24,8 +24,8 @@ from latentfit.agreement.verdicts import (
     prior_explains_map,
 )
 from latentfit.declaration import declare, space
-from latentfit.report._tables import agreement
-from latentfit.report._words import banner
+from latentfit.report.sections.estimates import estimates_table
+from latentfit.report.wording import overall
 
 pytestmark = pytest.mark.slow
 
@@ -429,20 +429,20 @@ def test_the_report_marks_what_is_not_identified():
     given = sample.comparison()
     first, *others = given.parameters
     marked = replace(given, parameters=(replace(first, identified=False), *others))
-    rows = agreement(marked).rows
+    rows = estimates_table(marked).rows
     assert rows[0][0] == f"{first.name} (not identified)"
     assert rows[0][-1] == rows[0][-3] == "—"
     assert rows[1][0] == others[0].name
-    words = banner(marked)
+    words = overall(marked)
     assert words.headline == "The answers agree on what is identified"
-    assert "1 parameter is not identified, and nothing is said of it" in words.sentence
+    assert "1 parameter is not identified, and not judged" in words.sentence
     stream = StringIO()
     Console(file=stream, width=100).print(report.terminal(marked))
-    assert "— not identified: shown, and not judged" in stream.getvalue()
+    assert "— not identified: shown, but not judged" in stream.getvalue()
     assert "(not identified)" in report.html(marked)
     assert marked.to_dict()["parameters"][0]["identified"] is False
     nothing = SimpleNamespace(verdicts=(), agree=True, objective="likelihood", parameters=(LOST,))
-    assert "no parameter is identified" in banner(nothing).sentence
+    assert "No parameter is identified" in overall(nothing).sentence
 
 
 # All together

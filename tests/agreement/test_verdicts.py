@@ -173,18 +173,18 @@ def test_what_lies_on_the_boundary_is_not_judged():
 def test_the_headline_claims_nothing_about_the_boundary():
     from types import SimpleNamespace
 
-    from latentfit.report._words import banner
+    from latentfit.report.wording import overall
 
     edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
 
     def sentence(*parameters):
         verdicts = (em_in_posterior.of_parameters(parameters),)
-        return banner(
+        return overall(
             SimpleNamespace(
                 verdicts=verdicts, agree=True, objective="likelihood", parameters=parameters
             )
         ).sentence
 
     assert "in the bulk of the posterior. " in sentence(GOOD)
-    assert "but for 1 parameter on the boundary" in sentence(GOOD, edge)
+    assert "1 parameter is on the boundary" in sentence(GOOD, edge)
     assert "in the bulk" not in sentence(edge)
