@@ -12,8 +12,8 @@ from latentfit.agreement import (
     Comparison,
     JointModeResult,
     Latent,
-    Optimum,
     Parameter,
+    SolutionGroup,
     Uncertainty,
     Verdict,
 )
@@ -117,9 +117,9 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
         ),
         agree=True,
         optima=(
-            Optimum("EM", largest, 2, params),
-            Optimum("EM", float("nan"), 1, params, "sigma went to zero"),
-            Optimum("direct", largest + 1e-9, 3, params),
+            SolutionGroup("EM", largest, 2, params),
+            SolutionGroup("EM", float("nan"), 1, params, "sigma went to zero"),
+            SolutionGroup("direct", largest + 1e-9, 3, params),
         ),
         uncertainty=_uncertainty(params, x, fit.best.rate),
         joint_mode=JointModeResult(params, {"b": x[:3]}, "The joint mode estimates neither."),

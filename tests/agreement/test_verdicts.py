@@ -7,7 +7,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from latentfit.agreement import Optimum, Parameter, agreement
+from latentfit.agreement import Parameter, SolutionGroup, agreement
 from latentfit.agreement.verdicts import (
     chains,
     em_at_maximum,
@@ -135,11 +135,11 @@ def test_a_decrease_of_the_likelihood_fails():
 
 
 def test_lower_maxima_are_listed_with_their_heights():
-    top = Optimum("EM", -10.0, 3, {})
-    low = Optimum("direct", -12.5, 1, {})
-    gone = Optimum("direct", 40.0, 1, {}, "no end in sight")
-    assert optima.of_optima([top]).status == "pass"
-    verdict = optima.of_optima([top, low, gone])
+    top = SolutionGroup("EM", -10.0, 3, {})
+    low = SolutionGroup("direct", -12.5, 1, {})
+    gone = SolutionGroup("direct", 40.0, 1, {}, "no end in sight")
+    assert optima.of_groups([top]).status == "pass"
+    verdict = optima.of_groups([top, low, gone])
     assert verdict.status == "warn"
     assert "-12.5000 (direct, 1 start)" in verdict.detail
     assert "1 start did not converge to a maximum" in verdict.detail
