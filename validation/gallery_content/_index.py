@@ -15,12 +15,12 @@ _HEAD = """\
 
 <!-- Written by validation/gallery.py: change that program instead of this file. -->
 
-Every model of the catalogue, compared on its example data: the EM algorithm of the model file, the
-direct maximum likelihood estimate (MLE), the mode of the posterior (MAP) and the posterior, all
-from one declaration. Each picture shows the data on the left, coloured by their most probable
+Every model of the catalogue, compared on its example data: the EM algorithm of the model file,
+the direct maximum likelihood estimate (MLE), the mode of the posterior (MAP) and the posterior,
+all from one declaration. Each picture shows the data on the left, coloured by their most probable
 latent category or divided among the categories; black bars and lines show the posterior's
-predictions. On the right is the marginal posterior of one or two parameters, with its 95 % interval and the three
-estimates. `latentfit compare NAME` writes the full report."""
+predictions. On the right is the marginal posterior of one or two parameters, with its 95 %
+interval and the three estimates. `latentfit compare NAME` writes the full report."""
 
 
 def index_text(rows: Mapping[str, Mapping[str, Any]]) -> str:
