@@ -209,7 +209,7 @@ def _rates(counts):
 
 
 def _log_joint(params, data):
-    """log p(y, z = j | θ), shape (patients, classes)."""
+    """Log p(y, z = j | θ), shape (patients, classes)."""
     i, k, y = (_numbered(data[name]) for name in ("patient", "observer", "rating"))
     with np.errstate(divide="ignore"):
         log_p, log_pi = np.log(params["p"]), np.log(params["pi"])

@@ -151,7 +151,7 @@ def example_data():
 
 
 def _log_joint(params, data):
-    """log p(h, z = k | θ) without the binomial coefficient, shape (sets, coins)."""
+    """Log p(h, z = k | θ) without the binomial coefficient, shape (sets, coins)."""
     theta, heads = params["theta"], data["heads"][:, None]
     tails = data["tosses"][:, None] - heads
     with np.errstate(divide="ignore", invalid="ignore"):

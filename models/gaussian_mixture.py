@@ -206,7 +206,7 @@ def example_data():
 
 
 def _log_joint(params, data):
-    """log p(x, z = k | θ), shape (observations, components)."""
+    """Log p(x, z = k | θ), shape (observations, components)."""
     sigma = np.broadcast_to(params["sigma"], np.shape(params["mu"]))
     return np.log(params["w"]) + log_normal(data["x"], params["mu"], sigma)
 

@@ -258,7 +258,7 @@ def _smoothed(params, x):
 
 
 def _log_emission(params, x):
-    """log b_k(x), shape (rows, states)."""
+    """Log b_k(x), shape (rows, states)."""
     from scipy.special import gammaln, xlogy
 
     if "B" in params:

@@ -275,7 +275,7 @@ def _patterns(y):
 
 
 def _log_joint(params, y):
-    """log p(y_i, z_i = t_q), shape (persons, nodes)."""
+    """Log p(y_i, z_i = t_q), shape (persons, nodes)."""
     logits = _logits(params["a"], params["c"])
     return y @ log_expit(logits).T + (1 - y) @ log_expit(-logits).T + LOG_WEIGHTS
 

@@ -190,7 +190,7 @@ def _by_size(x):
 
 
 def _log_joint(params, data):
-    """log p(x, z = k | θ), shape (respondents, classes)."""
+    """Log p(x, z = k | θ), shape (respondents, classes)."""
     with np.errstate(divide="ignore"):
         log_joint = np.log(params["w"])
         for size, answers in _by_size(data["x"]).items():

@@ -263,7 +263,7 @@ def _loading(params):
 
 
 def _filter(params, y):
-    """m and P of each state given the rows before it, and given these and its own row."""
+    """M and P of each state given the rows before it, and given these and its own row."""
     loading, precision = _loading(params), 1 / params["sigma"] ** 2
     h = np.sum(loading**2 * precision)
     z = (_table(y) - params["alpha"]) @ (loading * precision)
@@ -279,7 +279,7 @@ def _filter(params, y):
 
 
 def _smooth(params, y):
-    """m and P of each state given all rows, and its covariance with the next state."""
+    """M and P of each state given all rows, and its covariance with the next state."""
     m_predicted, P_predicted, m_filtered, P_filtered = _filter(params, y)
     m, P = m_filtered.copy(), P_filtered.copy()
     J = params["phi"] * P_filtered[:-1] / P_predicted[1:]

@@ -209,7 +209,7 @@ def _first_level(y):
 
 
 def _filter(params, y):
-    """m and P of each level given the observations before it, and given these and its own."""
+    """M and P of each level given the observations before it, and given these and its own."""
     error, step = params["sigma_irregular"] ** 2, params["sigma_level"] ** 2
     m, sd = _first_level(y)
     P = sd**2
@@ -223,7 +223,7 @@ def _filter(params, y):
 
 
 def _smooth(params, y):
-    """m and P of each level given all observations, and the variance of each step."""
+    """M and P of each level given all observations, and the variance of each step."""
     m_predicted, P_predicted, m_filtered, P_filtered = _filter(params, y)
     m, P = m_filtered.copy(), P_filtered.copy()
     J = P_filtered[:-1] / P_predicted[1:]

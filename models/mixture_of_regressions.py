@@ -227,7 +227,7 @@ def _lines(design, y, components, rng):
 
 
 def _log_joint(params, data):
-    """log p(y, z = k | θ), shape (observations, components)."""
+    """Log p(y, z = k | θ), shape (observations, components)."""
     w, alpha, beta, sigma = (params[name] for name in ("w", "alpha", "beta", "sigma"))
     mu = _design(data) @ np.column_stack([alpha, beta]).T
     standardised = (data["response"][:, None] - mu) / sigma

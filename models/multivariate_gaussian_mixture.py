@@ -304,7 +304,7 @@ def _covariance(params):
 
 
 def _log_joint(params, data):
-    """log p(x, z = k | θ), shape (observations, components)."""
+    """Log p(x, z = k | θ), shape (observations, components)."""
     x, mu = data["x"], params["mu"]
     if "cov" in params:
         log_phi = log_multivariate_normal(x, mu, _cholesky(params["cov"]))
@@ -327,7 +327,7 @@ def _cholesky(cov):
 
 
 def _log_normal(x, mu, inverse):
-    """log N(x; μ, L Lᵀ) from L⁻¹, which the declaration computes once for each component."""
+    """Log N(x; μ, L Lᵀ) from L⁻¹, which the declaration computes once for each component."""
     u = pt.sum(inverse * (x - mu)[..., None, :], axis=-1)
     log_det = -pt.sum(pt.log(pt.diagonal(inverse, axis1=-2, axis2=-1)), axis=-1)
     return -0.5 * np.log(2 * np.pi) * mu.shape[-1] - log_det - 0.5 * pt.sum(u**2, axis=-1)

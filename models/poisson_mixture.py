@@ -170,7 +170,7 @@ def example_data():
 
 
 def _log_joint(params, data):
-    """log p(x, z = k | θ) without the factorial, shape (observations, components)."""
+    """Log p(x, z = k | θ) without the factorial, shape (observations, components)."""
     w, lam, x = params["w"], params["lam"], data["x"][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         log_power = np.where(x > 0, x * np.log(lam), 0.0)

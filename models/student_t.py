@@ -260,7 +260,7 @@ def example_data():
 
 
 def _named(coefficients):
-    """alpha and, if there are covariates, beta."""
+    """Alpha and, if there are covariates, beta."""
     alpha, beta = coefficients[0], coefficients[1:]
     return {"alpha": alpha, "beta": beta} if len(beta) else {"alpha": alpha}
 

@@ -273,7 +273,7 @@ class Study:
             ratio = 2 * (height - density.log_likelihood(truth)[0])
             if ratio < -1e-6:
                 fate["lower"] += 1
-            where = aligned.point(point)
+            where = aligned.align_point(point)
             found = bayes.asymptotic_errors(density, where.unconstrained)
             value, score = density.log_likelihood(where.unconstrained)
             bend = bayes.curvature_of(

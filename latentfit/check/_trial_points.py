@@ -16,7 +16,7 @@ from latentfit.check._derivation import Derivation
 from latentfit.check._reference import Reference
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.declaration import Params
-from latentfit.em.calls import m_step_of_three
+from latentfit.em.calls import three_argument_m_step
 from latentfit.errors import DeclarationError
 
 # Distance of the trial point near the maximum, in standard errors; on coordinates that are
@@ -165,7 +165,7 @@ def _of_three_arguments(
     this is a finding among others.
     """
     try:
-        return m_step_of_three(m_step)
+        return three_argument_m_step(m_step)
     except DeclarationError as error:
         reason = str(error)
 

@@ -14,7 +14,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_uncertainty(found: Uncertainty) -> Verdict:
-    """The verdict from the standard errors of all methods."""
+    """Give the verdict from the standard errors of all methods."""
     problems = {
         method: errors.problem
         for method, errors in found.methods.items()

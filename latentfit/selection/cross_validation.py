@@ -1,11 +1,12 @@
-"""Leave-one-out cross-validation from the posterior of a comparison.
+"""Leave-one-out cross-validation from the posterior draws of a comparison.
 
     elpd_loo = Σ_i log p(x_i | x_-i)
 
-in nats, where more is better, by Pareto smoothed importance sampling from the draws that there are
-(Vehtari, Gelman & Gabry 2017, Statistics and Computing 27(5), 1413-1432; Vehtari, Simpson, Gelman,
-Yao & Gabry 2024, Journal of Machine Learning Research 25(72)). What is left out is one term of
-log p(x | θ), the latents being integrated out: of a mixture an observation, with its component.
+is in nats, and larger is better. It is computed from the existing draws by Pareto smoothed
+importance sampling (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27(5), 1413-1432;
+Vehtari, Simpson, Gelman, Yao & Gabry 2024, Journal of Machine Learning Research 25(72)). One term
+of log p(x | θ) is left out at a time, with the latents marginalised: in a mixture, an observation
+together with its component.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Loo:
-    """What cross-validation says of one value.
+    """The result of cross-validation at one value of the option.
 
     Attributes
     ----------
@@ -28,16 +29,16 @@ class Loo:
     p_loo : float
         Effective number of parameters.
     terms : int
-        How many were left out, one at a time.
+        Number of terms, each of which was left out once.
     unreliable : int
-        Of these, how many have a Pareto k above `good_k`: the draws do not tell what would be
-        without them.
+        Number of terms with a Pareto k above `good_k`, for which importance sampling is not
+        reliable.
     good_k : float
-        1 - 1 / log10 of the number of draws, 0.7 at most.
+        1 - 1 / log10 of the number of draws, at most 0.7.
     difference : float
-        `elpd` less that of the best value: 0 for the best, else negative.
+        `elpd` minus that of the best value: 0 for the best value, else negative.
     difference_se : float
-        Standard error of that difference, of which the terms are paired.
+        Standard error of that difference, from the differences of paired terms.
     """
 
     elpd: float
@@ -50,8 +51,8 @@ class Loo:
     difference_se: float = float("nan")
 
 
-def elpd(tree: Any) -> Any:
-    """ArviZ's result for the draws of a comparison, or why there is none.
+def compute_elpd(tree: Any) -> Any:
+    """Compute elpd_loo from the draws of a comparison.
 
     Parameters
     ----------
@@ -61,41 +62,44 @@ def elpd(tree: Any) -> Any:
     Returns
     -------
     ELPDData or str
+        ArviZ's result, or the reason why it cannot be computed.
     """
     import arviz_stats
     import xarray as xr
 
     if "log_likelihood" not in tree:
-        return "there were too many terms of log p(x | θ) to keep them for every draw"
+        return "log p(x | θ) has too many terms to be stored for every draw"
     terms = tree["log_likelihood"].to_dataset()
     if len(terms.data_vars) != 1:
         names = ", ".join(map(str, terms.data_vars))
-        return f"a unit has a term of log p(x | θ) in each of {names}"
+        return f"log p(x | θ) has terms for each of {names}, and which belong together is unknown"
     (name,) = terms.data_vars
     if int(np.prod(terms[name].shape[2:])) < 2:
-        return "log p(x | θ) is a single term, of which nothing can be left out"
-    # The sampler's efficiency is that of the parameters; latents among the draws have their own.
+        return "log p(x | θ) is a single term, and leaving it out would leave no data"
+    # ArviZ averages the efficiency of the sampler over all variables of the posterior. That of the
+    # parameters is needed here, so that latents are left out.
     estimated = [variable for variable in tree["em"].data_vars if variable in tree["posterior"]]
     posterior = tree["posterior"].to_dataset()[estimated]
     whole = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": terms})
-    return arviz_stats.loo(whole, pointwise=True)
+    stats: Any = arviz_stats
+    return stats.loo(whole, pointwise=True)
 
 
-def compared(found: Mapping[int, Any]) -> dict[int, Loo]:
-    """Results side by side, each with its difference to the best.
+def compare_elpd(found: Mapping[int, Any]) -> dict[int, Loo]:
+    """Compute the difference of each value's elpd_loo from the best one.
 
     Parameters
     ----------
     found : dict
-        ``{value: ELPDData}``, all of the same terms.
+        ``{value: ELPDData}``, all for the same terms.
     """
     if not found:
         return {}
     import arviz_stats
 
-    compare: Any = arviz_stats.compare
-    # The method weights the models, which is not asked for here: the quickest.
-    table = compare(
+    stats: Any = arviz_stats
+    # The method determines the weights of the models, which are not used: this is the fastest one.
+    table = stats.compare(
         {str(value): one for value, one in found.items()}, method="pseudo-BMA", round_to="none"
     )
     return {

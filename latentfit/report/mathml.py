@@ -1,4 +1,4 @@
-"""LaTeX formulas as MathML that a browser sets by itself."""
+"""LaTeX formulas as MathML, which browsers typeset without scripts."""
 
 import html
 import re
@@ -7,9 +7,9 @@ from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-# A model file may be anybody's. Attributes that could fetch, link or restyle are not on this
-# list, so that a formula remains a formula.
-_ATTRIBUTES = frozenset(
+# The text of a derivation is not trusted. Attributes that could load a file, make a link or change
+# the style of the page are not on this list.
+_ALLOWED_ATTRIBUTES = frozenset(
     {"accent", "accentunder", "columnalign", "columnlines", "columnspacing", "columnspan"}
     | {"depth", "display", "displaystyle", "fence", "form", "height", "largeop", "linethickness"}
     | {"lspace", "mathsize", "mathvariant", "maxsize", "minsize", "movablelimits", "notation"}
@@ -17,10 +17,11 @@ _ATTRIBUTES = frozenset(
     | {"voffset", "width"}
 )
 
-_MISTAKEN = {"~": "∼", ";": ";", "′": "′", "″": "″"}
-_SIGNS, _CLOSING = frozenset("+-−±"), frozenset(")]}|⟩!")
+_LETTER_TO_OPERATOR = {"~": "∼", ";": ";", "′": "′", "″": "″"}
+_SIGNS, _CLOSING_BRACKETS = frozenset("+-−±"), frozenset(")]}|⟩!")
 
-_TYPED_DIFFERENTLY = (
+# Notation that the converter does not know, and what it knows in its place.
+_REPLACEMENTS = (
     (re.compile(r"\{(?:aligned|alignedat|eqnarray\*?)\}"), "{split}"),
     (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*max\s*\}"), r"\\argmax "),
     (re.compile(r"\\operatorname\*?\{\s*arg\\?[,;! ]*\s*min\s*\}"), r"\\argmin "),
@@ -30,45 +31,45 @@ _TYPED_DIFFERENTLY = (
 
 
 def mathml(latex: str, *, display: bool) -> str:
-    """A formula as a ``<math>`` element; as its escaped source where it cannot be read.
+    """Convert a formula to a ``<math>`` element, or to its escaped source if it cannot be parsed.
 
     Parameters
     ----------
     latex : str
-        Without the dollar signs.
+        Without dollar signs.
     display : bool
-        On a line of its own rather than within the text.
+        Whether the formula stands on a line of its own.
     """
     from latex2mathml.converter import Converter
 
     source = latex.strip()
-    for pattern, replacement in _TYPED_DIFFERENTLY:
+    for pattern, replacement in _REPLACEMENTS:
         source = pattern.sub(replacement, source)
     try:
         root = Converter(display="block" if display else "inline").convert_to_element(source)
     except Exception:
-        # The formula is its author's text: whatever is wrong with it, showing it as it
-        # stands is better than no report.
+        # The converter raises many kinds of errors on formulas that it cannot parse, and the report
+        # is useful without the formula.
         return f"<code>{html.escape(latex.strip())}</code>"
     _clean(root)
     _space_functions(root)
-    _sign(root)
+    _mark_signs(root)
     root.set("xmlns", "http://www.w3.org/1998/Math/MathML")
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _clean(root: Element) -> None:
     for element in root.iter():
-        for name in set(element.attrib) - _ATTRIBUTES:
+        for name in set(element.attrib) - _ALLOWED_ATTRIBUTES:
             del element.attrib[name]
         written = (element.text or "").strip()
         element.text = html.unescape(written) or None
-        # An upright letter arrives as a character reference, an italic one as itself.
+        # The converter writes an upright letter as a character reference, an italic one as itself.
         if element.tag == "mi" and written.startswith("&#x000") and (element.text or "").isalpha():
             element.set("mathvariant", "normal")
-        # These arrive as letters, which have no space around them.
-        if element.tag == "mi" and element.text in _MISTAKEN:
-            element.tag, element.text = "mo", _MISTAKEN[element.text]
+        # The converter writes these operators as letters, which have no space around them.
+        if element.tag == "mi" and element.text in _LETTER_TO_OPERATOR:
+            element.tag, element.text = "mo", _LETTER_TO_OPERATOR[element.text]
             element.attrib.pop("mathvariant", None)
         if element.tag == "mo" and element.text == "/":
             element.attrib.update(lspace="0", rspace="0")
@@ -77,7 +78,7 @@ def _clean(root: Element) -> None:
 
 
 def _space_functions(root: Element) -> None:
-    """Set log x with the thin space that TeX puts around functions and MathML does not."""
+    """Insert the thin space that TeX puts around functions, as in log x, and MathML does not."""
     for row in list(root.iter()):
         if row.tag not in ("mrow", "mtd", "math", "mstyle"):
             continue
@@ -86,12 +87,12 @@ def _space_functions(root: Element) -> None:
                 row.insert(list(row).index(right), Element("mspace", {"width": "0.1667em"}))
 
 
-def _sign(root: Element) -> None:
-    """A minus after an opening bracket or another operator is a sign: no space behind it."""
+def _mark_signs(root: Element) -> None:
+    """Mark signs, such as a minus after an opening bracket, which have no space behind them."""
     for row in root.iter():
         for left, right in pairwise(row):
             both = left.tag == right.tag == "mo"
-            if both and right.text in _SIGNS and left.text not in _CLOSING:
+            if both and right.text in _SIGNS and left.text not in _CLOSING_BRACKETS:
                 right.set("form", "prefix")
 
 
@@ -105,7 +106,7 @@ def _opens_or_operates(element: Element, *, closing: bool = False) -> bool:
     if element.tag == "mspace":
         return True
     inner = next(_leaves(element), element)
-    return inner.tag == "mo" and not (closing and (inner.text or "") in _CLOSING)
+    return inner.tag == "mo" and not (closing and (inner.text or "") in _CLOSING_BRACKETS)
 
 
 def _is_function(element: Element) -> bool:

@@ -1,4 +1,4 @@
-"""The files that a comparison, or a selection, leaves behind."""
+"""The files that are written for a comparison or a selection."""
 
 import json
 import os
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from latentfit.agreement import Comparison
     from latentfit.selection import Selection
 
-_SELECTION = ("selection.html", "selection.json")
-_NAMES = {"netcdf": "comparison.nc", "json": "comparison.json", "report": "report.html"}
+_COMPARISON_FILES = {"netcdf": "comparison.nc", "json": "comparison.json", "report": "report.html"}
+_SELECTION_FILES = ("selection.html", "selection.json")
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the files are."""
+    """The files of a comparison."""
 
     report: Path
     json: Path
@@ -29,16 +29,16 @@ class Paths:
 
 
 def write(comparison: "Comparison", folder: str | Path) -> Paths:
-    """Write the report, the figures and the draws into a folder.
+    """Write the report, the numbers and the draws of a comparison into a folder.
 
-    All three are made in a temporary folder first and moved to their names when complete, so
-    whatever interrupts the writing, what stood there before still stands.
+    All three files are written to a temporary folder first, and moved to their places when they are
+    complete. If the writing fails or is interrupted, files of an earlier comparison are unchanged.
 
     Parameters
     ----------
     comparison : Comparison
     folder : str or Path
-        Made if it does not exist; ``report.html``, ``comparison.json`` and ``comparison.nc``
+        Created if it does not exist. ``report.html``, ``comparison.json`` and ``comparison.nc``
         in it are replaced.
 
     Returns
@@ -54,36 +54,36 @@ def write(comparison: "Comparison", folder: str | Path) -> Paths:
 
     folder = Path(folder)
     text = page(comparison)
-    with _replaced(folder, _NAMES.values()) as made:
-        _write_json(made / _NAMES["json"], comparison.to_dict())
-        (made / _NAMES["report"]).write_text(text, encoding="utf-8")
-        comparison.tree.to_netcdf(made / _NAMES["netcdf"])
-    return Paths(**{key: folder / file for key, file in _NAMES.items()})
+    with _replaced(folder, _COMPARISON_FILES.values()) as temporary:
+        _write_json(temporary / _COMPARISON_FILES["json"], comparison.to_dict())
+        (temporary / _COMPARISON_FILES["report"]).write_text(text, encoding="utf-8")
+        comparison.tree.to_netcdf(temporary / _COMPARISON_FILES["netcdf"])
+    return Paths(**{key: folder / file for key, file in _COMPARISON_FILES.items()})
 
 
 def write_selection(
     selection: "Selection", folder: str | Path, reports: Mapping[int, Path] | None = None
 ) -> tuple[Path, Path]:
-    """Write the table, the picture and the figures of a selection into a folder.
+    """Write the page and the numbers of a selection into a folder.
 
     Parameters
     ----------
     selection : Selection
     folder : str or Path
-        Made if it does not exist; ``selection.html`` and ``selection.json`` in it are replaced.
+        Created if it does not exist. ``selection.html`` and ``selection.json`` in it are replaced.
     reports : dict, optional
-        ``{value: path}`` of reports on single values, for links to them.
+        ``{value: path}`` of the reports on single values of the option, for links to them.
 
     Returns
     -------
-    page, figures : Path
+    page, json : Path
 
     Raises
     ------
     InputError
         The folder cannot be written to.
     """
-    from latentfit.report._selection import page
+    from latentfit.report._selection_page import page
 
     folder = Path(folder)
     links = {
@@ -91,24 +91,25 @@ def write_selection(
         for value, path in (reports or {}).items()
     }
     text = page(selection, links)
-    with _replaced(folder, _SELECTION) as made:
-        (made / _SELECTION[0]).write_text(text, encoding="utf-8")
-        _write_json(made / _SELECTION[1], selection.to_dict(links))
-    return folder / _SELECTION[0], folder / _SELECTION[1]
+    with _replaced(folder, _SELECTION_FILES) as temporary:
+        (temporary / _SELECTION_FILES[0]).write_text(text, encoding="utf-8")
+        _write_json(temporary / _SELECTION_FILES[1], selection.to_dict(links))
+    return folder / _SELECTION_FILES[0], folder / _SELECTION_FILES[1]
 
 
 def check_writable(folder: str | Path) -> None:
-    """Whether a report could be written there: to be asked before a long computation.
+    """Check, before a long computation, that a report can be written into a folder.
 
     Parameters
     ----------
     folder : str or Path
-        It need not exist; it is not made.
+        It need not exist, and is not created.
 
     Raises
     ------
     InputError
-        A file is in the way, or the permission is missing.
+        A part of the path is a file, the name of a file of the report is a folder, or the
+        permission to write is missing.
     """
     folder = Path(folder)
     try:
@@ -117,7 +118,7 @@ def check_writable(folder: str | Path) -> None:
             raise InputError(
                 f"{folder}: cannot write a report there: {existing} is a file, not a folder"
             )
-        for name in (*_NAMES.values(), *_SELECTION):
+        for name in (*_COMPARISON_FILES.values(), *_SELECTION_FILES):
             if (folder / name).is_dir():
                 raise InputError(
                     f"{folder}: cannot write a report there: {name} is a folder, not a file"
@@ -130,26 +131,29 @@ def check_writable(folder: str | Path) -> None:
 
 @contextmanager
 def _replaced(folder: Path, names: Collection[str]) -> Iterator[Path]:
-    """A folder to make files in, which are moved to their place once all are complete."""
+    """Provide a temporary folder, whose files are moved to `folder` when the block succeeds."""
     check_writable(folder)
     try:
-        with _made(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".latentfit-") as name:
-            made = Path(name)
-            yield made
+        with (
+            _created(folder),
+            tempfile.TemporaryDirectory(dir=folder, prefix=".latentfit-") as name,
+        ):
+            temporary = Path(name)
+            yield temporary
             for file in names:
-                os.replace(made / file, folder / file)
+                os.replace(temporary / file, folder / file)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the report there: {_reason(error)}") from error
 
 
-def _write_json(path: Path, figures: Any) -> None:
-    text = json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False)
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder and its parents; unmake what was made if the block does not succeed."""
+def _created(folder: Path) -> Iterator[None]:
+    """Create a folder and its parents, and remove those that are new and empty on failure."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
