@@ -204,7 +204,7 @@ def imported() -> None:
 
 def prepared(client: Any, folder: Path) -> Callable[[int], em.Solution]:
     """Return a fit as a function of its number of iterations, from a start on a sample."""
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     data = distributed.chunked_data(folder, ("x",), chosen=COLUMNS)
     survey = distributed.survey(data, client, seed=1)
     start = model.initial(survey.sample, np.random.default_rng(1))
@@ -221,7 +221,7 @@ def prepared(client: Any, folder: Path) -> Callable[[int], em.Solution]:
 
 def compared(client: Any, folder: Path) -> float:
     """Return the relative difference from EM in memory, on the same rows from the same start."""
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     x = np.column_stack([pq.read_table(folder)[name].to_numpy() for name in COLUMNS])
     data = distributed.chunked_data(folder, ("x",), chosen=COLUMNS)
     survey = distributed.survey(data, client, seed=1)

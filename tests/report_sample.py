@@ -12,8 +12,8 @@ from latentfit.agreement import (
     Comparison,
     JointModeResult,
     Latent,
-    Optimum,
     Parameter,
+    SolutionGroup,
     Uncertainty,
     Verdict,
 )
@@ -54,7 +54,7 @@ Dempster, Laird & Rubin (1977).
 
 
 def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Comparison:
-    """A complete `Comparison` in well under a second of computing."""
+    """Make a complete `Comparison` in less than a second."""
     rng = np.random.default_rng(seed)
     z = rng.integers(components, size=size)
     x = rng.normal(3.0 * z, 1.0)
@@ -97,7 +97,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
     )
     ours = np.asarray(fit.expectations["z"])
     theirs = 0.98 * ours + 0.02 / components
-    top = float(fit.log_likelihood or 0.0)
+    largest = float(fit.log_likelihood or 0.0)
     return Comparison(
         name="two-normals",
         title="Mixture of normal distributions",
@@ -108,7 +108,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
             Latent("z", "discrete", ours, theirs, None, 0.01, 0.004, 1.0),
             Latent("b", "continuous", x, x + 0.1, np.full(size, 0.5), 0.2, 0.2, None),
         ),
-        log_likelihood={"em": top, "mle": top + 1e-9, "map": top - 0.02},
+        log_likelihood={"em": largest, "mle": largest + 1e-9, "map": largest - 0.02},
         verdicts=(
             Verdict("check", "pass", "The derivation passes its check", "these are EM's steps"),
             Verdict("chains", "pass", "The chains are trustworthy", "largest R-hat 1.0010 (w[0])"),
@@ -117,12 +117,12 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
         ),
         agree=True,
         optima=(
-            Optimum("EM", top, 2, params),
-            Optimum("EM", float("nan"), 1, params, "sigma went to zero"),
-            Optimum("direct", top + 1e-9, 3, params),
+            SolutionGroup("EM", largest, 2, params),
+            SolutionGroup("EM", float("nan"), 1, params, "sigma went to zero"),
+            SolutionGroup("direct", largest + 1e-9, 3, params),
         ),
         uncertainty=_uncertainty(params, x, fit.best.rate),
-        joint_mode=JointModeResult(params, {"b": x[:3]}, "With b free the mode lies elsewhere."),
+        joint_mode=JointModeResult(params, {"b": x[:3]}, "The joint mode estimates neither."),
         dimension=2 * components,
         fit=fit,
         timings={"em_s": 0.02, "mle_s": 3.1, "map_s": 0.4, "posterior_s": 21.0, "other_s": 1.0},
@@ -156,19 +156,19 @@ def _uncertainty(params: dict[str, np.ndarray], x: np.ndarray, rate: float) -> U
         rate,
         {interval.label: interval},
         drawn,
-        {"mu[0]": "the posterior is no normal (skewness 0.4)"},
+        {"mu[0]": "the posterior is not normal (skewness 0.4)"},
     )
 
 
 def untrusted(given: Comparison) -> Comparison:
-    """The same, with chains that nobody should believe."""
+    """Return the same comparison with chains that cannot be trusted."""
     check, _, *rest = given.verdicts
     verdict = Verdict("chains", "fail", "The chains cannot be trusted", "R-hat of w[0] is 1.9")
     return replace(given, agree=None, verdicts=(check, verdict, *rest))
 
 
 def wrong(given: Comparison, text: str = "the shape of x") -> Comparison:
-    """The same, of a derivation that fails its check; `text` is in whatever can hold text."""
+    """Return the same comparison with a failed check, and `text` in every text of the check."""
     rng = np.random.default_rng(0)
     hand = {"mu": rng.normal(size=(16, 2)), "sigma": 1 + rng.random(6)}
     oracle = {"mu": hand["mu"] + 0.25, "sigma": 1 + rng.random(16)}
@@ -194,13 +194,13 @@ def wrong(given: Comparison, text: str = "the shape of x") -> Comparison:
 
 
 def unknown(given: Comparison) -> Comparison:
-    """The same, where most figures could not be computed."""
+    """Return the same comparison with most numbers unknown."""
     nothing = dict.fromkeys(
         ("em_se", "map", "mle", "rhat", "ess_bulk", "ess_tail", "em_minus_mle"), float("nan")
     )
     rows = tuple(replace(row, **nothing) for row in given.parameters)  # type: ignore[arg-type]
-    heights = dict.fromkeys(("em", "mle", "map"), float("nan"))
-    return replace(given, parameters=rows, log_likelihood=heights)
+    log_likelihood = dict.fromkeys(("em", "mle", "map"), float("nan"))
+    return replace(given, parameters=rows, log_likelihood=log_likelihood)
 
 
 def _model(x: np.ndarray, components: int) -> pm.Model:

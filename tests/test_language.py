@@ -81,6 +81,7 @@ ALLOWED = (
     Allowed("latentfit/bayes/*", "peak", "from a peak that is", "of memory"),
     Allowed("latentfit/em/primitives/*", "begins", "begins", "positions at which rows begin"),
     Allowed("latentfit/cli/*", "watch", "watch", "a stopwatch"),
+    Allowed("latentfit/check/*", "ridge", "ridge", "name of a finding, which scripts read"),
     Allowed("models/student_t.py", "height", "weight and height", "of a person"),
     Allowed("*.md", "pinned", "versions are pinned", "of packages, as their users say"),
 )

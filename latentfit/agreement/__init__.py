@@ -3,23 +3,32 @@
 | module | job |
 |---|---|
 | `problem` | what is compared |
-| `_labels`, `_signs`, `alignment` | components renumbered and signs chosen as in EM's estimate |
-| `maxima`, `optima` | MLE and MAP beside EM; the maxima that all starts lead to |
+| `_exchanges`, `_reflections` | symmetries of the likelihood: renumberings and changes of sign |
+| `alignment` | one numbering and one choice of signs for all estimates and draws |
+| `maxima`, `solution_groups` | MLE and MAP; the results of all starts |
 | `uncertainty`, `standard_error_differences` | standard errors by several methods |
-| `identified`, `figures` | which parameters are judged; a row for each |
-| `evidence` | all of it together |
+| `identified` | which parameters verdicts rest on |
+| `parameters`, `latents` | estimates and posterior of each parameter and of each latent |
+| `evidence` | everything that verdicts are computed from |
 | `verdicts` | one module for each verdict |
-| `results`, `comparison`, `tree` | the result |
+| `results`, `comparison`, `tree` | the result of a comparison |
 """
 
-from latentfit.agreement._labels import Exchange, assign, exchanges, renumber, renumber_one
+from latentfit.agreement._exchanges import (
+    Exchange,
+    find_exchanges,
+    match_components,
+    renumber,
+    renumber_one,
+)
+from latentfit.agreement._reflections import Reflection, find_reflections
 from latentfit.agreement.alignment import Alignment, align
 from latentfit.agreement.comparison import Comparison
 from latentfit.agreement.evidence import Evidence, Sampling, gather_evidence, select_names
-from latentfit.agreement.figures import adjusted_rand, compare_latent
+from latentfit.agreement.latents import adjusted_rand, compare_latent
 from latentfit.agreement.maxima import Maxima, find_maxima
 from latentfit.agreement.problem import Problem
-from latentfit.agreement.results import JointModeResult, Latent, Optimum, Parameter, Verdict
+from latentfit.agreement.results import JointModeResult, Latent, Parameter, SolutionGroup, Verdict
 from latentfit.agreement.uncertainty import Uncertainty, estimate_uncertainty, profile_labels
 from latentfit.agreement.verdicts import agreement, all_verdicts
 
@@ -31,22 +40,24 @@ __all__ = [
     "JointModeResult",
     "Latent",
     "Maxima",
-    "Optimum",
     "Parameter",
     "Problem",
+    "Reflection",
     "Sampling",
+    "SolutionGroup",
     "Uncertainty",
     "Verdict",
     "adjusted_rand",
     "agreement",
     "align",
     "all_verdicts",
-    "assign",
     "compare_latent",
     "estimate_uncertainty",
-    "exchanges",
+    "find_exchanges",
     "find_maxima",
+    "find_reflections",
     "gather_evidence",
+    "match_components",
     "profile_labels",
     "renumber",
     "renumber_one",

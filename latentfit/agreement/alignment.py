@@ -1,5 +1,4 @@
-"""One numbering of the components, and one sign of what may have either, for EM, MLE, MAP and
-every posterior draw."""
+"""One numbering of the components and one choice of signs for EM, MLE, MAP and posterior draws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,25 +7,38 @@ import numpy as np
 import xarray as xr
 
 from latentfit import bayes
-from latentfit.agreement import tree
-from latentfit.agreement._labels import (
+from latentfit.agreement._exchanges import (
     Exchange,
-    assign,
-    exchanges,
-    favoured,
+    find_exchanges,
+    match_components,
+    order_of_largest_prior,
     renumber,
     renumber_one,
 )
-from latentfit.agreement._signs import Reflection, reflections
+from latentfit.agreement._reflections import Reflection, find_reflections
+from latentfit.agreement.tree import stack_draws, unstack_draws
 from latentfit.bayes import Density
 from latentfit.declaration import Declaration, Params
 
 Values = Mapping[str, np.ndarray]
 
+# Points at which symmetries are tried, and their standard deviation about EM's estimate on the
+# unconstrained scale. Components differ at EM's estimate, so that a small distance is enough to
+# have no entries that are equal or zero.
+_TRIAL_POINTS = 3
+_TRIAL_DISTANCE = 0.1
+
 
 @dataclass(frozen=True)
 class Point:
-    """An estimate on both scales: unconstrained, and natural with all deterministics."""
+    """An estimate on both scales.
+
+    Attributes
+    ----------
+    unconstrained : ndarray, shape (size,)
+    natural : dict
+        Values of all parameters and deterministics.
+    """
 
     unconstrained: np.ndarray
     natural: Params
@@ -34,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Alignment:
-    """EM's estimate as the reference, and how the others are brought next to it.
+    """EM's estimate as the reference, to which estimates and draws are aligned.
 
     Attributes
     ----------
@@ -42,14 +54,14 @@ class Alignment:
     exchanges : tuple of Exchange
     reflections : tuple of Reflection
     em : Point
-        In its own numbering and signs, or where the prior tells components or signs apart, in
-        the prior's.
+        EM's estimate. Its numbering and signs are EM's own, unless the prior distinguishes
+        components or signs: then they are those with the largest prior density.
     errors : dict
-        EM's standard errors, natural scale.
-    moved : dict
-        ``{exchange: order}`` where EM's own numbering was given up for the prior's.
+        Standard errors of EM's estimate, natural scale.
+    renumbered : dict
+        ``{exchange: order}`` of the components that were renumbered because of the prior.
     reflected : bool
-        Whether one of EM's own signs was.
+        Whether a sign of EM's estimate was changed because of the prior.
     """
 
     density: Density
@@ -57,68 +69,67 @@ class Alignment:
     reflections: tuple[Reflection, ...]
     em: Point
     errors: Params
-    moved: Mapping[Exchange, np.ndarray]
+    renumbered: Mapping[Exchange, np.ndarray]
     reflected: bool
 
-    def point(self, unconstrained: np.ndarray) -> Point:
-        """An estimate in the reference's numbering and signs."""
+    def align_point(self, unconstrained: np.ndarray) -> Point:
+        """Give an estimate the numbering and the signs of the reference.
+
+        Parameters
+        ----------
+        unconstrained : ndarray, shape (size,)
+        """
         space = self.density.space
         natural = space.constrain(unconstrained)
         if not all(np.isfinite(v).all() for v in natural.values()):
             return Point(unconstrained, natural)
         if self.exchanges:
-            unconstrained, natural = self._renumbered(natural)
+            unconstrained, natural = self._renumber_point(natural)
         for reflection in self.reflections:
             batch = {name: np.asarray(value)[None] for name, value in natural.items()}
-            if reflection.across(batch, self.em.natural, self.errors)[0]:
+            if reflection.is_opposite(batch, self.em.natural, self.errors)[0]:
                 unconstrained = reflection.reflect(unconstrained)
                 natural = space.constrain(unconstrained)
         return Point(unconstrained, natural)
 
-    def _renumbered(self, natural: Params) -> tuple[np.ndarray, Params]:
+    def _renumber_point(self, natural: Params) -> tuple[np.ndarray, Params]:
         for exchange in self.exchanges:
             batch = {name: np.asarray(value)[None] for name, value in natural.items()}
-            order = assign(exchange, batch, self.em.natural, self.errors)[0]
+            order = match_components(exchange, batch, self.em.natural, self.errors)[0]
             natural = renumber_one(exchange, natural, order)
         return _unconstrained(self.density, natural), natural
 
-    def draws(self, posterior: xr.Dataset) -> xr.Dataset:
-        """Every draw in the reference's numbering and signs, unless the prior tells these apart."""
+    def align_draws(self, posterior: xr.Dataset) -> xr.Dataset:
+        """Give every draw the numbering and the signs of the reference.
+
+        Numberings and signs that the prior distinguishes are left unchanged.
+        """
         for exchange in self.exchanges:
-            if exchange.by_prior:
+            if exchange.prior_distinguishes:
                 continue
-            stacked = tree.stacked(posterior)
+            stacked = stack_draws(posterior)
             values = {name: stacked[name].values for name, _ in exchange.axes}
-            order = assign(exchange, values, self.em.natural, self.errors)
-            posterior = posterior.assign(
-                {
-                    name: (posterior[name].dims, tree.unstacked(array, posterior))
-                    for name, array in renumber(exchange, values, order).items()
-                }
-            )
+            order = match_components(exchange, values, self.em.natural, self.errors)
+            posterior = _with_values(posterior, renumber(exchange, values, order))
         for reflection in self.reflections:
-            if reflection.by_prior:
+            if reflection.prior_distinguishes:
                 continue
-            stacked = tree.stacked(posterior)
+            stacked = stack_draws(posterior)
             values = {n: stacked[n].values for n in reflection.signs if n in stacked}
-            across = reflection.across(values, self.em.natural, self.errors)
-            posterior = posterior.assign(
-                {
-                    name: (posterior[name].dims, tree.unstacked(array, posterior))
-                    for name, array in reflection.turned(values, across).items()
-                }
-            )
+            opposite = reflection.is_opposite(values, self.em.natural, self.errors)
+            posterior = _with_values(posterior, reflection.reflect_draws(values, opposite))
         return posterior
 
-    def expectations(self, expectations: Values) -> dict[str, np.ndarray]:
-        """EM's expectations in the reference's numbering; none where one of its signs was given up.
+    def align_expectations(self, expectations: Values) -> dict[str, np.ndarray]:
+        """Give EM's expectations the numbering of the reference.
 
-        Which latents change sign with the parameters is not known.
+        The result is empty if a sign of EM's estimate was changed, since it is not known which
+        latents change sign with the parameters.
         """
         if self.reflected:
             return {}
         result = {name: np.asarray(value) for name, value in expectations.items()}
-        for exchange, order in self.moved.items():
+        for exchange, order in self.renumbered.items():
             for name in exchange.latents:
                 if name in result and result[name].shape[-1:] == (exchange.size,):
                     result[name] = result[name][..., order]
@@ -128,43 +139,48 @@ class Alignment:
 def align(
     declaration: Declaration, density: Density, unconstrained: np.ndarray, *, prior: bool = False
 ) -> Alignment:
-    """Find what can be renumbered or reflected, and settle the reference on EM's estimate.
+    """Find the symmetries of the likelihood, and make EM's estimate the reference.
 
-    Its standard errors are those of what EM maximises: with `prior`, the log prior is part of it.
+    Parameters
+    ----------
+    declaration : Declaration
+    density : Density
+    unconstrained : ndarray, shape (size,)
+        EM's estimate.
+    prior : bool
+        Whether the log prior density is part of EM's objective, whose curvature gives the standard
+        errors.
     """
     em = Point(unconstrained, density.space.constrain(unconstrained))
-    found = _exchanges(declaration, density, em)
-    moved = {}
-    for exchange in found:
-        if exchange.by_prior:
-            moved[exchange] = favoured(exchange, em.natural, _log_prior(density))
-            em = _point(density, renumber_one(exchange, em.natural, moved[exchange]))
-    mirrors = reflections(
+    exchanges = _exchanges_of(declaration, density, em)
+    renumbered = {}
+    for exchange in exchanges:
+        if exchange.prior_distinguishes:
+            order = order_of_largest_prior(exchange, em.natural, _log_prior(density))
+            renumbered[exchange] = order
+            natural = renumber_one(exchange, em.natural, order)
+            em = Point(_unconstrained(density, natural), natural)
+    reflections = find_reflections(
         density.space,
-        [em.unconstrained + step for step in _noise(density)],
+        _trial_points(density, em),
         lambda point: density.log_likelihood(point)[0],
         lambda point: density.log_prior(point)[0],
     )
     reflected = False
-    for mirror in mirrors:
-        other = mirror.reflect(em.unconstrained)
+    for reflection in reflections:
+        other = reflection.reflect(em.unconstrained)
         here, there = (density.log_prior(point)[0] for point in (em.unconstrained, other))
-        if mirror.by_prior and there > here:
+        if reflection.prior_distinguishes and there > here:
             em, reflected = Point(other, density.space.constrain(other)), True
-    errors = bayes.standard_errors(density, em.unconstrained, prior=prior)
-    return Alignment(density, found, mirrors, em, errors, moved, reflected)
+    errors = bayes.asymptotic_errors(density, em.unconstrained, prior=prior)
+    return Alignment(density, exchanges, reflections, em, errors, renumbered, reflected)
 
 
-def _noise(density: Density) -> np.ndarray:
-    """Components differ at EM's estimate, so a little noise is enough for general position."""
-    return 0.1 * np.random.default_rng(0).standard_normal((3, density.space.size))
-
-
-def _exchanges(declaration: Declaration, density: Density, em: Point) -> tuple[Exchange, ...]:
+def _exchanges_of(declaration: Declaration, density: Density, em: Point) -> tuple[Exchange, ...]:
     space = density.space
-    return exchanges(
+    return find_exchanges(
         bayes.categories(declaration),
-        [space.constrain(em.unconstrained + step) for step in _noise(density)],
+        [space.constrain(point) for point in _trial_points(density, em)],
         space.parameters,
         lambda values: density.log_likelihood(_unconstrained(density, values))[0],
         _log_prior(density),
@@ -172,13 +188,26 @@ def _exchanges(declaration: Declaration, density: Density, em: Point) -> tuple[E
     )
 
 
+def _trial_points(density: Density, em: Point) -> list[np.ndarray]:
+    """Return points near EM's estimate, the same ones in every run."""
+    rng = np.random.default_rng(0)
+    steps = _TRIAL_DISTANCE * rng.standard_normal((_TRIAL_POINTS, density.space.size))
+    return [em.unconstrained + step for step in steps]
+
+
 def _log_prior(density: Density) -> Callable[[Values], float]:
     return lambda values: density.log_prior(_unconstrained(density, values))[0]
 
 
-def _point(density: Density, natural: Params) -> Point:
-    return Point(_unconstrained(density, natural), natural)
-
-
 def _unconstrained(density: Density, values: Values) -> np.ndarray:
     return density.space.unconstrain({name: values[name] for name in density.space.parameters})
+
+
+def _with_values(posterior: xr.Dataset, values: Values) -> xr.Dataset:
+    """Replace variables of the posterior by arrays of shape (sample, *shape)."""
+    return posterior.assign(
+        {
+            name: (posterior[name].dims, unstack_draws(array, posterior))
+            for name, array in values.items()
+        }
+    )

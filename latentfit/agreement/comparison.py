@@ -7,7 +7,7 @@ from typing import Any
 import pymc as pm
 import xarray as xr
 
-from latentfit.agreement.results import JointModeResult, Latent, Optimum, Parameter, Verdict
+from latentfit.agreement.results import JointModeResult, Latent, Parameter, SolutionGroup, Verdict
 from latentfit.agreement.uncertainty import Uncertainty
 from latentfit.check import CheckResult
 from latentfit.display import HtmlDisplay
@@ -17,43 +17,52 @@ from latentfit.plain import plain
 
 @dataclass(frozen=True, repr=False)
 class Comparison(HtmlDisplay):
-    """One declaration, four answers: EM, MLE, MAP and posterior.
+    """EM's estimate beside the MLE, the MAP and the posterior of the same declaration.
 
     Attributes
     ----------
-    name, title, derivation : str
-        The model; its derivation is Markdown with LaTeX.
+    name, title : str
+        Of the model.
+    derivation : str
+        The docstring of the model file, Markdown with LaTeX.
     objective : {"likelihood", "posterior"}
         What the M step maximises.
     parameters : tuple of Parameter
-        Those that EM estimates; where some are not identified, deterministics that are, too.
+        Rows for the parameters that EM estimates. If some of them are not identified, also rows for
+        the deterministics that are.
     latents : tuple of Latent
     log_likelihood : dict
-        log p(x | θ) at ``em``, ``mle`` and ``map``.
+        log p(x | θ) in nats at ``em``, ``mle`` and ``map``.
     verdicts : tuple of Verdict
     agree : bool or None
-        Whether every verdict that could be reached is favourable. None where the chains are
-        not to be trusted: then nothing is said about agreement, unless the derivation fails
-        its check; that needs no chains.
-    optima : tuple of Optimum
+        Whether no verdict failed. None if the chains cannot be trusted: the comparison then makes
+        no statement about agreement, unless the derivation fails its check, which needs no chains.
+    optima : tuple of SolutionGroup
+        Results of all starts of EM and of direct maximisation.
     uncertainty : Uncertainty
-        Standard errors by several routes, and the information that is missing.
+        Standard errors by several methods, and the missing information.
     joint_mode : JointModeResult or None
     dimension : int
         Number of unconstrained coordinates of the parameters.
     fit : Fit
         EM from all its starts.
-    timings, versions, settings : dict
+    timings : dict
+        ``{stage: seconds}``.
+    versions : dict
+        ``{package: version}``.
+    settings : dict
+        Settings of EM and of the sampler, and options of the model.
     seed : int
     published : tuple of dict
+        Published figures of the model file.
     model : pm.Model
         The declaration.
     latent_names : tuple of str
+        Names of the latents in the declaration.
     check : CheckResult or None
-        Whether the derivation is right, step by step; None where that was not asked for, or
-        could not be examined.
+        The result of the check of the derivation; None if no check was asked for or possible.
     tree : DataTree
-        Groups ``posterior`` (components renumbered, latents recovered), ``sample_stats``,
+        Groups ``posterior`` (aligned draws, with recovered latents), ``sample_stats``,
         ``observed_data``, ``log_likelihood``, ``posterior_predictive``, ``em``, ``mle``, ``map``.
     """
 
@@ -66,7 +75,7 @@ class Comparison(HtmlDisplay):
     log_likelihood: dict[str, float]
     verdicts: tuple[Verdict, ...]
     agree: bool | None
-    optima: tuple[Optimum, ...]
+    optima: tuple[SolutionGroup, ...]
     uncertainty: Uncertainty
     joint_mode: JointModeResult | None
     dimension: int
@@ -82,7 +91,7 @@ class Comparison(HtmlDisplay):
     tree: xr.DataTree = field(compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain data, ready for JSON: NaN and infinities become None."""
+        """Return the numbers as plain data, ready for JSON: NaN and infinities become None."""
         result: dict[str, Any] = plain(
             {
                 "model": self.name,
@@ -103,7 +112,7 @@ class Comparison(HtmlDisplay):
                     }
                     for latent in self.latents
                 ],
-                "optima": [vars(optimum) for optimum in self.optima],
+                "optima": [vars(group) for group in self.optima],
                 "uncertainty": self.uncertainty.to_dict(),
                 "joint_mode": vars(self.joint_mode) if self.joint_mode else None,
                 "em": {
@@ -125,14 +134,15 @@ class Comparison(HtmlDisplay):
         return result
 
     def __repr__(self) -> str:
+        """Return the table of estimates and the verdicts as text."""
         width = max(len(parameter.name) for parameter in self.parameters)
         columns = ("EM", "(se)", "MLE", "MAP", "mean", "sd")
         head = " " * width + "".join(f" {column:>10}" for column in columns)
         rows = [
             f"{p.name:{width}}"
             + "".join(
-                f" {figure:10.4g}"
-                for figure in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd)
+                f" {number:10.4g}"
+                for number in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd)
             )
             for p in self.parameters
         ]

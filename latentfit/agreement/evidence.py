@@ -7,12 +7,12 @@ import xarray as xr
 
 from latentfit import bayes
 from latentfit.agreement.alignment import Alignment, Point, Values
-from latentfit.agreement.figures import tabulate_parameters
 from latentfit.agreement.identified import Judged, find_judged
 from latentfit.agreement.maxima import Maxima
-from latentfit.agreement.optima import optima_of_direct, optima_of_em
+from latentfit.agreement.parameters import tabulate_parameters
 from latentfit.agreement.problem import Problem
-from latentfit.agreement.results import Optimum, Parameter
+from latentfit.agreement.results import Parameter, SolutionGroup
+from latentfit.agreement.solution_groups import group_direct_maxima, group_em_solutions
 from latentfit.agreement.standard_error_differences import explain_differences
 from latentfit.agreement.uncertainty import Uncertainty, by_label
 from latentfit.bayes import Coarser, Identification
@@ -60,7 +60,7 @@ class Evidence:
     judged : Judged
         Which parameters the verdicts rest on.
     parameters : tuple of Parameter
-    optima : tuple of Optimum
+    optima : tuple of SolutionGroup
     uncertainty : Uncertainty
         With the reasons why standard errors differ from posterior standard deviations.
     """
@@ -73,7 +73,7 @@ class Evidence:
     identification: Identification
     judged: Judged
     parameters: tuple[Parameter, ...]
-    optima: tuple[Optimum, ...]
+    optima: tuple[SolutionGroup, ...]
     uncertainty: Uncertainty
 
 
@@ -121,10 +121,10 @@ def gather_evidence(
         return Point(point, space.constrain(point))
 
     optima = (
-        *optima_of_em(problem.fit, density, located),
-        *optima_of_direct(maxima.direct, alignment.point),
+        *group_em_solutions(problem.fit, density, located),
+        *group_direct_maxima(maxima.direct, alignment.align_point),
     )
-    laplace = by_label(bayes.standard_errors(density, maxima.mode.unconstrained, prior=True))
+    laplace = by_label(bayes.asymptotic_errors(density, maxima.mode.unconstrained, prior=True))
     differences = explain_differences(parameters, uncertainty.without, laplace, posterior, optima)
     return Evidence(
         problem,
@@ -141,7 +141,7 @@ def gather_evidence(
 
 
 def select_names(values: Params, names: Sequence[str]) -> Params:
-    """The values of these names."""
+    """Return the values of these names."""
     return {name: values[name] for name in names}
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from latentfit.agreement import tree
-from latentfit.agreement._signs import Reflection
+from latentfit.agreement._reflections import Reflection
+from latentfit.agreement.tree import stack_draws
 from latentfit.bayes import Identification
 from latentfit.declaration import Params, Space, labels
 
@@ -70,7 +70,7 @@ def find_judged(
     """
     identified = {name: np.array(value) for name, value in identification.identified.items()}
     for reflection in reflections:
-        if not reflection.by_prior:
+        if not reflection.prior_distinguishes:
             for name, sign in reflection.signs.items():
                 identified[name] &= sign != 0
     own = {label for name in names for label in labels(name, space.shapes[name])}
@@ -88,7 +88,8 @@ def find_judged(
     signs = tuple(
         r.label
         for r in reflections
-        if not r.by_prior and any(np.any((r.signs[n] == -1) & identified[n]) for n in names)
+        if not r.prior_distinguishes
+        and any(np.any((r.signs[n] == -1) & identified[n]) for n in names)
     )
     return Judged(
         (*names, *others),
@@ -111,7 +112,7 @@ def _labelled(space: Space, names: Sequence[str], mask: Params) -> set[str]:
 
 def _distinct(posterior: xr.Dataset, name: str) -> np.ndarray:
     """Entries that differ from every earlier entry, unlike those of a symmetric matrix."""
-    draws = tree.stacked(posterior[[name]])[name].values[:_DRAWS_COMPARED]
+    draws = stack_draws(posterior[[name]])[name].values[:_DRAWS_COMPARED]
     flat = draws.reshape(len(draws), -1)
     new = [
         not any(np.allclose(flat[:, earlier], flat[:, entry], atol=0) for earlier in range(entry))

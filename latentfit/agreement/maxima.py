@@ -62,12 +62,12 @@ def find_maxima(problem: Problem, alignment: Alignment, stages: Stages) -> Maxim
         reached = [one for one in direct if one.reached]
         best = max(reached or direct, key=lambda one: one.value)
         best = bayes.outwards(density.log_likelihood, density.hessian, best, bounded)
-        mle = alignment.point(best.point)
+        mle = alignment.align_point(best.point)
     with stages("map_s", "Maximum a posteriori"):
         hessian = partial(density.hessian, prior=True)
         posterior_best = bayes.maximum_a_posteriori(density, mle.unconstrained)
         posterior_best = bayes.outwards(density.log_posterior, hessian, posterior_best, bounded)
-        mode = alignment.point(posterior_best.point)
+        mode = alignment.align_point(posterior_best.point)
         joint = _joint_mode(bayes.joint_mode(problem.declaration), mle, mode)
     return Maxima(em, mle, mode, direct, best, posterior_best, joint)
 

@@ -1,4 +1,4 @@
-"""The parts of a comparison: figures of parameters and latents, verdicts, maxima."""
+"""The parts of a comparison: parameters, latents, verdicts, and solutions of all starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,23 +62,24 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Latent:
-    """EM's expectation of a latent beside its posterior.
+    """EM's expectation of a latent beside its posterior expectation.
 
     Attributes
     ----------
     name : str
     kind : {"discrete", "continuous"}
     em, posterior : ndarray
-        Category probabilities, categories along the last axis; or means. EM's are conditional on
-        its estimate; the posterior's are averaged over the posterior of the parameters.
+        Category probabilities with categories along the last axis, or means. EM's expectations are
+        conditional on EM's estimate of the parameters; the posterior expectations are averaged over
+        the posterior of the parameters.
     posterior_sd : ndarray or None
-        Of a continuous latent.
+        Posterior standard deviations of a continuous latent; None for a discrete latent.
     largest_difference, mean_difference : float
-        Of absolute differences: between probabilities, or between means in posterior standard
-        deviations.
+        Largest and mean absolute difference between probabilities, or between means in posterior
+        standard deviations.
     adjusted_rand : float or None
-        Of a discrete latent: adjusted Rand index between the most probable categories (Hubert &
-        Arabie 1985, Journal of Classification 2).
+        Adjusted Rand index between the most probable categories of a discrete latent (Hubert &
+        Arabie 1985, Journal of Classification 2); None for a continuous latent.
     """
 
     name: str
@@ -111,20 +112,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """A value of the log-likelihood to which EM or direct maximisation converged.
+class SolutionGroup:
+    """Starts of EM, or of direct maximisation, that led to the same log-likelihood.
 
     Attributes
     ----------
     method : {"EM", "direct"}
     log_likelihood : float
-        NaN if the solution is degenerate.
+        In nats. NaN if the solution is degenerate.
     count : int
-        Number of starts that converged to it.
+        Number of starts.
     params : dict
-        Natural scale.
+        Parameters of the first start of the group, natural scale.
     note : str
-        Empty for a maximum; otherwise why the solution is not one.
+        Empty for a maximum; otherwise the reason why the solution is not a maximum.
     """
 
     method: Literal["EM", "direct"]

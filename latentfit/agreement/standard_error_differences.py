@@ -12,13 +12,14 @@ Where they differ, a condition of the theorem does not hold:
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import arviz_stats
 import numpy as np
 import xarray as xr
 
-from latentfit.agreement import tree
-from latentfit.agreement.results import Optimum, Parameter
+from latentfit.agreement.results import Parameter, SolutionGroup
+from latentfit.agreement.tree import stack_draws
 from latentfit.declaration import labels
 
 # Ratios of standard deviations up to this count as 1, on the logarithmic scale.
@@ -39,7 +40,7 @@ def explain_differences(
     without: Mapping[str, str],
     laplace: Mapping[str, float],
     posterior: xr.Dataset,
-    optima: Sequence[Optimum],
+    optima: Sequence[SolutionGroup],
 ) -> dict[str, str]:
     """Explain, for each standard error that differs from the posterior sd, why it does.
 
@@ -52,7 +53,7 @@ def explain_differences(
         ``{label: standard deviation}`` of the Laplace approximation at the MAP.
     posterior : Dataset
         Draws, components renumbered.
-    optima : sequence of Optimum
+    optima : sequence of SolutionGroup
 
     Returns
     -------
@@ -60,11 +61,12 @@ def explain_differences(
         ``{label: reason}``; the reason is empty if no condition explains the difference.
     """
     draws = posterior[list(dict.fromkeys(row.name.partition("[")[0] for row in rows))]
-    monte_carlo = _by_label(arviz_stats.mcse(draws, method="sd"))
+    stats: Any = arviz_stats
+    monte_carlo = _by_label(stats.mcse(draws, method="sd"))
     samples = {
         label: values
         for name in draws.data_vars
-        for label, values in _columns(str(name), tree.stacked(draws)[name].values)
+        for label, values in _columns(str(name), stack_draws(draws)[name].values)
     }
     other_maximum = _other_maximum(optima)
     found = {}
@@ -93,11 +95,11 @@ def explain_differences(
 
 
 def log_ratio(one: float, other: float) -> float:
-    """log(one / other); infinite if either is not positive."""
+    """Return log(one / other); infinite if either is not positive."""
     return float(np.log(one / other)) if one > 0 and other > 0 else np.inf
 
 
-def _other_maximum(optima: Sequence[Optimum]) -> str:
+def _other_maximum(optima: Sequence[SolutionGroup]) -> str:
     values = [o.log_likelihood for o in optima if not o.note and np.isfinite(o.log_likelihood)]
     highest = max(values, default=np.nan)
     near = [v for v in values if _SAME_MAXIMUM_NATS < highest - v <= _NEARBY_MAXIMUM_NATS]

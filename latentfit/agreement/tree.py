@@ -1,4 +1,4 @@
-"""The comparison's arrays as one ArviZ DataTree."""
+"""The draws, data and estimates of a comparison as one ArviZ DataTree."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,60 +17,15 @@ Values = Mapping[str, np.ndarray]
 MAX_NUMBERS = 20_000_000
 
 
-def stacked(posterior: xr.Dataset) -> xr.Dataset:
-    """Chains end to end: one dimension ``sample``, first in every variable."""
+def stack_draws(posterior: xr.Dataset) -> xr.Dataset:
+    """Join the chains into one dimension ``sample``, which is first in every variable."""
     return posterior.stack(sample=("chain", "draw")).transpose("sample", ...)
 
 
-def unstacked(values: np.ndarray, posterior: xr.Dataset) -> np.ndarray:
-    """The inverse of `stacked` for one array: ``(sample, *shape)`` to ``(chain, draw, *shape)``."""
+def unstack_draws(values: np.ndarray, posterior: xr.Dataset) -> np.ndarray:
+    """Reshape an array from (sample, *shape) to (chain, draw, *shape), see `stack_draws`."""
     sizes = posterior.sizes
     return values.reshape((sizes["chain"], sizes["draw"], *values.shape[1:]))
-
-
-def dims(model: pm.Model, name: str, ndim: int) -> tuple[str, ...]:
-    """Dimension names of a variable: those it was declared with, else ArviZ' default.
-
-    The log-likelihood of a sequence whose terms depend on one another has fewer.
-    """
-    declared = model.named_vars_to_dims.get(name) or ()
-    if len(declared) != ndim:
-        declared = (None,) * ndim
-    return tuple(dim or f"{name}_dim_{axis}" for axis, dim in enumerate(declared))
-
-
-def draws_of(
-    model: pm.Model, values: Values, posterior: xr.Dataset
-) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    """Variables of ``(sample, *shape)`` as entries of a Dataset beside `posterior`."""
-    return {
-        name: (("chain", "draw", *dims(model, name, array.ndim - 1)), unstacked(array, posterior))
-        for name, array in values.items()
-    }
-
-
-def fits(values: Values) -> bool:
-    """Whether these arrays are small enough to be kept."""
-    return sum(array.size for array in values.values()) <= MAX_NUMBERS
-
-
-def estimate(values: Values, posterior: xr.Dataset, **attributes: Any) -> xr.Dataset:
-    """A point estimate as a Dataset with the dimensions that the posterior has."""
-    variables = {name: (posterior[name].dims[2:], value) for name, value in values.items()}
-    used = {dim for names, _ in variables.values() for dim in names}
-    coords = {dim: posterior.coords[dim] for dim in used if dim in posterior.coords}
-    return xr.Dataset(variables, coords=coords, attrs=attributes)
-
-
-def observed(model: pm.Model) -> xr.Dataset:
-    """The observed variables of a model."""
-    values = {
-        variable.name: np.asarray(model.rvs_to_values[variable].eval())
-        for variable in model.observed_RVs
-    }
-    return xr.Dataset(
-        {name: (dims(model, name, value.ndim), value) for name, value in values.items()}
-    )
 
 
 def assemble_tree(
@@ -90,9 +45,9 @@ def assemble_tree(
     ----------
     problem : Problem
     posterior, sample_stats : Dataset
-        Draws of the parameters, aligned, and what the sampler recorded.
+        Aligned draws of the parameters, and the statistics that the sampler recorded.
     recovered : mapping
-        ``{latent: Recovered}``; draws of latents are left out if they are too large.
+        ``{latent: Recovered}``. Draws of latents are left out if they are too large.
     pointwise : mapping
         Pointwise log-likelihoods of every draw, ``{observed variable: (sample, *shape)}``.
     replicated : Dataset
@@ -106,17 +61,59 @@ def assemble_tree(
     """
     model = problem.declaration.model
     latents = {name: latent.draws for name, latent in recovered.items()}
-    if fits(latents):
-        posterior = posterior.assign(draws_of(model, latents, posterior))
+    if sum(array.size for array in latents.values()) <= MAX_NUMBERS:
+        posterior = posterior.assign(_draw_variables(model, latents, posterior))
     groups = {
         "posterior": posterior,
         "sample_stats": sample_stats,
         "posterior_predictive": replicated,
-        "observed_data": observed(problem.density.view),
+        "observed_data": _observed_data(problem.density.view),
     }
     if pointwise:
-        groups["log_likelihood"] = posterior[[]].assign(draws_of(model, pointwise, posterior))
+        groups["log_likelihood"] = posterior[[]].assign(
+            _draw_variables(model, pointwise, posterior)
+        )
     for key, values in estimates.items():
-        groups[key] = estimate(values, posterior, log_likelihood=log_likelihood[key])
-    groups["em/standard_error"] = estimate(errors, posterior)
+        groups[key] = _estimate(values, posterior, log_likelihood=log_likelihood[key])
+    groups["em/standard_error"] = _estimate(errors, posterior)
     return xr.DataTree.from_dict(groups)
+
+
+def _dimension_names(model: pm.Model, name: str, ndim: int) -> tuple[str, ...]:
+    """Return the dimension names with which a variable was declared, or ArviZ's default names."""
+    declared = model.named_vars_to_dims.get(name) or ()
+    # The pointwise log-likelihood of a dependent sequence has fewer dimensions than the sequence.
+    if len(declared) != ndim:
+        declared = (None,) * ndim
+    return tuple(dim or f"{name}_dim_{axis}" for axis, dim in enumerate(declared))
+
+
+def _draw_variables(
+    model: pm.Model, values: Values, posterior: xr.Dataset
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Convert arrays of shape (sample, *shape) to variables of a Dataset like `posterior`."""
+    return {
+        name: (
+            ("chain", "draw", *_dimension_names(model, name, array.ndim - 1)),
+            unstack_draws(array, posterior),
+        )
+        for name, array in values.items()
+    }
+
+
+def _estimate(values: Values, posterior: xr.Dataset, **attributes: Any) -> xr.Dataset:
+    """Convert a point estimate to a Dataset with the dimensions of the posterior."""
+    variables = {name: (posterior[name].dims[2:], value) for name, value in values.items()}
+    used = {dim for names, _ in variables.values() for dim in names}
+    coords = {dim: posterior.coords[dim] for dim in used if dim in posterior.coords}
+    return xr.Dataset(variables, coords=coords, attrs=attributes)
+
+
+def _observed_data(model: pm.Model) -> xr.Dataset:
+    values = {
+        variable.name: np.asarray(model.rvs_to_values[variable].eval())
+        for variable in model.observed_RVs
+    }
+    return xr.Dataset(
+        {name: (_dimension_names(model, name, value.ndim), value) for name, value in values.items()}
+    )

@@ -74,10 +74,16 @@ class Uncertainty:
         return found | ({} if np.isnan(self.run_rate) else {"run": self.run_rate})
 
     def furthest(self) -> tuple[str, str, float] | None:
-        """Method, label and relative difference of the standard error furthest from ``observed``.
+        """Find the standard error with the largest relative difference from ``observed``.
 
-        None if no other method gives a standard error. The bootstrap is left out: it does not rest
-        on large samples, and may differ for that reason.
+        The bootstrap is left out: it does not rest on large samples, and may differ for that
+        reason.
+
+        Returns
+        -------
+        method, label : str
+        difference : float
+            Or None in place of all three, if no other method gives a standard error.
         """
         every = self.errors
         exact = every.pop("observed", {})
@@ -97,7 +103,7 @@ class Uncertainty:
         return furthest is None or furthest[2] <= _SAME_ERROR_RELATIVE
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain data."""
+        """Return the numbers as plain data."""
         return {
             "standard_errors": self.errors,
             "untaken": self.unavailable,
@@ -124,11 +130,11 @@ class Uncertainty:
         return found.without if found is not None else {}
 
     def with_intervals(self, intervals: Sequence[ProfileInterval]) -> "Uncertainty":
-        """The same with profile likelihood intervals."""
+        """Add profile likelihood intervals."""
         return replace(self, intervals={one.label: one for one in intervals})
 
     def with_differences(self, differences: Mapping[str, str]) -> "Uncertainty":
-        """The same with reasons for differences from the posterior."""
+        """Add reasons for differences from the posterior standard deviations."""
         return replace(self, differences=differences)
 
 
@@ -156,15 +162,15 @@ def estimate_uncertainty(
     found: dict[str, StandardErrors] = {}
     unavailable: dict[str, str] = {}
     methods: dict[str, Callable[[], StandardErrors]] = {
-        "observed": lambda: bayes.by_observed(density, point, prior=prior)
+        "observed": lambda: bayes.observed_errors(density, point, prior=prior)
     }
     if isinstance(complete, str):
         unavailable |= dict.fromkeys(("louis", "oakes", "supplemented"), complete)
     else:
         methods |= {
-            "louis": lambda: bayes.by_louis(complete, point, prior=prior),
-            "oakes": lambda: bayes.by_oakes(complete, point, prior=prior),
-            "supplemented": lambda: bayes.by_supplement(
+            "louis": lambda: bayes.louis_errors(complete, point, prior=prior),
+            "oakes": lambda: bayes.oakes_errors(complete, point, prior=prior),
+            "supplemented": lambda: bayes.supplemented_errors(
                 complete, problem.em_map, params, to_model=problem.to_model, prior=prior
             ),
         }

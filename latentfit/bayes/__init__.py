@@ -1,5 +1,6 @@
 """What PyMC says of the same declaration: the observed and conditional views, direct MLE and
-MAP, the posterior by NUTS, and the latents recovered from it."""
+MAP, the posterior by NUTS, and the latents recovered from it.
+"""
 
 from latentfit.bayes._backends import Backend, available
 from latentfit.bayes._categories import categories

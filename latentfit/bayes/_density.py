@@ -63,7 +63,7 @@ class Density:
         return likelihood + prior, score + slope
 
     def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
-        """log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
+        """Log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
         (likelihood,) = self._height(point)
         return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)
 
@@ -94,7 +94,7 @@ class Density:
 
     @cached_property
     def graphs(self) -> tuple[Any, Any]:
-        """log p(x | θ) and log p(θ) as graphs of `point`."""
+        """Log p(x | θ) and log p(θ) as graphs of `point`."""
         view, parts = self.view, self.space.symbolic(self.point)
         observed, free = view.observed_RVs, view.free_RVs
         with double_precision():

@@ -136,7 +136,7 @@ def _repeated(
 
 
 def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.ndarray]:
-    """log p(x_i | θ) for each draw, ``{observed name: (sample, *shape)}``."""
+    """Log p(x_i | θ) for each draw, ``{observed name: (sample, *shape)}``."""
     plain = remove_value_transforms(view)
     names = [variable.name for variable in plain.observed_RVs]
     with double_precision():

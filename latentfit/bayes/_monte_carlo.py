@@ -83,7 +83,7 @@ class Intractable(Density):
 
     @cached_property
     def _prior_graphs(self) -> list[Any]:
-        """log p(θ) and its gradient."""
+        """Log p(θ) and its gradient."""
         from latentfit.bayes.complete_data._terms import in_terms_of
 
         model = self.declaration.model

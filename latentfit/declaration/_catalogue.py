@@ -1,8 +1,12 @@
 """The catalogue: the model files that come with latentfit. Nothing here imports PyMC."""
 
 import ast
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from latentfit.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,34 @@ def split_title(docstring: str) -> tuple[str, str]:
     """Split a docstring into its first line and the rest, both stripped."""
     title, _, rest = docstring.strip().partition("\n")
     return title.strip(), rest.strip()
+
+
+def published_figures(path: Path) -> tuple[dict[str, Any], ...]:
+    """Read the figures from the literature that belong to a model file of the catalogue.
+
+    Parameters
+    ----------
+    path : Path
+        A model file. Its figures are in ``published/NAME.toml`` beside it.
+
+    Returns
+    -------
+    tuple of dict
+        Empty for a file outside the catalogue.
+
+    Raises
+    ------
+    InputError
+        If the TOML file cannot be parsed or has no ``[[figure]]``.
+    """
+    folder = _catalogue_folder()
+    table = folder / "published" / f"{path.stem}.toml"
+    if path.resolve().parent != folder or not table.is_file():
+        return ()
+    try:
+        return tuple(tomllib.loads(table.read_text(encoding="utf-8"))["figure"])
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise InputError(f"{table}: not a list of [[figure]] tables in TOML: {error}") from error
 
 
 def _catalogue_folder() -> Path:

@@ -5,12 +5,17 @@ import inspect
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from latentfit.declaration._catalogue import catalogue_files, model_name, split_title
+from latentfit.declaration._catalogue import (
+    catalogue_files,
+    model_name,
+    published_figures,
+    split_title,
+)
 from latentfit.declaration._deferred_imports import deferred_imports
 from latentfit.declaration.contract import (
     DERIVATION_OPTIONAL,
@@ -61,7 +66,10 @@ def read(target: str | Path) -> Source:
     DeclarationError
         If the file lacks a required entry.
     """
-    return _read(_locate(target), "model", MODEL_REQUIRED, MODEL_OPTIONAL)
+    source = _read(_locate(target), "model", MODEL_REQUIRED, MODEL_OPTIONAL)
+    if "published" not in source.contents and (figures := published_figures(source.path)):
+        return replace(source, contents={**source.contents, "published": figures})
+    return source
 
 
 def read_derivation(path: str | Path) -> Source:

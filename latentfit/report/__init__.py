@@ -1,8 +1,21 @@
-"""What a comparison says, for people: the report, its pictures, the table in a terminal."""
+"""The results of a comparison, a check or a selection, presented to people.
+
+| module | job |
+|---|---|
+| `sections` | the sections of the report, one module each |
+| `section`, `tables`, `pictures`, `numbers`, `wording` | what sections are made of |
+| `parameter_draws`, `graph`, `markdown`, `mathml` | their content |
+| `templating`, `_page`, `_selection_page` | HTML pages, and fragments for notebooks |
+| `_terminal` | the result of a comparison in a terminal |
+| `_files` | the files that are written |
+
+`pictures`, `numbers` and `wording` may also be used outside this folder, by programs whose pictures
+and tables should look like those of the report.
+"""
 
 from typing import TYPE_CHECKING
 
-from latentfit.report._write import Paths, check_writable, write, write_selection
+from latentfit.report._files import Paths, check_writable, write, write_selection
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -25,7 +38,7 @@ __all__ = [
 
 
 def html(comparison: "Comparison") -> str:
-    """The report as one self-contained page: no script, no network, pictures inside.
+    """Make the report as one HTML page, without scripts and with all pictures inside.
 
     Parameters
     ----------
@@ -34,7 +47,7 @@ def html(comparison: "Comparison") -> str:
     Returns
     -------
     str
-        An HTML document.
+        An HTML document that loads nothing from the network.
     """
     from latentfit.report._page import page
 
@@ -42,7 +55,7 @@ def html(comparison: "Comparison") -> str:
 
 
 def fragment(comparison: "Comparison") -> str:
-    """The verdict and the agreement table alone, for a notebook.
+    """Make the overall result and the table of estimates for a notebook.
 
     Parameters
     ----------
@@ -51,7 +64,7 @@ def fragment(comparison: "Comparison") -> str:
     Returns
     -------
     str
-        An HTML fragment that brings its own style and touches nothing around it.
+        An HTML fragment with its own style, which does not change the rest of the notebook.
     """
     from latentfit.report._page import fragment
 
@@ -59,7 +72,7 @@ def fragment(comparison: "Comparison") -> str:
 
 
 def check_fragment(result: "CheckResult") -> str:
-    """What a check found, for a notebook: verdict, findings, paths, what was examined.
+    """Make the result of a check for a notebook: verdict, findings, pictures, list of checks.
 
     Parameters
     ----------
@@ -68,7 +81,7 @@ def check_fragment(result: "CheckResult") -> str:
     Returns
     -------
     str
-        An HTML fragment that brings its own style and touches nothing around it.
+        An HTML fragment with its own style, which does not change the rest of the notebook.
     """
     from latentfit.report._page import check_fragment
 
@@ -76,7 +89,7 @@ def check_fragment(result: "CheckResult") -> str:
 
 
 def selection_fragment(selection: "Selection") -> str:
-    """The table and the picture of a selection, for a notebook.
+    """Make the table and the picture of a selection for a notebook.
 
     Parameters
     ----------
@@ -85,15 +98,15 @@ def selection_fragment(selection: "Selection") -> str:
     Returns
     -------
     str
-        An HTML fragment that brings its own style and touches nothing around it.
+        An HTML fragment with its own style, which does not change the rest of the notebook.
     """
-    from latentfit.report._selection import fragment
+    from latentfit.report._selection_page import fragment
 
     return fragment(selection)
 
 
 def terminal(comparison: "Comparison") -> "Group":
-    """The verdict, the agreement table and the checks, for a terminal of 80 columns or more.
+    """Make the overall result, the estimates and the verdicts for a terminal.
 
     Parameters
     ----------
@@ -102,7 +115,7 @@ def terminal(comparison: "Comparison") -> "Group":
     Returns
     -------
     rich.console.Group
-        To be printed by a `rich.console.Console`.
+        To be printed by a `rich.console.Console` with at least 80 columns.
     """
     from latentfit.report._terminal import terminal
 

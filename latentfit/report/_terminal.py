@@ -1,10 +1,10 @@
-"""The comparison for a terminal."""
+"""The result of a comparison in a terminal."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from latentfit.report._numbers import MISSING, brief, to_scale
-from latentfit.report._words import STATUS, UNIDENTIFIED, banner
+from latentfit.report.numbers import MISSING, to_uncertainty, two_digits
+from latentfit.report.wording import NOT_IDENTIFIED, STATUS_WORDS, overall
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from latentfit.agreement import Comparison
     from latentfit.check import CheckResult
 
-_MOST_ROWS = 40
-_STYLE = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
+_MAX_ROWS = 40
+_STATUS_STYLES = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
 
 
 def terminal(comparison: "Comparison") -> "Group":
-    """See `latentfit.report.terminal`."""
+    """Make the output, see `latentfit.report.terminal`."""
     from rich.console import Group
     from rich.text import Text
 
-    result = banner(comparison)
+    result = overall(comparison)
     head = Text.assemble(
         (comparison.title, "bold"),
         "\n\n",
-        (result.headline, _STYLE[result.status]),
+        (result.headline, _STATUS_STYLES[result.status]),
         f". {result.sentence}",
         "\n",
     )
-    hidden = len(comparison.parameters) - _MOST_ROWS
-    more = [Text(f"and {hidden} more parameters: see the report", "dim")] if hidden > 0 else []
+    omitted = len(comparison.parameters) - _MAX_ROWS
+    notes = [Text(f"and {omitted} more parameters: see the report", "dim")] if omitted > 0 else []
     if not all(p.identified for p in comparison.parameters):
-        more.append(Text(f"{MISSING} {UNIDENTIFIED}: shown, and not judged", "dim"))
+        notes.append(Text(f"{MISSING} {NOT_IDENTIFIED}: shown, but not judged", "dim"))
     check = comparison.check
     errors = _errors(check) if check and not check.passed else ()
-    return Group(head, *errors, _figures(comparison), *more, Text(), _checks(comparison))
+    return Group(head, *errors, _estimates(comparison), *notes, Text(), _verdicts(comparison))
 
 
 def _errors(result: "CheckResult") -> "Iterator[Any]":
@@ -51,7 +51,7 @@ def _errors(result: "CheckResult") -> "Iterator[Any]":
     yield Text()
 
 
-def _figures(comparison: "Comparison") -> "Table":
+def _estimates(comparison: "Comparison") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -60,18 +60,18 @@ def _figures(comparison: "Comparison") -> "Table":
     for heading in ("EM", "(se)", "MLE", "MAP", "mean", "sd", "95 % interval"):
         table.add_column(heading, justify="right", overflow="fold")
     table.add_column("EM−MLE", justify="right", overflow="fold")
-    for p in comparison.parameters[:_MOST_ROWS]:
-        em, error, mle, mode, mean, sd, low, high = (
-            to_scale(value, p.posterior_sd)
+    for p in comparison.parameters[:_MAX_ROWS]:
+        em, se, mle, mode, mean, sd, low, high = (
+            to_uncertainty(value, p.posterior_sd)
             for value in (p.em, p.em_se, p.mle, p.map, p.posterior_mean, p.posterior_sd, *p.eti)
         )
-        cells = (p.name, em, f"({error})", mle, mode, mean, sd, f"{low} {high}")
-        last = f"{brief(p.em_minus_mle)} sd" if p.identified else MISSING
-        table.add_row(*map(Text, cells), Text(last), style="" if p.identified else "dim")
+        cells = (p.name, em, f"({se})", mle, mode, mean, sd, f"{low} {high}")
+        difference = f"{two_digits(p.em_minus_mle)} sd" if p.identified else MISSING
+        table.add_row(*map(Text, cells), Text(difference), style="" if p.identified else "dim")
     return table
 
 
-def _checks(comparison: "Comparison") -> "Table":
+def _verdicts(comparison: "Comparison") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -80,6 +80,7 @@ def _checks(comparison: "Comparison") -> "Table":
     table.add_column(ratio=1, overflow="fold")
     for verdict in comparison.verdicts:
         detail = f": {verdict.detail}" if verdict.detail else ""
-        said = Text.assemble((verdict.title, "bold"), detail)
-        table.add_row(Text(STATUS[verdict.status], _STYLE[verdict.status]), said)
+        sentence = Text.assemble((verdict.title, "bold"), detail)
+        status = Text(STATUS_WORDS[verdict.status], _STATUS_STYLES[verdict.status])
+        table.add_row(status, sentence)
     return table

@@ -1,23 +1,23 @@
 """How many components, states or factors: one model at several values of an option.
 
-From EM alone come AIC, BIC and ICL; from the posterior comes leave-one-out cross-validation. A
-selection is not a verdict on the derivation: it lists the figures of each value and states which
+AIC, BIC and ICL are computed from EM alone, leave-one-out cross-validation from the posterior. A
+selection is not a verdict on the derivation: it lists the criteria of each value and states which
 value each criterion prefers.
 
 | module | job |
 |---|---|
-| `_criteria` | AIC, BIC, ICL of one fit |
-| `_count` | free parameters, units, entropy of a classification |
-| `_loo` | leave-one-out cross-validation, and its differences |
+| `criteria` | AIC, BIC, ICL of one fit |
+| `counts` | free parameters, units, entropy of the soft assignment |
+| `cross_validation` | leave-one-out cross-validation |
 | `evaluation` | all of these for one value of the option |
-| `ranking` | what follows from comparing the values |
-| `candidate`, `selection`, `_table` | the result |
+| `ranking` | comparisons between the values |
+| `candidate`, `selection`, `_table` | the result of a selection |
 """
 
-from latentfit.selection._criteria import Criteria
-from latentfit.selection._loo import Loo
 from latentfit.selection._table import Column
 from latentfit.selection.candidate import LABELS, Candidate
+from latentfit.selection.criteria import Criteria
+from latentfit.selection.cross_validation import Loo
 from latentfit.selection.evaluation import (
     Evaluation,
     SelectionProblem,

@@ -4,21 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import NamedTuple
 
-from latentfit.selection._criteria import NAMES
 from latentfit.selection.candidate import LABELS, Candidate
+from latentfit.selection.criteria import NAMES
 
 MISSING = "—"
+# Characters in a line.
 _WIDTH = 100
 _MEANING = {
     "aic": "Akaike's information criterion, deviance scale",
     "bic": "Bayesian information criterion (Schwarz), deviance scale",
-    "icl": "integrated completed likelihood, deviance scale: BIC and twice the entropy of the "
-    "classification",
+    "icl": "integrated completed likelihood, deviance scale: BIC plus twice the entropy of the "
+    "soft assignment",
 }
 
 
 class Column(NamedTuple):
-    """Heading, what it means, and a cell for each candidate."""
+    """A column of the table: heading, meaning, and a cell for each candidate."""
 
     heading: str
     meaning: str
@@ -33,7 +34,7 @@ def table_columns(
     *,
     posterior: bool,
 ) -> tuple[Column, ...]:
-    """The figures as text; ``*`` marks the value that a criterion prefers.
+    """Write the numbers as text, with ``*`` at the value that a criterion prefers.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def table_columns(
     preferred : mapping
         ``{criterion: value}``.
     posterior : bool
-        Whether there are columns of cross-validation.
+        Whether the table has columns of cross-validation.
     """
     found = [c.criteria for c in candidates]
     columns = {
@@ -63,14 +64,14 @@ def table_columns(
     )
 
 
-def text(
+def table_text(
     heading: str,
     option: str,
     candidates: Sequence[Candidate],
     columns: Sequence[Column],
     explanation: Sequence[str],
 ) -> str:
-    """A heading, the table, the remarks of the candidates, and explanations."""
+    """Write a heading, the table, the remarks of the candidates, and explanations."""
     grid = [(column.heading, *column.cells) for column in columns]
     widths = [max(map(len, column)) for column in grid]
     lines = [
@@ -104,9 +105,13 @@ def _cross_validation(
         ),
     )
     for heading, meaning, cells in (
-        ("difference (se)", "of elpd_loo from the best, and its standard error", differences),
+        (
+            "difference (se)",
+            "elpd_loo minus that of the best value, and its standard error",
+            differences,
+        ),
         ("p_loo", "effective number of parameters", effective),
-        ("high k", "Pareto k too high for elpd_loo to be reliable", high),
+        ("high k", "number of terms whose Pareto k is too high to be reliable", high),
     ):
         yield Column(heading, meaning, tuple(cell or MISSING for cell in cells))
 
@@ -116,5 +121,5 @@ def _criterion(preferred: Mapping[str, int], name: str, candidate: Candidate) ->
     return MISSING if value is None else _marked(preferred, name, candidate, f"{value:.2f}")
 
 
-def _marked(preferred: Mapping[str, int], name: str, candidate: Candidate, figure: str) -> str:
-    return f"{figure}{'*' if preferred.get(name) == candidate.value else ' '}"
+def _marked(preferred: Mapping[str, int], name: str, candidate: Candidate, number: str) -> str:
+    return f"{number}{'*' if preferred.get(name) == candidate.value else ' '}"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from latentfit.em import Fit
-from latentfit.selection._criteria import Criteria
-from latentfit.selection._loo import Loo
+from latentfit.selection.criteria import Criteria
+from latentfit.selection.cross_validation import Loo
 
 LABELS = {"aic": "AIC", "bic": "BIC", "icl": "ICL", "loo": "LOO"}
 
@@ -39,7 +39,7 @@ class Candidate:
     remarks: tuple[str, ...] = ()
 
     def criterion(self, name: str) -> float | None:
-        """The value of ``"aic"``, ``"bic"``, ``"icl"`` or ``"loo"``; None if not comparable."""
+        """Return a criterion, ``"aic"``, ``"bic"``, ``"icl"`` or ``"loo"``; None if not comparable."""
         if name == "loo":
             return self.loo.elpd if self.loo else None
         value: float | None = getattr(self.criteria, name) if self.judged else None

@@ -9,14 +9,15 @@ import numpy as np
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import Fit, information
 from latentfit.errors import LatentfitError
-from latentfit.selection import _count, _loo
-from latentfit.selection._criteria import Criteria
+from latentfit.selection import counts, cross_validation
 from latentfit.selection.candidate import Candidate
+from latentfit.selection.criteria import Criteria
 
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison
 
-# Scores are taken at one part of the data for each parameter, and so many more.
+# Unidentified directions are sought with the scores of parts of the data: one part for each
+# parameter, and this number of parts in addition.
 _EXTRA_PARTS = 10
 _ROWS_PER_PART = 20
 
@@ -76,7 +77,7 @@ class Evaluation:
 
 
 def failed(value: int, error: LatentfitError) -> Evaluation:
-    """A value at which EM or the comparison failed."""
+    """Make the evaluation of a value at which EM or the comparison failed."""
     return Evaluation(Candidate(value, remarks=(str(error),)))
 
 
@@ -93,7 +94,7 @@ def of_fit(problem: SelectionProblem, value: int, fit: Fit) -> Evaluation:
     if fit.best.stop.degenerate:
         return Evaluation(Candidate(value, fit=fit, remarks=(fit.message,)))
     assert fit.log_likelihood is not None
-    dimension = _count.free_parameters(fit.best.trace.params)
+    dimension = counts.free_parameters(fit.best.trace.params)
     source = "counted from the iterates of EM; compare counts those of the declaration"
     return _evaluated(problem, value, fit, fit.log_likelihood, dimension, source, (_CONSTANT,))
 
@@ -121,7 +122,7 @@ def of_comparison(problem: SelectionProblem, value: int, comparison: "Comparison
     if verdicts["chains"].status == "fail":
         remarks.append(f"no LOO, as the chains cannot be trusted: {verdicts['chains'].detail}")
     else:
-        elpd = _loo.elpd(comparison.tree)
+        elpd = cross_validation.compute_elpd(comparison.tree)
     notes = evaluation.notes
     if isinstance(elpd, str):
         notes, elpd = (*notes, f"No LOO: {elpd}."), None
@@ -144,10 +145,10 @@ def _evaluated(
     notes: tuple[str, ...],
 ) -> Evaluation:
     definition = problem.definition
-    units, what = _count.units(problem.data, fit.expectations, definition.latents)
+    units, what = counts.units(problem.data, fit.expectations, definition.latents)
     if problem.units is not None:
         units, what = problem.units, "as given"
-    entropy = _count.entropy(fit.expectations, definition.latents, tuple(definition.expectations))
+    entropy = counts.entropy(fit.expectations, definition.latents, tuple(definition.expectations))
     unidentified = _unidentified_directions(problem, fit)
     free = dimension - (unidentified or 0)
     criteria = Criteria(log_likelihood, free, units, None if isinstance(entropy, str) else entropy)
@@ -168,26 +169,31 @@ def _evaluated(
 
 
 def _unidentified_directions(problem: SelectionProblem, fit: Fit) -> int | None:
-    """Number of unidentified directions, None if unknown; mixtures are taken to have none."""
+    """Count the unidentified directions, None if unknown; mixtures are taken to have none."""
     definition = problem.definition
-    classified = any(
-        _count.probabilities(fit.expectations.get(name)) is not None for name in definition.latents
+    assigns_categories = any(
+        counts.category_probabilities(fit.expectations.get(name)) is not None
+        for name in definition.latents
     )
-    if classified:
+    if assigns_categories:
         return 0
     if definition.log_likelihood is None:
         return None
     start = {name: rows[0] for name, rows in fit.best.trace.params.items()}
     samples = _parts(problem.data, _EXTRA_PARTS + sum(np.size(value) for value in start.values()))
     try:
-        return information.ridges(definition.log_likelihood, samples, start) if samples else None
+        return (
+            information.unidentified_directions(definition.log_likelihood, samples, start)
+            if samples
+            else None
+        )
     except LatentfitError:
         # Data that the model computes from all rows do not exist for a part of the rows.
         return None
 
 
 def _parts(data: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Disjoint sets of rows; none if the data do not share their rows."""
+    """Split the data into disjoint sets of rows; none if the data do not share their rows."""
     rows = {np.shape(array)[0] if np.ndim(array) else 0 for array in data.values()}
     if len(rows) != 1 or (total := rows.pop()) < count:
         return []

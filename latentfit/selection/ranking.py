@@ -1,4 +1,4 @@
-"""What is known of a candidate only beside the other candidates."""
+"""Properties of a candidate that depend on the other candidates."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -6,17 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from latentfit.errors import InputError
-from latentfit.selection import _loo
-from latentfit.selection._loo import Loo
 from latentfit.selection.candidate import Candidate
+from latentfit.selection.cross_validation import Loo, compare_elpd
 from latentfit.selection.evaluation import Evaluation
 
-# Nats. Log-likelihoods that differ by less are the same but for when EM stopped.
+# Nats. Smaller differences can be explained by the iteration in which EM stopped.
 _SAME_LOG_LIKELIHOOD_NATS = 1e-4
 
 
 def check_values(values: Iterable[int], option: str) -> tuple[int, ...]:
-    """The values of an option to try, in increasing order.
+    """Check the values of an option, and return them in increasing order.
 
     Raises
     ------
@@ -35,10 +34,10 @@ def check_values(values: Iterable[int], option: str) -> tuple[int, ...]:
 
 
 def complete_candidates(evaluations: Sequence[Evaluation], option: str) -> tuple[Candidate, ...]:
-    """The candidates, with what follows from comparing them with one another.
+    """Complete the candidates by comparing them with one another.
 
-    That is leave-one-out cross-validation relative to the best candidate, and a remark if a
-    smaller value of the option has a higher likelihood.
+    Adds leave-one-out cross-validation relative to the best candidate, and a remark if a smaller
+    value of the option has a higher likelihood.
 
     Parameters
     ----------
@@ -46,7 +45,7 @@ def complete_candidates(evaluations: Sequence[Evaluation], option: str) -> tuple
         In increasing order of the option.
     option : str
     """
-    loo = _loo.compared({e.candidate.value: e.elpd for e in evaluations if e.elpd is not None})
+    loo = compare_elpd({e.candidate.value: e.elpd for e in evaluations if e.elpd is not None})
     candidates = [_with_loo(e.candidate, loo.get(e.candidate.value)) for e in evaluations]
     return tuple(_with_lower_remarks(candidates, option))
 
@@ -63,7 +62,7 @@ def _with_loo(candidate: Candidate, loo: Loo | None) -> Candidate:
 
 
 def _with_lower_remarks(candidates: Sequence[Candidate], option: str) -> list[Candidate]:
-    """Candidates, with a remark if a smaller value of the option has a higher log p(x | θ)."""
+    """Add a remark if a smaller value of the option has a higher log p(x | θ)."""
     found: list[Candidate] = []
     highest: tuple[float, int] | None = None
     for candidate in candidates:

@@ -6,9 +6,9 @@ from typing import Any
 
 from latentfit.display import HtmlDisplay
 from latentfit.plain import plain
-from latentfit.selection._criteria import NAMES
-from latentfit.selection._table import Column, table_columns, text
+from latentfit.selection._table import Column, table_columns, table_text
 from latentfit.selection.candidate import LABELS, Candidate
+from latentfit.selection.criteria import NAMES
 
 _SCALE = (
     "AIC, BIC and ICL are on the deviance scale, -2 log L: smaller is better, and a difference of "
@@ -96,19 +96,20 @@ class Selection(HtmlDisplay):
         return (_SCALE, self.counted, _SINGULAR, *loo, *self.notes)
 
     def columns(self) -> tuple[Column, ...]:
-        """The figures as text, a column each; ``*`` marks the value that a criterion prefers."""
+        """Write the columns of the table, with ``*`` at the value that a criterion prefers."""
         return table_columns(
             self.option, self.candidates, self.criteria, self.preferred, posterior=self.posterior
         )
 
     def __getitem__(self, value: int) -> Candidate:
+        """Return the candidate at a value of the option."""
         for candidate in self.candidates:
             if candidate.value == value:
                 return candidate
         raise KeyError(value)
 
     def to_dict(self, reports: Mapping[int, str] | None = None) -> dict[str, Any]:
-        """The figures as plain data, ready for JSON: NaN and infinities become None.
+        """Return the numbers as plain data, ready for JSON: NaN and infinities become None.
 
         Parameters
         ----------
@@ -133,11 +134,12 @@ class Selection(HtmlDisplay):
         return result
 
     def __repr__(self) -> str:
+        """Return the table, the remarks and the explanations as text."""
         heading = f"{self.title or self.name}. {self.sentence}"
-        return text(heading, self.option, self.candidates, self.columns(), self.explanation)
+        return table_text(heading, self.option, self.candidates, self.columns(), self.explanation)
 
     def _among(self, name: str) -> str:
-        """The values that a criterion compares, if not all."""
+        """Name the values that a criterion compares, if it does not compare all."""
         found = [str(c.value) for c in self.candidates if c.criterion(name) is not None]
         return "" if len(found) == len(self.candidates) else f" (of {_listed(found)})"
 

@@ -151,7 +151,7 @@ def compare_estimates(
     )
     sampled, sampling = _sample(problem, alignment, maxima, sampler, nuts_seed, stages)
     with stages("latents_s", "Recovering the latents"):
-        stacked = tree.stacked(sampling.posterior)
+        stacked = tree.stack_draws(sampling.posterior)
         try:
             recovered = bayes.recover(problem.declaration, density.view, stacked, recover_seed)
         except NotImplementedError:
@@ -181,7 +181,7 @@ def compare_estimates(
             problem, alignment, maxima, uncertainty, sampling, result
         )
         verdicts = agreement.all_verdicts(evidence)
-    expectations = alignment.expectations(fit.best.expectations)
+    expectations = alignment.align_expectations(fit.best.expectations)
     latents = [
         agreement.compare_latent(name, expectations[name], recovered[name])
         for name in problem.declaration.latents
@@ -309,7 +309,7 @@ def _sample(
             advance=bar.update,
         )
     sampling = agreement.Sampling(
-        alignment.draws(sampled["posterior"].to_dataset()),
+        alignment.align_draws(sampled["posterior"].to_dataset()),
         int(sampled["sample_stats"]["diverging"].sum()),
         sampler.chains * sampler.draws,
         sampler.chains,

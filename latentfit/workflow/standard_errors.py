@@ -45,4 +45,4 @@ def observed_information_errors(
         bayes.observed_view(bound.declaration), declaration.space(bound.declaration)
     )
     point = density.space.locate(bound.to_model(params))
-    return bayes.by_observed(density, point, prior=definition.objective == "posterior")
+    return bayes.observed_errors(density, point, prior=definition.objective == "posterior")

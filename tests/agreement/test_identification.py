@@ -13,7 +13,7 @@ from test_verdicts import GOOD, PEAK, fit
 
 import latentfit
 from latentfit import bayes, report
-from latentfit.agreement._signs import reflections
+from latentfit.agreement import find_reflections
 from latentfit.agreement.alignment import align
 from latentfit.agreement.identified import Judged
 from latentfit.agreement.verdicts import (
@@ -24,8 +24,8 @@ from latentfit.agreement.verdicts import (
     prior_explains_map,
 )
 from latentfit.declaration import declare, space
-from latentfit.report._tables import agreement
-from latentfit.report._words import banner
+from latentfit.report.sections.estimates import estimates_table
+from latentfit.report.wording import overall
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +153,7 @@ def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
 def test_standard_errors_of_what_is_identified(two):
     """The MLE of a variance is the sample's, whose standard error is σ² √(2 / n)."""
     _, density, top = two
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan(errors["W"]).all()
     assert np.isfinite(errors["s"]).all()
     variances = np.diag(density.space.constrain(top.point)["covariance"])
@@ -183,7 +183,7 @@ def test_near_the_maximum_a_ridge_that_bends_is_one(two):
         shape = bayes.curvature_of(density.hessian(point), gradient, density.space.bounded)
         assert shape.ridge.sum() == 1
         assert 0 < shape.newton(gradient)[1] < 100 * size
-        assert np.isnan(bayes.standard_errors(density, point)["W"]).all()
+        assert np.isnan(bayes.asymptotic_errors(density, point)["W"]).all()
 
 
 def test_an_ill_conditioned_maximum_is_no_ridge():
@@ -195,7 +195,7 @@ def test_an_ill_conditioned_maximum_is_no_ridge():
     _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
     top = highest(density)
     assert bayes.identification(density, top.point).directions == 0
-    assert np.isfinite(bayes.standard_errors(density, top.point)["b"]).all()
+    assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
 
 
 # Coefficients of one covariate twice, and of a latent whose scale is free
@@ -213,7 +213,7 @@ def test_the_same_covariate_twice_identifies_the_sum():
     slope, intercept = np.polyfit(x, y, 1)
     assert natural["slope"] == pytest.approx(slope, rel=1e-9)
     assert natural["a"] == pytest.approx(intercept, rel=1e-9)
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     variance = np.mean((y - intercept - slope * x) ** 2)
     expected = np.sqrt(variance / np.sum((x - x.mean()) ** 2))
     assert errors["slope"] == pytest.approx(expected, rel=1e-6)
@@ -231,7 +231,7 @@ def test_a_latent_scale_is_free_against_its_coefficient(positive):
     top = highest(density)
     known = bayes.identification(density, top.point)
     assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan([errors["tau"], errors["b"]]).all()
     assert 0 < errors["sd"] < 1
 
@@ -256,7 +256,7 @@ def test_nothing_is_known_of_a_component_without_observations():
     point = density.space.unconstrain(alone)
     known = bayes.identification(density, point)
     assert known.missing(density.space.parameters) == ("rate[1]",)
-    errors = bayes.standard_errors(density, point)["rate"]
+    errors = bayes.asymptotic_errors(density, point)["rate"]
     np.testing.assert_allclose(errors, [np.sqrt(x.mean() / 60), np.nan], rtol=1e-6)
 
 
@@ -315,13 +315,13 @@ def test_one_factor_is_found_to_have_either_sign(one):
     declaration, density, top = one
     aligned = align(declaration, density, top.point)
     (mirror,) = aligned.reflections
-    assert (mirror.label, mirror.by_prior) == ("W", False)
+    assert (mirror.label, mirror.prior_distinguishes) == ("W", False)
     assert np.all(mirror.signs["W"] == -1)
     assert np.all(mirror.signs["covariance"] == 1)
     assert np.all(mirror.signs["s"] == 1)
     natural = density.space.constrain(top.point)
     other = density.space.unconstrain({"W": -natural["W"], "s": natural["s"]})
-    np.testing.assert_allclose(aligned.point(other).natural["W"], natural["W"])
+    np.testing.assert_allclose(aligned.align_point(other).natural["W"], natural["W"])
     assert bayes.identification(density, top.point).directions == 0
 
 
@@ -336,11 +336,11 @@ def test_draws_are_brought_to_one_side(one):
         "s": np.tile(natural["s"], (50, 1)),
     }
     scale = {name: np.full(value.shape, 0.1) for name, value in natural.items()}
-    across = mirror.across(draws, natural, scale)
-    np.testing.assert_array_equal(across, sides < 0)
-    turned = mirror.turned(draws, across)
-    assert np.abs(turned["W"] - natural["W"]).max() < 0.3
-    np.testing.assert_array_equal(turned["s"], draws["s"])
+    opposite = mirror.is_opposite(draws, natural, scale)
+    np.testing.assert_array_equal(opposite, sides < 0)
+    reflected = mirror.reflect_draws(draws, opposite)
+    assert np.abs(reflected["W"] - natural["W"]).max() < 0.3
+    np.testing.assert_array_equal(reflected["s"], draws["s"])
 
 
 def test_a_prior_may_tell_the_sides_apart():
@@ -352,10 +352,10 @@ def test_a_prior_may_tell_the_sides_apart():
     aligned = align(
         declaration, density, density.space.unconstrain({"W": wrong, "s": natural["s"]})
     )
-    assert aligned.reflections[0].by_prior
+    assert aligned.reflections[0].prior_distinguishes
     assert aligned.reflected
     assert aligned.em.natural["W"].sum() > 0
-    assert aligned.expectations({"z": np.ones(3)}) == {}
+    assert aligned.align_expectations({"z": np.ones(3)}) == {}
 
 
 def test_parameters_may_have_to_change_sign_together():
@@ -370,7 +370,7 @@ def test_parameters_may_have_to_change_sign_together():
 
     _, density = density_of(both, ("z",), {"y": np.array([0.3, 1.7, 2.2, 0.9])})
     rng = np.random.default_rng(0)
-    found = reflections(
+    found = find_reflections(
         density.space,
         [rng.normal(size=density.space.size) for _ in range(3)],
         lambda point: density.log_likelihood(point)[0],
@@ -429,20 +429,20 @@ def test_the_report_marks_what_is_not_identified():
     given = sample.comparison()
     first, *others = given.parameters
     marked = replace(given, parameters=(replace(first, identified=False), *others))
-    rows = agreement(marked).rows
+    rows = estimates_table(marked).rows
     assert rows[0][0] == f"{first.name} (not identified)"
     assert rows[0][-1] == rows[0][-3] == "—"
     assert rows[1][0] == others[0].name
-    words = banner(marked)
+    words = overall(marked)
     assert words.headline == "The answers agree on what is identified"
-    assert "1 parameter is not identified, and nothing is said of it" in words.sentence
+    assert "1 parameter is not identified, and not judged" in words.sentence
     stream = StringIO()
     Console(file=stream, width=100).print(report.terminal(marked))
-    assert "— not identified: shown, and not judged" in stream.getvalue()
+    assert "— not identified: shown, but not judged" in stream.getvalue()
     assert "(not identified)" in report.html(marked)
     assert marked.to_dict()["parameters"][0]["identified"] is False
     nothing = SimpleNamespace(verdicts=(), agree=True, objective="likelihood", parameters=(LOST,))
-    assert "no parameter is identified" in banner(nothing).sentence
+    assert "No parameter is identified" in overall(nothing).sentence
 
 
 # All together

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from latentfit.agreement import (
     Exchange,
     adjusted_rand,
-    assign,
-    exchanges,
+    find_exchanges,
+    match_components,
     renumber,
     renumber_one,
 )
@@ -45,8 +45,8 @@ def test_shuffled_components_are_put_back(seed, size):
     exchange = mixture_exchange(size)
     shuffles = np.array([rng.permutation(size) for _ in range(12)])
     shuffled = renumber(exchange, draws, shuffles)
-    restored = renumber(exchange, shuffled, assign(exchange, shuffled, reference, scale))
-    ordered = renumber(exchange, draws, assign(exchange, draws, reference, scale))
+    restored = renumber(exchange, shuffled, match_components(exchange, shuffled, reference, scale))
+    ordered = renumber(exchange, draws, match_components(exchange, draws, reference, scale))
     for name in draws:
         np.testing.assert_array_equal(restored[name], ordered[name])
 
@@ -62,8 +62,8 @@ def test_shifting_and_scaling_the_data_change_nothing(seed, shift, unit):
         return values | {"mu": values["mu"] * unit + by, "sigma": values["sigma"] * unit}
 
     np.testing.assert_array_equal(
-        assign(exchange, draws, reference, scale),
-        assign(exchange, moved(draws, shift), moved(reference, shift), moved(scale, 0.0)),
+        match_components(exchange, draws, reference, scale),
+        match_components(exchange, moved(draws, shift), moved(reference, shift), moved(scale, 0.0)),
     )
 
 
@@ -80,7 +80,7 @@ def test_the_assignment_is_the_best_of_all_permutations(seed):
         one = renumber_one(exchange, {n: v[0] for n, v in draws.items()}, order)
         return sum((((one[n] - reference[n]) / scale[n]) ** 2).sum() for n in one)
 
-    found = assign(exchange, draws, reference, scale)[0]
+    found = match_components(exchange, draws, reference, scale)[0]
     assert cost(found) == pytest.approx(min(cost(p) for p in permutations(range(4))))
 
 
@@ -90,7 +90,7 @@ def test_scales_that_do_not_exist_leave_the_units_out():
     reference = {"mu": np.array([0.0, 1e-6]), "sigma": np.array([100.0, 101.0])}
     scale = {name: np.full(2, np.nan) for name in reference}
     draws = {"mu": np.array([[1e-6, 0.0]]), "sigma": np.array([[100.4, 100.6]])}
-    assert assign(exchange, draws, reference, scale).tolist() == [[1, 0]]
+    assert match_components(exchange, draws, reference, scale).tolist() == [[1, 0]]
 
 
 def test_a_transition_matrix_is_renumbered_along_both_axes():
@@ -135,21 +135,23 @@ NAMES = ("w", "mu", "sigma", "beta")
 
 def test_exchangeable_components_are_found_and_bystanders_left():
     """beta has two entries too, but they are not those of components."""
-    (found,) = exchanges({"z": 2}, trial_points(), NAMES, normal_mixture, lambda v: 0.0, complete)
+    (found,) = find_exchanges(
+        {"z": 2}, trial_points(), NAMES, normal_mixture, lambda v: 0.0, complete
+    )
     assert set(found.axes) == {("w", 0), ("mu", 0), ("sigma", 0), ("variance", 0)}
     assert found.latents == ("z",)
-    assert not found.by_prior
+    assert not found.prior_distinguishes
 
 
 def test_a_prior_that_tells_components_apart_is_noticed():
-    (found,) = exchanges(
+    (found,) = find_exchanges(
         {"z": 2}, trial_points(), NAMES, normal_mixture, lambda v: float(v["mu"][0]), complete
     )
-    assert found.by_prior
+    assert found.prior_distinguishes
 
 
 def test_nothing_to_exchange_without_a_discrete_latent():
-    assert exchanges({}, trial_points(), NAMES, normal_mixture, lambda v: 0.0, complete) == ()
+    assert find_exchanges({}, trial_points(), NAMES, normal_mixture, lambda v: 0.0, complete) == ()
 
 
 @given(SEEDS, st.integers(2, 4))

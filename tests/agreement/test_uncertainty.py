@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import latentfit
 from latentfit import bayes, declaration
 from latentfit.agreement import (
-    Optimum,
     Parameter,
     Problem,
+    SolutionGroup,
     Uncertainty,
     estimate_uncertainty,
     profile_labels,
@@ -83,7 +83,7 @@ def test_a_skewed_posterior_is_named():
 
 
 def test_a_lower_maximum_that_is_nearly_as_high_is_named():
-    optima = [Optimum("EM", height, 1, {}) for height in (-100.0, -101.5, -140.0)]
+    optima = [SolutionGroup("EM", value, 1, {}) for value in (-100.0, -101.5, -140.0)]
     found = reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=optima)
     assert found["mu"] == "the log-likelihood of another maximum is only 1.5 lower"
     far = [optima[0], optima[2]]

@@ -7,7 +7,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from latentfit.agreement import Optimum, Parameter, agreement
+from latentfit.agreement import Parameter, SolutionGroup, agreement
 from latentfit.agreement.verdicts import (
     chains,
     em_at_maximum,
@@ -135,11 +135,11 @@ def test_a_decrease_of_the_likelihood_fails():
 
 
 def test_lower_maxima_are_listed_with_their_heights():
-    top = Optimum("EM", -10.0, 3, {})
-    low = Optimum("direct", -12.5, 1, {})
-    gone = Optimum("direct", 40.0, 1, {}, "no end in sight")
-    assert optima.of_optima([top]).status == "pass"
-    verdict = optima.of_optima([top, low, gone])
+    top = SolutionGroup("EM", -10.0, 3, {})
+    low = SolutionGroup("direct", -12.5, 1, {})
+    gone = SolutionGroup("direct", 40.0, 1, {}, "no end in sight")
+    assert optima.of_groups([top]).status == "pass"
+    verdict = optima.of_groups([top, low, gone])
     assert verdict.status == "warn"
     assert "-12.5000 (direct, 1 start)" in verdict.detail
     assert "1 start did not converge to a maximum" in verdict.detail
@@ -173,18 +173,18 @@ def test_what_lies_on_the_boundary_is_not_judged():
 def test_the_headline_claims_nothing_about_the_boundary():
     from types import SimpleNamespace
 
-    from latentfit.report._words import banner
+    from latentfit.report.wording import overall
 
     edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
 
     def sentence(*parameters):
         verdicts = (em_in_posterior.of_parameters(parameters),)
-        return banner(
+        return overall(
             SimpleNamespace(
                 verdicts=verdicts, agree=True, objective="likelihood", parameters=parameters
             )
         ).sentence
 
     assert "in the bulk of the posterior. " in sentence(GOOD)
-    assert "but for 1 parameter on the boundary" in sentence(GOOD, edge)
+    assert "1 parameter is on the boundary" in sentence(GOOD, edge)
     assert "in the bulk" not in sentence(edge)

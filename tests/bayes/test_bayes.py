@@ -109,7 +109,7 @@ def test_toy_estimates_in_closed_form(toy):
     mode = bayes.maximum_a_posteriori(density, climb.point)
     assert mode.reached
     assert density.space.constrain(mode.point)["theta"] == pytest.approx(1 / 5.001, rel=1e-13)
-    errors = bayes.standard_errors(density, climb.point)
+    errors = bayes.asymptotic_errors(density, climb.point)
     assert errors["theta"] == pytest.approx(0.2, rel=1e-9)
     trap = bayes.joint_mode(declaration)
     assert trap.params["theta"] == pytest.approx(2 / 5.001, rel=1e-4)
@@ -198,8 +198,8 @@ def test_maximum_likelihood_in_any_unit(waiting, unit):
         rtol=1e-8,
     )
     np.testing.assert_allclose(
-        bayes.standard_errors(other, theirs.point)["mu"],
-        bayes.standard_errors(density, ours.point)["mu"] * unit,
+        bayes.asymptotic_errors(other, theirs.point)["mu"],
+        bayes.asymptotic_errors(density, ours.point)["mu"] * unit,
         rtol=1e-6,
     )
 

@@ -1,4 +1,4 @@
-"""The report as text: what it says, what it escapes, how it is written to disk."""
+"""The report as text: its content, its escaping, and its files."""
 
 import base64
 import json
@@ -23,11 +23,11 @@ from rich.console import Console
 from latentfit import report
 from latentfit.agreement import Comparison
 from latentfit.errors import InputError
-from latentfit.report._graph import graph
-from latentfit.report._markdown import derivation
-from latentfit.report._math import mathml
-from latentfit.report._numbers import aligned, brief, to_scale
-from latentfit.report._picture import drawing
+from latentfit.report.graph import draw_graph
+from latentfit.report.markdown import derivation_html
+from latentfit.report.mathml import mathml
+from latentfit.report.numbers import align_decimals, to_uncertainty, two_digits
+from latentfit.report.pictures import report_style
 
 pytestmark = pytest.mark.slow
 
@@ -77,30 +77,30 @@ def printed(comparison: Comparison, width: int) -> str:
     st.floats(1e-9, 1e9),
 )
 def test_a_number_is_printed_to_a_tenth_of_its_uncertainty(value: float, scale: float) -> None:
-    assert abs(float(to_scale(value, scale)) - value) <= 0.1 * scale + 1e-14 * abs(value)
+    assert abs(float(to_uncertainty(value, scale)) - value) <= 0.1 * scale + 1e-14 * abs(value)
 
 
 @given(st.floats(-1e300, 1e300))
 def test_a_difference_keeps_its_order_of_magnitude(value: float) -> None:
-    assert float(brief(value)) == pytest.approx(value, rel=0.51, abs=0)
+    assert float(two_digits(value)) == pytest.approx(value, rel=0.51, abs=0)
 
 
-@pytest.mark.parametrize("text", [to_scale(np.nan, 1.0), brief(np.nan)])
-def test_what_is_unknown_is_a_dash(text: str) -> None:
+@pytest.mark.parametrize("text", [to_uncertainty(np.nan, 1.0), two_digits(np.nan)])
+def test_an_unknown_number_is_a_dash(text: str) -> None:
     assert text == "—"
 
 
-def test_decimal_points_stand_under_one_another() -> None:
-    column = aligned(["12", "3.25", "-0.5", "—"])
+def test_decimal_points_are_aligned() -> None:
+    column = align_decimals(["12", "3.25", "-0.5", "—"])
     assert [len(entry) - re.search(r"[.\u2008]", entry).start() for entry in column[:3]] == [3] * 3  # type: ignore[union-attr]
     assert column[3] == "—"
 
 
-def test_no_minus_before_nothing() -> None:
-    assert to_scale(-1e-9, 0.1) == "0.00"
+def test_zero_has_no_sign() -> None:
+    assert to_uncertainty(-1e-9, 0.1) == "0.00"
 
 
-# Formulas and text of others
+# Formulas and text of a model file
 
 
 def test_a_formula_becomes_mathml() -> None:
@@ -110,7 +110,7 @@ def test_a_formula_becomes_mathml() -> None:
     assert "amp" not in made
 
 
-def test_a_function_is_set_apart_from_its_argument() -> None:
+def test_a_function_has_a_space_before_its_argument() -> None:
     assert re.search(r"<mi>log</mi><mspace[^>]*/><mi>θ</mi>", mathml(r"\log\theta", display=False))
     assert re.search(r"<mi>exp</mi><mo[^>]*>\{</mo>", mathml(r"\exp\{x\}", display=False))
 
@@ -127,7 +127,7 @@ def test_a_function_is_set_apart_from_its_argument() -> None:
         r"\left( \frac{",
     ],
 )
-def test_a_formula_can_do_nothing_but_be_shown(latex: str) -> None:
+def test_a_formula_has_no_scripts_links_or_styles(latex: str) -> None:
     made = Elements(mathml(latex, display=False))
     assert not made.all("script")
     names = {name for _, attributes in made.tags for name in attributes}
@@ -138,9 +138,9 @@ def test_a_formula_that_cannot_be_read_is_shown_as_written() -> None:
     assert mathml("a_1_2<b", display=False) == "<code>a_1_2&lt;b</code>"
 
 
-def test_html_and_pictures_in_a_derivation_are_not_obeyed() -> None:
+def test_html_and_pictures_in_a_derivation_are_shown_as_text() -> None:
     made = Elements(
-        derivation(
+        derivation_html(
             f"{HOSTILE}\n\n![alt](http://example.org/x.png)\n\n[a](javascript:alert(1))\n\n"
             '<img src="http://example.org/y.png">\n\n# Heading'
         )
@@ -179,7 +179,7 @@ def test_names_and_titles_are_escaped_everywhere(comparison: Comparison) -> None
 # The page
 
 
-def test_the_page_stands_alone(page: str) -> None:
+def test_the_page_needs_no_other_file(page: str) -> None:
     elements = Elements(page)
     assert elements.all("html")[0]["lang"] == "en"
     assert "Mixture of normal distributions" in page
@@ -192,7 +192,7 @@ def test_the_page_stands_alone(page: str) -> None:
     assert not re.search(r"url\((?!data:)", page)
 
 
-def test_every_link_leads_somewhere(page: str) -> None:
+def test_every_link_has_a_target(page: str) -> None:
     elements = Elements(page)
     targets = {attributes["id"] for _, attributes in elements.tags if "id" in attributes}
     links = [link["href"] for link in elements.all("a")]
@@ -213,11 +213,13 @@ def test_every_picture_is_described_and_well_formed(page: str) -> None:
         assert image.startswith(b"<?xml" if kind == "svg+xml" else b"\x89PNG")
 
 
-def test_estimates_verdicts_and_heights_are_on_the_page(comparison: Comparison, page: str) -> None:
+def test_estimates_verdicts_and_log_likelihoods_are_on_the_page(
+    comparison: Comparison, page: str
+) -> None:
     text = Elements(page).text.replace("−", "-")
     for row in comparison.parameters:
         assert row.name in text
-        assert to_scale(row.em, row.posterior_sd) in text
+        assert to_uncertainty(row.em, row.posterior_sd) in text
     for verdict in comparison.verdicts:
         assert verdict.title in text
     assert f"{comparison.log_likelihood['em']:.6f}" in text
@@ -227,7 +229,7 @@ def test_estimates_verdicts_and_heights_are_on_the_page(comparison: Comparison, 
     assert "warning" in text
 
 
-def test_the_page_is_the_same_each_time(comparison: Comparison, page: str) -> None:
+def test_the_page_is_reproducible(comparison: Comparison, page: str) -> None:
     assert report.html(comparison) == page
 
 
@@ -256,7 +258,7 @@ def test_without_trusted_chains_there_is_no_verdict(comparison: Comparison) -> N
         " ".join(printed(untrusted, 100).split()),
     ):
         assert "No verdict on agreement" in text
-        assert "not to be trusted" in text
+        assert "the report makes no statement" in text
         assert "The answers agree" not in text
 
 
@@ -268,7 +270,7 @@ def test_a_disagreement_is_named(comparison: Comparison) -> None:
         assert "EM did not reach the MLE" in text
 
 
-def test_a_wrong_derivation_comes_first(comparison: Comparison) -> None:
+def test_the_findings_of_a_wrong_derivation_come_first(comparison: Comparison) -> None:
     wrong = sample.wrong(comparison)
     page = report.html(wrong)
     text = Elements(page).text
@@ -281,57 +283,57 @@ def test_a_wrong_derivation_comes_first(comparison: Comparison) -> None:
     assert "contract, the shape of xgiven [3, 2]expected the shape of x" in whole
     shown = [details for details in Elements(page).all("details") if "open" in details]
     assert len(shown) == 1
-    told = " ".join(printed(wrong, 80).split())
-    assert "M step: mu[1] is 2.1186078 where the maximum of Q has 2.0186078" in told
-    assert "hint: divide by n, the shape of x" in told
-    assert "without its constant" not in told
+    text = " ".join(printed(wrong, 80).split())
+    assert "M step: mu[1] is 2.1186078 where the maximum of Q has 2.0186078" in text
+    assert "hint: divide by n, the shape of x" in text
+    assert "without its constant" not in text
     figures = wrong.to_dict()
     assert figures["check"]["passed"] is False
     assert figures["check"]["findings"][0]["evidence"]["given"] == 2.1186078
     json.dumps(figures, allow_nan=False)
 
 
-def test_both_ways_are_drawn_where_a_step_is_wrong(comparison: Comparison) -> None:
+def test_both_paths_are_drawn_if_a_step_is_wrong(comparison: Comparison) -> None:
     result = sample.wrong(comparison).check
     assert result
     for made in (report.html(sample.wrong(comparison)), result._repr_html_()):
         drawn = [p for p in Elements(made).all("img") if (p["alt"] or "").startswith("Paths of")]
         assert "mu from one start" in (drawn[0]["alt"] or "")
-        assert "are 0.25 apart at most" in (drawn[0]["alt"] or "")
-        assert "end after iteration 5" in (drawn[1]["alt"] or "")
+        assert "the declaration's EM is 0.25" in (drawn[0]["alt"] or "")
+        assert "stop after iteration 5" in (drawn[1]["alt"] or "")
         assert len(drawn) == 2
         assert "the declaration's own EM" in " ".join(Elements(made).text.split())
 
 
-def test_a_right_derivation_takes_little_room(comparison: Comparison, page: str) -> None:
+def test_a_right_derivation_has_a_short_section(comparison: Comparison, page: str) -> None:
     assert "two-normals passes" in Elements(page).text
     assert [details for details in Elements(page).all("details") if "open" in details] == []
-    assert "What was examined: 1 check: 1 passed" in page
+    assert "List of all checks (1 check: 1 passed)" in page
     alone = report.html(replace(comparison, check=None))
     assert 'href="#check"' not in alone
     assert 'id="check"' not in alone
 
 
-def test_unknown_figures_are_dashes(comparison: Comparison) -> None:
+def test_unknown_numbers_are_dashes_on_the_page(comparison: Comparison) -> None:
     unknown = sample.unknown(comparison)
     for text in (Elements(report.html(unknown)).text, printed(unknown, 100)):
         assert "nan" not in text.lower().replace("maximum", "")
         assert "—" in text
 
 
-def test_em_without_a_log_likelihood_or_any_way_to_go(comparison: Comparison) -> None:
+def test_em_without_a_log_likelihood(comparison: Comparison) -> None:
     best = comparison.fit.best
     silent = replace(
         best, log_likelihood=None, rate=float("nan"), trace=replace(best.trace, log_likelihood=None)
     )
     fit = replace(comparison.fit, best=silent, solutions=(silent,))
     page = report.html(replace(comparison, fit=fit, latents=(), joint_mode=None, published=()))
-    assert "Gap between the log-likelihood" not in page
+    assert "Difference between the final log-likelihood" not in page
     assert "Estimated rate" not in page
     assert 'href="#latents"' not in page
 
 
-def test_a_parameter_without_spread_is_still_reported(comparison: Comparison) -> None:
+def test_a_parameter_with_constant_draws_is_reported(comparison: Comparison) -> None:
     tree = comparison.tree.copy()
     posterior = tree["posterior"].to_dataset()
     posterior["sigma"] = xr.full_like(posterior["sigma"], 1.0)
@@ -344,18 +346,18 @@ def test_few_observations_are_shown_one_by_one(comparison: Comparison) -> None:
     for group in ("observed_data", "posterior_predictive"):
         few[group] = xr.DataTree(comparison.tree[group].to_dataset().isel(i=slice(1)))
     page = report.html(replace(comparison, tree=few))
-    assert "1 observed value of x upon a histogram of 80" in page
+    assert "1 observed value of x over a histogram of 80" in page
 
 
-def test_the_graph_knows_every_role_and_survives_data_that_point_both_ways() -> None:
+def test_the_graph_has_every_role_and_no_cycles() -> None:
     with pm.Model(coords={"obs": range(5)}) as model:
         seen = pm.Data("seen", np.ones(5), dims="obs")
         z = pm.Normal("z", dims="obs")
         mean = pm.Deterministic("mean", 0.5 * seen + z)
         pm.Potential("penalty", -(z**2).sum())
         pm.Normal("a$b", mean, observed=seen, dims="obs")
-    with drawing():
-        drawn = graph(model, ("z",))
+    with report_style():
+        drawn = draw_graph(model, ("z",))
     assert "mean depends on seen, z" in drawn.alt
     assert "a$b depends on mean" in drawn.alt
     assert drawn.width > 0
@@ -371,7 +373,7 @@ def test_the_terminal_shows_whole_numbers(comparison: Comparison, width: int) ->
     assert "…" not in text
     for row in comparison.parameters:
         line = next(line for line in text.splitlines() if line.startswith(row.name))
-        assert to_scale(row.em, row.posterior_sd) in line.split()
+        assert to_uncertainty(row.em, row.posterior_sd) in line.split()
     assert "warning" in text
 
 
@@ -417,7 +419,7 @@ def test_an_interruption_leaves_what_was_there(
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_a_failing_page_leaves_nothing(
+def test_a_failing_page_leaves_no_files(
     comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("latentfit.report._page.page", lambda _: 1 / 0)
@@ -426,7 +428,7 @@ def test_a_failing_page_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="is a file, not a folder"):
         report.check_writable(tmp_path / "taken" / "reports")
@@ -444,7 +446,7 @@ def test_a_missing_permission_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         report.check_writable(tmp_path / "reports")
 
 
-def test_asking_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_checking_a_folder_creates_nothing(tmp_path: Path) -> None:
     report.check_writable(tmp_path / "a" / "b")
     assert not list(tmp_path.iterdir())
 

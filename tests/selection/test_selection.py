@@ -1,4 +1,4 @@
-"""Criteria against closed forms, what is counted, and what becomes of values that fail."""
+"""Criteria against closed forms, counts of parameters and units, and values that fail."""
 
 import json
 from dataclasses import replace
@@ -14,9 +14,8 @@ import latentfit
 from latentfit import report
 from latentfit.em import Stopping, information
 from latentfit.errors import InputError
-from latentfit.selection import Candidate, Criteria, Loo
-from latentfit.selection import _count as count
-from latentfit.selection import _loo as loo
+from latentfit.selection import Candidate, Criteria, Loo, counts
+from latentfit.selection import cross_validation as loo
 from latentfit.selection.ranking import _with_lower_remarks
 
 MIXTURE = latentfit.load("gaussian-mixture")
@@ -26,7 +25,7 @@ TWO = np.concatenate([RNG.normal(0, 1, 80), RNG.normal(40, 1, 120)])
 
 @pytest.fixture(scope="module")
 def two():
-    """One to three components on two that are forty standard deviations apart."""
+    """One to three components on data from two, forty standard deviations from each other."""
     return MIXTURE.select(TWO, option="components", values=range(1, 4), seed=1)
 
 
@@ -38,18 +37,18 @@ class TestCriteria:
         assert found.free_parameters == 2
         assert found.aic == pytest.approx(deviance + 4, rel=1e-12)
         assert found.bic == pytest.approx(deviance + 2 * log(n), rel=1e-12)
-        # A single component leaves nothing open.
+        # A single component has no entropy.
         assert found.icl == found.bic
 
-    def test_components_that_are_far_apart_leave_nothing_open(self, two):
+    def test_well_separated_components_have_no_entropy(self, two):
         assert two[2].criteria.icl == pytest.approx(two[2].criteria.bic, abs=1e-12)
         assert two[3].criteria.icl > two[3].criteria.bic
 
-    def test_all_prefer_the_two_components_that_there_are(self, two):
+    def test_all_criteria_prefer_the_two_true_components(self, two):
         assert two.preferred == {"aic": 2, "bic": 2, "icl": 2}
         assert two.sentence == "components: 2 by AIC, BIC and ICL"
 
-    def test_what_is_not_known_is_not_given(self):
+    def test_criteria_without_units_or_entropy_are_none(self):
         found = Criteria(-10.0, 3)
         assert (found.aic, found.bic, found.icl) == (26.0, None, None)
         assert Criteria(-10.0, 3, units=5).icl is None
@@ -61,7 +60,7 @@ class TestCriteria:
 
 class TestCounts:
     @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
-    def test_a_sum_of_one_takes_a_parameter_from_each_row(self, size, rows, seed):
+    def test_probabilities_have_one_free_parameter_less_in_each_row(self, size, rows, seed):
         rng = np.random.default_rng(seed)
         iterates = {
             "w": rng.dirichlet(np.ones(size), 3),
@@ -69,51 +68,55 @@ class TestCounts:
             "mu": rng.normal(size=(3, rows, size)),
         }
         free = (size - 1) + rows * (size - 1) + rows * size
-        assert count.free_parameters(iterates) == free
+        assert counts.free_parameters(iterates) == free
 
     @given(st.integers(2, 4), st.integers(1, 3), st.integers(0, 2**32 - 1))
-    def test_a_covariance_has_its_lower_triangle(self, size, components, seed):
+    def test_a_covariance_has_the_free_parameters_of_its_lower_triangle(
+        self, size, components, seed
+    ):
         half = np.random.default_rng(seed).normal(size=(3, components, size, size + 2))
         cov = half @ half.mT
         free = components * size * (size + 1) // 2
-        assert count.free_parameters({"cov": cov}) == free
-        assert count.free_parameters({"cov": cov * np.eye(size)}) == components * size
+        assert counts.free_parameters({"cov": cov}) == free
+        assert counts.free_parameters({"cov": cov * np.eye(size)}) == components * size
 
-    def test_a_table_that_sums_to_one_as_a_whole_lacks_one(self):
+    def test_a_table_that_sums_to_one_as_a_whole_has_one_less(self):
         p = np.array([[[0.1, 0.2], [0.3, 0.4]], [[0.25, 0.25], [0.2, 0.3]]])
-        assert count.free_parameters({"p": p}) == 3
+        assert counts.free_parameters({"p": p}) == 3
 
-    def test_what_is_zero_from_the_start_on_is_no_parameter(self):
+    def test_entries_that_are_always_zero_are_not_counted(self):
         loadings = np.array([[[1.0, 0.0], [0.5, 2.0]], [[1.1, 0.0], [0.0, 1.9]]])
-        assert count.free_parameters({"W": loadings}) == 3
+        assert counts.free_parameters({"W": loadings}) == 3
 
-    def test_chance_at_one_iterate_makes_no_constraint(self):
-        assert count.free_parameters({"lam": np.array([[0.4, 0.6], [0.4, 0.7]])}) == 2
+    def test_a_coincidence_in_one_iterate_is_no_constraint(self):
+        assert counts.free_parameters({"lam": np.array([[0.4, 0.6], [0.4, 0.7]])}) == 2
 
-    def test_units_are_values_of_a_classification_or_rows(self):
+    def test_units_are_values_of_a_discrete_latent_or_rows(self):
         z = np.full((3, 4, 2), 0.5)
-        assert count.units({"x": np.ones(12)}, {"z": z}, ["z"]) == (12, "the values of z")
-        assert count.units({"x": np.ones((5, 2))}, {"b": np.ones(3)}, ["b"])[0] == 5
-        assert count.units({"x": np.ones(5), "s": np.ones(2)}, {}, ["b"])[0] is None
+        assert counts.units({"x": np.ones(12)}, {"z": z}, ["z"]) == (12, "the values of z")
+        assert counts.units({"x": np.ones((5, 2))}, {"b": np.ones(3)}, ["b"])[0] == 5
+        assert counts.units({"x": np.ones(5), "s": np.ones(2)}, {}, ["b"])[0] is None
 
     def test_entropy(self):
-        sure, open_ = np.eye(3), np.full((7, 3), 1 / 3)
-        assert count.entropy({"z": sure}, ["z"], []) == 0
-        assert count.entropy({"z": open_}, ["z"], []) == pytest.approx(7 * log(3))
+        certain, uniform = np.eye(3), np.full((7, 3), 1 / 3)
+        assert counts.entropy({"z": certain}, ["z"], []) == 0
+        assert counts.entropy({"z": uniform}, ["z"], []) == pytest.approx(7 * log(3))
 
     @pytest.mark.parametrize(
         ("expectations", "latents", "further", "reason"),
         [
-            ({"b": np.ones(3)}, ["b"], [], "no classification"),
+            ({"b": np.ones(3)}, ["b"], [], "does not assign"),
             ({"z": np.eye(2)}, ["z"], ["pairs"], "not independent"),
             ({"z": np.eye(2), "y": np.eye(2)}, ["z", "y"], [], "several latents"),
         ],
     )
-    def test_where_entropy_is_no_sum_over_units(self, expectations, latents, further, reason):
-        assert reason in count.entropy(expectations, latents, further)
+    def test_reasons_why_entropy_is_not_a_sum_over_units(
+        self, expectations, latents, further, reason
+    ):
+        assert reason in counts.entropy(expectations, latents, further)
 
     @pytest.mark.parametrize("factors", [1, 2, 3])
-    def test_rotations_are_no_parameters(self, factors):
+    def test_rotations_are_not_counted(self, factors):
         model = latentfit.load("probabilistic-pca")
         found = model.select(option="components", values=[factors], starts=1, seed=0)
         d = 4
@@ -122,9 +125,9 @@ class TestCounts:
         assert found[factors].criteria.free_parameters == free
         assert any("rotations" in note for note in found.notes) is (factors > 1)
 
-    def test_what_could_not_be_examined_is_said(self):
+    def test_unexamined_directions_are_noted(self):
         model = latentfit.load("probabilistic-pca")
-        # So few rows do not tell whether scores span every direction.
+        # Too few rows to find out whether scores span every direction.
         found = model.select(
             model.example_data()["x"][:12], option="components", values=[2], starts=1, seed=0
         )
@@ -138,27 +141,27 @@ class TestCounts:
             return -np.sum((data - params["a"] - params["b"]) ** 2) / 2
 
         parts = np.split(x, 8)
-        assert information.ridges(height, parts, {"a": 0.3, "b": -0.1}) == 1
-        assert information.ridges(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
+        assert information.unidentified_directions(height, parts, {"a": 0.3, "b": -0.1}) == 1
+        assert information.unidentified_directions(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
                                   {"a": 0.3, "b": -0.1}) == 0  # fmt: skip
 
 
 class TestValuesThatFail:
-    def test_the_others_go_on(self):
+    def test_other_values_are_still_evaluated(self):
         model = latentfit.load("hidden-markov")
         found = model.select(option="states", values=[1, 2], starts=1, seed=0)
         assert found[1].criteria is None
         assert found[1].remarks == ("states must be at least 2, not 1",)
         assert found[2].judged
-        # One value is no choice.
+        # A criterion needs two values to prefer one.
         assert found.preferred == {}
         assert "states must be at least 2" in repr(found)
 
-    def test_none_that_can_be_tried_is_the_error_of_the_first(self):
+    def test_the_first_error_is_raised_if_all_values_fail(self):
         with pytest.raises(InputError, match="at least 1, not -1"):
             MIXTURE.select(option="components", values=[-1, 0])
 
-    def test_what_has_not_converged_is_not_judged(self):
+    def test_a_fit_that_has_not_converged_is_not_judged(self):
         found = MIXTURE.select(
             TWO, option="components", values=[1, 2, 3], stopping=Stopping(max_iterations=1), seed=1
         )
@@ -166,7 +169,7 @@ class TestValuesThatFail:
         assert "limit on iterations" in found[3].remarks[0]
         assert all(value != 3 for value in found.preferred.values())
 
-    def test_a_lower_height_with_more_is_pointed_out(self, two):
+    def test_a_lower_log_likelihood_with_more_components_is_noted(self, two):
         low = replace(two[3], criteria=replace(two[3].criteria, log_likelihood=-1e4))
         *_, marked = _with_lower_remarks([two[1], two[2], low], "components")
         assert "lower than at components=2" in marked.remarks[-1]
@@ -188,11 +191,11 @@ class TestValuesThatFail:
             ({"values": [1], "x": 3}, "no option 'x'"),
         ],
     )
-    def test_what_cannot_be_asked_for(self, arguments, message):
+    def test_invalid_requests(self, arguments, message):
         with pytest.raises(InputError, match=message):
             MIXTURE.select(**{"option": "components", **arguments})
 
-    def test_without_a_log_likelihood_there_is_nothing_to_go_by(self):
+    def test_a_log_likelihood_is_required(self):
         with pytest.raises(InputError, match="no log_likelihood"):
             replace(MIXTURE, log_likelihood=None).select(option="components", values=[1, 2])
 
@@ -219,34 +222,36 @@ class TestLoo:
         without = (x.sum() - x) / (n - 1)
         variance = 1 + 1 / (n - 1)
         exact = np.sum(-0.5 * np.log(2 * pi * variance) - (x - without) ** 2 / (2 * variance))
-        found = loo.compared({1: loo.elpd(normal_tree(x))})[1]
-        # The Monte Carlo error at 4000 draws; that of leaving none out at all is about 1.
+        found = loo.compare_elpd({1: loo.compute_elpd(normal_tree(x))})[1]
+        # Monte Carlo error with 4000 draws; without leaving out, the difference would be about 1.
         assert found.elpd == pytest.approx(exact, abs=0.05)
         assert found.p_loo == pytest.approx(1, abs=0.3)
         assert (found.terms, found.unreliable, found.difference) == (n, 0, 0)
 
     def test_differences_are_paired(self):
-        results = {k: loo.elpd(normal_tree(self.X + shift)) for k, shift in ((1, 0.0), (2, 3.0))}
-        # The same up to Monte Carlo error, since the mean follows; scores of their own have errors.
-        found = loo.compared(results)
+        results = {
+            k: loo.compute_elpd(normal_tree(self.X + shift)) for k, shift in ((1, 0.0), (2, 3.0))
+        }
+        # Equal up to Monte Carlo error, since the mean is shifted too; unpaired errors are larger.
+        found = loo.compare_elpd(results)
         assert {found[1].difference, found[2].difference} & {0.0}
         for one in found.values():
             assert abs(one.difference) < 0.1
             assert one.difference_se < 0.1 < one.se
 
-    def test_why_there_is_none(self):
+    def test_reasons_why_there_is_no_elpd(self):
         tree = normal_tree(self.X)
         single = tree["log_likelihood"].to_dataset().sum("i")
         both = tree["log_likelihood"].to_dataset().assign(y=single["x"])
         groups = {"posterior": tree["posterior"].to_dataset(), "em": tree["em"].to_dataset()}
         for terms, reason in ((single, "single term"), (both, "each of x, y")):
             other = xr.DataTree.from_dict({**groups, "log_likelihood": terms})
-            assert reason in loo.elpd(other)
-        assert "too many" in loo.elpd(xr.DataTree.from_dict(groups))
+            assert reason in loo.compute_elpd(other)
+        assert "too many" in loo.compute_elpd(xr.DataTree.from_dict(groups))
 
 
 def with_loo(selection, elpds):
-    """The same with cross-validation that was not done."""
+    """Return the same selection with made-up results of cross-validation."""
     best = max(elpds.values())
     candidates = tuple(
         replace(c, loo=Loo(elpds[c.value], 9.0, 2.0, 200, 1, 0.7, elpds[c.value] - best, 1.0))
@@ -257,7 +262,7 @@ def with_loo(selection, elpds):
     return replace(selection, posterior=True, candidates=candidates)
 
 
-def test_terms_that_cannot_be_left_out_are_pointed_out():
+def test_unreliable_terms_are_noted():
     from latentfit.selection.ranking import _with_loo
 
     loo = Loo(-10.0, 1.0, 2.0, 50, 3, 0.7)
@@ -267,7 +272,7 @@ def test_terms_that_cannot_be_left_out_are_pointed_out():
 
 
 class TestTableAndPage:
-    def test_loo_speaks_only_of_the_values_that_it_has(self, two):
+    def test_loo_prefers_among_the_values_that_have_it(self, two):
         found = with_loo(two, {1: -600.0, 3: -500.0})
         assert found.preferred["loo"] == 3
         assert "3 by LOO (of 1 and 3)" in found.sentence
@@ -318,7 +323,7 @@ def test_the_weight_of_a_single_component_is_a_constant():
     one, several = (declared.space(model.declare(components=k)) for k in (1, 2))
     assert one.constant == ("w",)
     assert several.constant == ()
-    # And so it is not at an end of its range.
+    # So it is not on the boundary either.
     assert one.on_boundary({"w": np.ones(1), "lam": np.ones(1)}) == []
     assert several.on_boundary({"w": np.array([1.0, 0.0]), "lam": np.ones(2)}) == ["w[0]", "w[1]"]
 
@@ -344,5 +349,5 @@ def test_with_the_posterior_of_each_value():
     assert [c.agree for c in found.candidates] == [True, True]
     assert found[1].loo.difference < -4 * found[1].loo.difference_se
     assert [seen[k].dimension for k in (1, 2)] == [2, 5]
-    # The weight of one component has no chains to be judged by.
+    # The weight of one component is constant and has no row.
     assert [p.name for p in seen[1].parameters] == ["mu[0]", "sigma[0]"]

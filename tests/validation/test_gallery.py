@@ -1,10 +1,10 @@
-"""The gallery shows what the catalogue gives."""
+"""The gallery shows the results of the models of the catalogue."""
 
-import importlib.util
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,22 +16,13 @@ REPORTS = Path(__file__).parents[2] / "reports"
 NAMES = [entry.name for entry in latentfit.catalogue()]
 CHEAP = "zero-inflated-poisson"
 
-# Both runs have Monte Carlo error, and figures of one row are many.
+# Both runs have Monte Carlo error, and a row has many numbers.
 SIGMAS = 5
 
+sys.path.insert(0, str(REPORTS.parent / "validation"))
+gallery = importlib.import_module("gallery")
+content = importlib.import_module("gallery_content")
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "gallery", REPORTS.parent / "validation" / "gallery.py"
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-gallery = _script()
 ROWS = json.loads((REPORTS / "gallery.json").read_text(encoding="utf-8"))
 INDEX = (REPORTS / "README.md").read_text(encoding="utf-8")
 
@@ -44,16 +35,16 @@ def test_every_model_has_a_row():
     }
 
 
-def test_index_is_what_the_figures_give():
-    assert gallery.index(ROWS) == INDEX
+def test_index_is_made_from_the_rows():
+    assert content.index_text(ROWS) == INDEX
 
 
-def test_index_shows_a_row_that_could_not_be_made():
+def test_index_shows_a_row_whose_comparison_failed():
     rows = ROWS | {"coins": {"title": "Two coins", "error": "no such thing"}}
-    assert "Not compared: no such thing" in gallery.index(rows)
+    assert "Not compared: no such thing" in content.index_text(rows)
 
 
-def test_pictures_are_there_and_small():
+def test_pictures_exist_and_are_small():
     shown = set(re.findall(r'src="([^"]+)"', INDEX))
     assert shown == {f"gallery-{name}.png" for name in NAMES}
     assert shown == {path.name for path in REPORTS.glob("gallery-*.png")}
@@ -62,14 +53,14 @@ def test_pictures_are_there_and_small():
         assert (REPORTS / name).stat().st_size <= 15_000, name
 
 
-def test_links_lead_to_files():
+def test_links_point_to_files():
     for target in re.findall(r"\]\((\.\./[^)]+)\)", INDEX):
         assert (REPORTS / target).is_file(), target
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_row_is_of_the_model_as_it_is(name):
-    """EM alone, from the same seed, ends where the row says."""
+def test_em_reproduces_the_log_likelihood_of_the_row(name):
+    """EM alone, with the same seed, has the log-likelihood of the row."""
     row = ROWS[name]
     fit = latentfit.load(name).fit(seed=row["seed"], starts=row["sampling"]["starts"])
     assert fit.best.log_likelihood == pytest.approx(row["log_likelihood"]["em"], rel=1e-9)
@@ -90,16 +81,16 @@ def test_a_row_can_be_made_again(tmp_path):
         for key in ("em", "em_se", "mle", "map"):
             assert _printed(new[key], old) == _printed(old[key], old), (old["name"], key)
         for key, error in _monte_carlo(old).items():
-            # Two independent runs: errors add in squares.
-            apart, allowed = abs(new[key] - old[key]), SIGMAS * np.sqrt(2) * error
-            assert apart <= allowed, (old["name"], key)
+            # The variances of two independent runs add.
+            difference, allowed = abs(new[key] - old[key]), SIGMAS * np.sqrt(2) * error
+            assert difference <= allowed, (old["name"], key)
         for end in (0, 1):
             allowed = SIGMAS * np.sqrt(2) * _quantile_error(old)
             assert abs(new["eti"][end] - old["eti"][end]) <= allowed, (old["name"], end)
 
 
 def _printed(value: float, row: dict[str, Any]) -> str:
-    return gallery._digits(value, row["posterior_sd"])
+    return content.number(value, row["posterior_sd"])
 
 
 def _monte_carlo(row: dict[str, Any]) -> dict[str, float]:

@@ -43,7 +43,7 @@ def agreement(verdicts: Sequence[Verdict]) -> bool | None:
 
 
 def withheld(verdict: Verdict) -> Verdict:
-    """The same verdict, withheld because the chains did not converge."""
+    """Withhold a verdict, because the chains did not converge."""
     return Verdict(
         verdict.id,
         "skip",

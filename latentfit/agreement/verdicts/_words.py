@@ -11,7 +11,7 @@ _MAX_COUNTED = 3
 
 
 def judged(parameters: Sequence[Parameter]) -> list[Parameter]:
-    """The parameters that verdicts rest on: those that are identified."""
+    """Return the parameters that verdicts rest on: those that are identified."""
     return [parameter for parameter in parameters if parameter.identified]
 
 

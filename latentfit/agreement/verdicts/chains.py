@@ -32,7 +32,7 @@ def verdict(evidence: Evidence) -> Verdict:
 def of_diagnostics(
     parameters: Sequence[Parameter], divergences: int, draws: int, count: int
 ) -> Verdict:
-    """The verdict from the diagnostics.
+    """Give the verdict from the diagnostics.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def verdict(evidence: Evidence) -> Verdict | None:
 
 
 def of_check(result: CheckResult | str) -> Verdict:
-    """The verdict from the check's result, or from the reason why it could not be made."""
+    """Give the verdict from the check's result, or from the reason why it could not be made."""
     if isinstance(result, str):
         return Verdict("check", "skip", "The derivation was not checked", result)
     first = [finding.message for finding in result.findings[:1]]

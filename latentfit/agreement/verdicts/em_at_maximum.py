@@ -31,7 +31,7 @@ def verdict(evidence: Evidence) -> Verdict:
 def of_maxima(
     fit: Fit, parameters: Sequence[Parameter], em: Maximum, target: Maximum, name: str
 ) -> Verdict:
-    """The verdict from the two maxima.
+    """Give the verdict from the two maxima.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_parameters(parameters: Sequence[Parameter]) -> Verdict:
-    """The verdict from the estimates and intervals.
+    """Give the verdict from the estimates and intervals.
 
     An estimate on the boundary of the parameter space lies outside every interval that leaves a
     tail on either side. Such estimates, and those beside them that sum to one with them, are

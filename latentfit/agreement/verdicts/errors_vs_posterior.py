@@ -21,7 +21,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_differences(rows: Sequence[Parameter], found: Mapping[str, str]) -> Verdict:
-    """The verdict from the differences and their reasons.
+    """Give the verdict from the differences and their reasons.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ def verdict(evidence: Evidence) -> Verdict | None:
 
 
 def of_judged(judged: Judged) -> Verdict | None:
-    """The verdict from what is identified."""
+    """Give the verdict from what is identified."""
     signs = (
         f"{listed(judged.signs)} can change sign without changing log p(x | θ): MLE, MAP and "
         f"draws are given the sign of EM's estimate"

@@ -18,7 +18,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_integrations(found: Sequence[Integration], reduced: Coarser | None) -> Verdict:
-    """The verdict from the precision of each integration."""
+    """Give the verdict from the precision of each integration."""
     detail = "; ".join(map(str, (*found, *([] if reduced is None else [reduced]))))
     if all(one.precise for one in found):
         how = "exactly" if all(one.error is None for one in found) else "numerically"

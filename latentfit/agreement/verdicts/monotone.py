@@ -14,7 +14,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_fit(fit: Fit, objective: str) -> Verdict:
-    """The verdict from the recorded decreases of log p(x | θ) or log p(x | θ) + log p(θ)."""
+    """Give the verdict from the recorded decreases of log p(x | θ) or log p(x | θ) + log p(θ)."""
     name = "log posterior density" if objective == "posterior" else "log-likelihood"
     decreases = [s.decrease for s in fit.solutions if s.decrease is not None]
     if decreases:

@@ -28,7 +28,7 @@ def verdict(evidence: Evidence) -> Verdict:
     bounded, identification = density.space.bounded, evidence.identification
     hessian = partial(density.hessian, prior=True)
     from_mle = bayes.maximise(density.log_posterior, hessian, mle.unconstrained, bounded)
-    mode, other = alignment.point(found.point), alignment.point(from_mle.point)
+    mode, other = alignment.align_point(found.point), alignment.align_point(from_mle.point)
     gap = mode.unconstrained - other.unconstrained
     distance = float(np.sqrt(max(-gap @ hessian(mode.unconstrained) @ gap, 0.0)))
     if identification.directions:
@@ -47,7 +47,7 @@ def of_maxima(
     distance: float,
     predicted: float,
 ) -> Verdict:
-    """The verdict from the two maxima of the posterior.
+    """Give the verdict from the two maxima of the posterior.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def of_maxima(
 
 
 def _distance(first: Point, second: Point, errors: Params, identification: Identification) -> float:
-    """The largest difference of an identified entry, in standard errors."""
+    """Return the largest difference of an identified entry, in standard errors."""
     ratios = [
         np.abs(first.natural[name] - second.natural[name])[usable] / errors[name][usable]
         for name, mask in identification.identified.items()

@@ -3,7 +3,7 @@
 from latentfit.agreement.evidence import Evidence
 from latentfit.agreement.results import Verdict
 from latentfit.agreement.uncertainty import Uncertainty
-from latentfit.em.information import ROUTES as METHODS
+from latentfit.em.information import METHODS
 
 POSITION = 70
 
@@ -14,7 +14,7 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def of_uncertainty(found: Uncertainty) -> Verdict:
-    """The verdict from the standard errors of all methods."""
+    """Give the verdict from the standard errors of all methods."""
     problems = {
         method: errors.problem
         for method, errors in found.methods.items()

@@ -75,7 +75,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
 
 
 def _log_category_probabilities(latent: Any) -> Any:
-    """log p(z = k | θ), categories along the last axis, of a variable with finitely many."""
+    """Log p(z = k | θ), categories along the last axis, of a variable with finitely many."""
     domain = get_domain_of_finite_discrete_rv(latent).astype(latent.dtype)
     shape = resolve_shapes(tuple(latent.shape))
     every = pt.broadcast_to(pt.shape_padright(domain, latent.type.ndim), (domain.shape[0], *shape))

@@ -21,7 +21,7 @@ def in_terms_of(point: Any, density: Density, model: pm.Model, graphs: list[Any]
 
 
 def joint(declaration: Declaration, density: Density) -> tuple[tuple[Any, ...], Any]:
-    """log p(x, z | θ) as a graph of the latents, natural scale, and the unconstrained point."""
+    """Log p(x, z | θ) as a graph of the latents, natural scale, and the unconstrained point."""
     latents = declaration.latents
     model = remove_value_transforms(
         declaration.model, vars=[declaration.model[name] for name in latents]
@@ -37,7 +37,7 @@ def joint(declaration: Declaration, density: Density) -> tuple[tuple[Any, ...], 
 
 
 def rest(declaration: Declaration, density: Density) -> Any:
-    """log p of the observed variables that do not depend on any latent."""
+    """Log p of the observed variables that do not depend on any latent."""
     model = declaration.model
     latents = {model[name] for name in declaration.latents}
     others = [rv for rv in model.observed_RVs if latents.isdisjoint(ancestors([rv]))]

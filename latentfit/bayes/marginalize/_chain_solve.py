@@ -5,7 +5,8 @@ Markov chain. Gaussian elimination from one end to the other is the Kalman filte
 form, and back substitution the smoother. Here every other unknown is eliminated at once, then every
 other of those that are left, and so on (cyclic reduction: Hockney 1965, Journal of the ACM 12(1);
 for state space models Särkkä & García-Fernández 2021, IEEE Transactions on Automatic Control
-66(1)): as many sweeps as the logarithm of the length, each a few operations on whole arrays."""
+66(1)): as many sweeps as the logarithm of the length, each a few operations on whole arrays.
+"""
 
 from typing import Any
 

@@ -55,7 +55,7 @@ def _marginal_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any:
 
 
 def _over_paths(initial: Any, transition: Any, emission: Any, times: int) -> Any:
-    """log p(x | θ), shape batch.
+    """Log p(x | θ), shape batch.
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ class _Pieces:
         return graph_replace([graph], {self.value: there}, strict=False)[0]
 
     def around(self, t: np.ndarray) -> Any:
-        """log p(x, z | θ) at z = m + S t of every block, shape (len(t), blocks)."""
+        """Log p(x, z | θ) at z = m + S t of every block, shape (len(t), blocks)."""
         each = self.mode + pt.sum(self.spread * t[:, None, None, :], axis=-1)
         one: Any = pt.matrix("block", shape=(self.blocks.count, self.blocks.size))
         (height,) = graph_replace([self.heights], {self.value: self.blocks.scatter(one)})

@@ -4,7 +4,8 @@ Random walks, autoregressions, and vectors of them, seen through normal observat
 θ) is quadratic in z, and its Hessian has a narrow band about the diagonal. The integral is that of
 any normal conditional (`_normal`); for long series it is done by the Kalman filter
 (`_chain_solve`), in time that is proportional to their length, where a full matrix would take the
-cube of it."""
+cube of it.
+"""
 
 from typing import Any
 

@@ -158,7 +158,7 @@ def _log_probability(latent: Any, low: Any, high: Any, lowest: float) -> Any:
 
 
 def _log_survival(latent: Any, value: Any) -> Any:
-    """log p(z > value)."""
+    """Log p(z > value)."""
     op = latent.owner.op
     if isinstance(op, ExponentialRV):
         (scale,) = op.dist_params(latent.owner)
@@ -173,7 +173,7 @@ def _log_survival(latent: Any, value: Any) -> Any:
 
 
 def _log_cumulative(latent: Any, value: Any) -> Any:
-    """log p(z <= value)."""
+    """Log p(z <= value)."""
     op = latent.owner.op
     if isinstance(op, NormalRV):
         mean, sd = op.dist_params(latent.owner)
@@ -182,7 +182,7 @@ def _log_cumulative(latent: Any, value: Any) -> Any:
 
 
 def _log_normal(t: Any) -> Any:
-    """log Φ(t). PyMC's has no derivatives beyond t = 8, where the other tail's is taken of 0."""
+    """Log Φ(t). PyMC's has no derivatives beyond t = 8, where the other tail's is taken of 0."""
     far = pt.lt(t, -1.0)
     out, near = pt.switch(far, t, -1.0), pt.switch(far, -1.0, t)
     tail = pt.log(0.5 * pt.erfcx(-out / np.sqrt(2))) - 0.5 * out**2

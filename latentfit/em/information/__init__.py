@@ -46,13 +46,8 @@ from latentfit.em.information._supplemented import supplemented, supplemented_in
 from latentfit.em.information._transforms import Kind
 from latentfit.em.information._unidentified import unidentified_directions
 
-# Former names, until all callers use the present ones.
-ROUTES = METHODS
-ridges = unidentified_directions
-
 __all__ = [
     "METHODS",
-    "ROUTES",
     "Bootstrap",
     "Convergence",
     "Curvature",
@@ -76,7 +71,6 @@ __all__ = [
     "observed",
     "profile",
     "q_function",
-    "ridges",
     "step_counter",
     "supplemented",
     "supplemented_information",

@@ -196,7 +196,7 @@ def test_the_last_step_is_an_em_step(name, criterion):
 
 @every
 def test_every_iterate_is_feasible(name):
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     iris = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1, usecols=range(4))
     fit = model.fit(iris, seed=2, starts=1, components=3, covariance="full", accelerate=name)
     trace = fit.best.trace.params

@@ -134,7 +134,7 @@ def remaining_tasks(client):
 
 
 def prepared(client, x):
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     data = distributed.chunked_data(da.from_array(x, chunks=(1000, 2)), ("x",))
     found = distributed.survey(data, client, seed=1)
     steps = distributed.DistributedSteps(
@@ -149,9 +149,9 @@ def prepared(client, x):
 @pytest.mark.parametrize(
     ("name", "x", "options"),
     [
-        ("gaussian-mixture", vectors(), {"covariance": "full"}),
+        ("multivariate-gaussian-mixture", vectors(), {"covariance": "full"}),
         ("gaussian-mixture", 2 * vectors()[:, 0] + vectors()[:, 1], {}),
-        ("gaussian-mixture", vectors(), {"covariance": "tied"}),
+        ("multivariate-gaussian-mixture", vectors(), {"covariance": "tied"}),
         ("latent-class", answers(), {}),
     ],
     ids=["vectors", "numbers", "tied", "classes"],
@@ -246,7 +246,7 @@ def test_a_folder_of_parquet_files(client, tmp_path, monkeypatch):
     from latentfit.em.distributed import _parquet
 
     monkeypatch.setattr(_parquet, "_MAX_NUMBERS_IN_CHUNK", 1000)
-    model = latentfit.load("gaussian-mixture")
+    model = latentfit.load("multivariate-gaussian-mixture")
     chosen = {"columns": ["x=a,b"], "seed": 1, "starts": 1, "stopping": FEW}
     ours = model.fit(tmp_path / "data", **chosen)
     assert len(distributed.chunked_data(tmp_path / "data", ("x",), chosen=["a,b"]).chunks) == 6
@@ -276,7 +276,7 @@ def test_a_file_that_differs_from_the_first_is_named(
     write(tmp_path / "data", "first.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
     write(tmp_path / "data", "second.parquet", **columns)
     with pytest.raises(InputError, match=message):
-        latentfit.load("gaussian-mixture").fit(tmp_path / "data", columns=["x,y"])
+        latentfit.load("multivariate-gaussian-mixture").fit(tmp_path / "data", columns=["x,y"])
 
 
 def test_unusable_folders_are_named(client, tmp_path):
@@ -591,8 +591,8 @@ def _spawning():
 def test_statistics_of_the_catalogue_add():
     """The statistics of two parts add up to those of the whole, to rounding error."""
     for name, x, options in (
-        ("gaussian-mixture", vectors(300), {"covariance": "full"}),
-        ("gaussian-mixture", 1e6 + vectors(300), {"covariance": "diagonal"}),
+        ("multivariate-gaussian-mixture", vectors(300), {"covariance": "full"}),
+        ("multivariate-gaussian-mixture", 1e6 + vectors(300), {"covariance": "diagonal"}),
         ("gaussian-mixture", vectors(300)[:, 0], {}),
         ("latent-class", answers(300), {}),
         ("poisson-mixture", np.random.default_rng(1).poisson(3.0, 300).astype(float), {}),
