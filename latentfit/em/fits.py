@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from latentfit.em._distances import relative_distance
-from latentfit.em.display import html_table, text_table
 from latentfit.em.results import Solution
 from latentfit.em.stopping import Stop
+from latentfit.em.tables import html_table, text_table
 from latentfit.errors import InputError
 
 # Limits with equal log-likelihoods whose params differ by more than this are different points.

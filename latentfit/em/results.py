@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from latentfit.em.calls import brief
-from latentfit.em.display import html_table, text_table
 from latentfit.em.stopping import Stop
+from latentfit.em.tables import html_table, text_table
 
 
 @dataclass(frozen=True)

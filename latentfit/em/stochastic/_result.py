@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from latentfit.em.calls import brief
-from latentfit.em.display import html_table, text_table
 from latentfit.em.stochastic._stop import StochasticStop
+from latentfit.em.tables import html_table, text_table
 
 # With this many independent iterates a standard error is accurate to within half of its value in
 # four cases out of five.
