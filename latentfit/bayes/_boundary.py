@@ -7,8 +7,8 @@ levelled off along the logarithm, for all that is still to be gained or lost.
 
 import numpy as np
 
-from latentfit.bayes._density import Density
 from latentfit.bayes._newton import Curvature, curvature_of
+from latentfit.bayes.views import Density
 from latentfit.declaration import Params, Space, labels
 
 

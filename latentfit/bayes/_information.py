@@ -4,9 +4,9 @@ import numpy as np
 
 from latentfit.bayes._boundary import boundary
 from latentfit.bayes._delta import jacobian, unmoved
-from latentfit.bayes._density import Density
-from latentfit.bayes._identification import identification
 from latentfit.bayes._newton import curvature_of
+from latentfit.bayes.maxima import identification
+from latentfit.bayes.views import Density
 from latentfit.declaration import Params, Space, labels
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.bayes._density import Density
 from latentfit.bayes.complete_data import CompleteData
+from latentfit.bayes.views import Density
 from latentfit.declaration import Params, Space
 from latentfit.em.information import StandardErrors
 from latentfit.em.information._covariance import standard_errors
