@@ -22,7 +22,8 @@ from latentfit.declaration import Params, labels
 
 # Log-likelihoods that differ by less are equal up to rounding: relative to their size.
 _EQUAL_LOG_LIKELIHOOD_RELATIVE = 1e-10
-# The same, absolute: more than the log-likelihood can still increase where it has levelled off.
+# The same, absolute: more than the log-likelihood can still increase where it is flat towards the
+# boundary.
 _EQUAL_LOG_LIKELIHOOD = 1e-6
 # Distances by which a coordinate is moved to see whether the likelihood depends on it: for a
 # coordinate that is a logarithm, and for any other, in units of its own size.
@@ -36,7 +37,7 @@ _INVOLVED_COMPONENT = 0.1
 # Singular values below this belong to directions that were removed.
 _KEPT_SINGULAR_VALUE = 0.5
 # Distance along the unidentified directions, in units of the curvature scale, to a second maximum.
-# A function that is stationary at the first maximum by coincidence changes on the way to it.
+# A function that is stationary at the first maximum by coincidence differs between the two.
 _SECOND_MAXIMUM_DISTANCE = 0.5
 # Change of a quantity between the two maxima that counts as none, in units of its derivative.
 _UNCHANGED_QUANTITY_RELATIVE = 1e-5
@@ -134,8 +135,8 @@ def _little_curvature(shape: Curvature, point: np.ndarray) -> np.ndarray:
 def _unidentified_directions(density: Density, maximum: Maximum, shape: Curvature) -> np.ndarray:
     """Find an orthonormal basis of the unidentified directions, in units of `shape.scale`.
 
-    Directions in which the likelihood has levelled off towards a boundary of the support do not
-    belong to it. Coordinates on which the likelihood does not depend at all do: a rate of a
+    Directions in which the likelihood is flat towards a boundary of the support do not belong to
+    it. Coordinates on which the likelihood does not depend at all do: a rate of a
     component to which no observation belongs.
 
     Returns

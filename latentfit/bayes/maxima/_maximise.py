@@ -179,10 +179,10 @@ def move_towards_boundary(
 ) -> Maximum:
     """Move a maximum further towards a boundary of the support at infinity, if it lies there.
 
-    In directions in which the objective has levelled off, its changes are smaller than what can
-    be measured, and the distance at which a maximisation stopped is arbitrary. The maximum moves
-    only where the objective does not decrease. A `maximum` that was not reached is returned as it
-    is.
+    In directions in which the objective is flat towards the boundary, its changes are smaller than
+    what can be measured, and the distance at which a maximisation stopped is arbitrary. The maximum
+    moves only where the objective does not decrease. A `maximum` that was not reached is returned
+    as it is.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class VectorisedFunction:
         call = self._call
         values = [np.asarray(draws[name]) for name in self._names]
         total = draws.sizes["sample"]
-        bytes_per_draw = _peak_memory(call, [value[:1] for value in values])
+        bytes_per_draw = _memory_of_call(call, [value[:1] for value in values])
         step = max(1, min(total, BATCH_BYTES // max(bytes_per_draw, 1)))
         for begin in range(0, total, step):
             part = slice(begin, min(begin + step, total))
@@ -110,11 +110,12 @@ def vectorise(graphs: Sequence[Any], inputs: Mapping[str, Any]) -> VectorisedFun
     return VectorisedFunction(tuple(inputs), tuple(graphs), call, tuple(updates))
 
 
-def _peak_memory(call: Callable[..., Any], values: list[np.ndarray]) -> int:
+def _memory_of_call(call: Callable[..., Any], values: list[np.ndarray]) -> int:
     """Measure the largest memory, in bytes, that a call holds at any time.
 
     The size of the results is not enough: intermediate arrays may be much larger. If memory is
-    being traced already, tracing continues afterwards, but its peak has been reset.
+    being traced already, tracing continues afterwards, but the maximum that it recorded has been
+    reset.
     """
     traced = tracemalloc.is_tracing()
     if not traced:

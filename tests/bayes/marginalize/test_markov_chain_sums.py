@@ -1,4 +1,4 @@
-"""Sums over the paths of a chain by halves, against the algorithm that goes through the times."""
+"""Sums over the paths of a Markov chain by pairwise products, against the forward algorithm."""
 
 import numpy as np
 import pymc as pm
@@ -15,7 +15,7 @@ from latentfit.declaration import double_precision, function
 
 pytestmark = pytest.mark.slow
 
-START = np.array([0.2, 0.3, 0.5])
+INITIAL = np.array([0.2, 0.3, 0.5])
 UPWARDS = np.array([[0.7, 0.3, 0.0], [0.0, 0.6, 0.4], [0.0, 0.0, 1.0]])
 
 
@@ -23,39 +23,39 @@ def chain(times, sequences=None, transition=None):
     x = np.random.default_rng(times).normal(size=times if sequences is None else (sequences, times))
     with pm.Model() as model:
         P = pm.Dirichlet("P", np.ones((3, 3))) if transition is None else transition
-        start = START if transition is None else np.array([1.0, 0.0, 0.0])
-        z = DiscreteMarkovChain("z", P=P, init_dist=pm.Categorical.dist(start), shape=x.shape)
+        initial = INITIAL if transition is None else np.array([1.0, 0.0, 0.0])
+        z = DiscreteMarkovChain("z", P=P, init_dist=pm.Categorical.dist(initial), shape=x.shape)
         mu = pm.Normal("mu", 0, 2, shape=3)
         pm.Normal("x", mu[z], 1, observed=x)
     return model
 
 
-def density(model):
-    """log p(x | θ) and its derivatives at unconstrained values, and such values."""
+def log_likelihood(model):
+    """log p(x | θ) and its derivatives as a function of unconstrained values, and such values."""
     with double_precision():
         view = marginalize(model, ["z"])
-        height = view.logp(vars=view.observed_RVs).sum()
-        slopes = pytensor.grad(height, view.value_vars, disconnected_inputs="ignore")
+        value = view.logp(vars=view.observed_RVs).sum()
+        gradient = pytensor.grad(value, view.value_vars, disconnected_inputs="ignore")
     rng, start = np.random.default_rng(0), view.initial_point()
     point = [start[v.name] + 0.3 * rng.normal(size=start[v.name].shape) for v in view.value_vars]
-    return function(view.value_vars, [height, *slopes]), point
+    return function(view.value_vars, [value, *gradient]), point
 
 
 @pytest.mark.parametrize("times", [2, 3, 4, 7, 30])
 @pytest.mark.parametrize("sequences", [None, 2])
-def test_halves_and_times_agree(times, sequences, monkeypatch):
-    ours, point = density(chain(times, sequences))
-    monkeypatch.setattr(_markov_chain, "_FEW", 0)
-    theirs, _ = density(chain(times, sequences))
-    for found, expected in zip(ours(*point), theirs(*point), strict=True):
+def test_pairwise_products_equal_the_forward_algorithm(times, sequences, monkeypatch):
+    pairwise, point = log_likelihood(chain(times, sequences))
+    monkeypatch.setattr(_markov_chain, "_MAX_STATES", 0)
+    forward, _ = log_likelihood(chain(times, sequences))
+    for found, expected in zip(pairwise(*point), forward(*point), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(("states", "looped"), [(6, False), (7, True)])
-def test_many_states_are_left_to_the_loop(states, looped):
+def test_many_states_use_the_forward_algorithm(states, looped):
     with pm.Model() as model:
-        P, start = np.full((states, states), 1 / states), np.full(states, 1 / states)
-        z = DiscreteMarkovChain("z", P=P, init_dist=pm.Categorical.dist(start), shape=5)
+        P, initial = np.full((states, states), 1 / states), np.full(states, 1 / states)
+        z = DiscreteMarkovChain("z", P=P, init_dist=pm.Categorical.dist(initial), shape=5)
         mu = pm.Normal("mu", 0, 2, shape=states)
         x = np.linspace(-1, 1, 5)
         pm.Normal("x", mu[z], 1, observed=x)
@@ -63,39 +63,39 @@ def test_many_states_are_left_to_the_loop(states, looped):
     (graph,) = view.logp(vars=view.observed_RVs, sum=False)
     loops = [one for one in ancestors([graph]) if one.owner and isinstance(one.owner.op, Scan)]
     assert bool(loops) == looped
-    # Where all transitions are alike, the times are independent.
-    evaluate, (mu,) = density(model)
+    # All transitions have the same probability, so that the times are independent.
+    evaluate, (mu,) = log_likelihood(model)
     expected = np.log(stats.norm(mu).pdf(x[:, None]).mean(axis=1)).sum()
     assert evaluate(mu)[0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_single_time_is_a_mixture():
+def test_chain_of_a_single_time_is_a_mixture():
     model = chain(1)
-    evaluate, point = density(model)
+    evaluate, point = log_likelihood(model)
     (mu,) = (values for values in point if values.shape == (3,))
     (x,) = model.rvs_to_values[model["x"]].eval()
-    expected = np.log(START @ stats.norm(mu).pdf(x))
+    expected = np.log(INITIAL @ stats.norm(mu).pdf(x))
     assert evaluate(*point)[0] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("times", [2, 3, 30])
-def test_slopes_are_those_of_differences_where_a_transition_never_happens(times, monkeypatch):
-    ours, (mu,) = density(chain(times, transition=UPWARDS))
-    monkeypatch.setattr(_markov_chain, "_FEW", 0)
-    theirs, _ = density(chain(times, transition=UPWARDS))
-    height, slope = ours(mu)
-    assert height == pytest.approx(theirs(mu)[0], rel=1e-12)
-    # What the loop has none of, and the reason for `_NEVER`.
-    assert not np.isfinite(theirs(mu)[1]).any()
+def test_gradient_with_impossible_transitions_equals_differences(times, monkeypatch):
+    pairwise, (mu,) = log_likelihood(chain(times, transition=UPWARDS))
+    monkeypatch.setattr(_markov_chain, "_MAX_STATES", 0)
+    forward, _ = log_likelihood(chain(times, transition=UPWARDS))
+    value, gradient = pairwise(mu)
+    assert value == pytest.approx(forward(mu)[0], rel=1e-12)
+    # The forward algorithm has no gradient here, which is the reason for `_LOG_ZERO`.
+    assert not np.isfinite(forward(mu)[1]).any()
     steps = 1e-5 * np.eye(3)
-    expected = [(ours(mu + step)[0] - ours(mu - step)[0]) / 2e-5 for step in steps]
-    np.testing.assert_allclose(slope, expected, rtol=1e-7, atol=1e-7)
+    expected = [(pairwise(mu + step)[0] - pairwise(mu - step)[0]) / 2e-5 for step in steps]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-7)
 
 
-def test_what_no_path_explains_has_probability_zero():
+def test_data_that_no_path_explains_have_probability_zero():
     with pm.Model() as model:
         z = DiscreteMarkovChain("z", P=np.eye(2), init_dist=pm.Categorical.dist([1.0, 0]), shape=3)
         p = pm.Beta("p", 1, 1)
         pm.Bernoulli("x", pm.math.stack([0.0, p])[z], observed=[0, 1, 0])
-    evaluate, point = density(model)
+    evaluate, point = log_likelihood(model)
     assert evaluate(*point)[0] == -np.inf
