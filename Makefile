@@ -20,6 +20,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # What the tests show on a simulated data set or two, on fifty or more for each model.
 validate: $(READY)

@@ -1,9 +1,8 @@
-"""How long ``latentfit check`` takes, beside the import that it cannot do without.
+"""The time of ``latentfit check``, compared with the time of importing what it needs.
 
-Whole processes, one after the other and alternating, so that whatever else the machine does
-meets both. The first round is cold as far as compiled code goes: PyTensor's compile directory
-is a fresh one, Numba's cache too. Import caches of Python and of the file system are left as they
-are.
+Whole processes are timed, alternating between the import and the check, so that other load on the
+machine affects both. The first round starts without compiled code: PyTensor's compile directory and
+Numba's cache are empty. Import caches of Python and caches of the file system are not emptied.
 """
 
 import argparse
@@ -47,23 +46,23 @@ def main() -> None:
     lowest, highest = (f(c / i for i, c in rounds) for f in (min, max))
     print(f"Ratios of single warm rounds: {lowest:.2f} to {highest:.2f}.")
     print(
-        f"The cold round left {compiled} compiled files behind."
+        f"The first round wrote {compiled} compiled files to the caches."
         if compiled
-        else "The cold round left no compiled file behind: nothing is cached from run to run."
+        else "The first round wrote no compiled files: nothing is cached between runs."
     )
 
 
 def simulated() -> np.ndarray:
-    """A sample of 0.7 N(7, 0.5²) + 0.3 N(10, 0.5²)."""
+    """Return a sample of 0.7 N(7, 0.5²) + 0.3 N(10, 0.5²)."""
     rng = np.random.default_rng(1)
     return rng.normal(np.where(rng.random(ROWS) < 0.7, 7.0, 10.0), 0.5)
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Seconds of a process that has to succeed."""
-    began = time.perf_counter()
+    """Return the seconds that a process takes, which has to succeed."""
+    started = time.perf_counter()
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def line(name: str, times: Sequence[float]) -> None:

@@ -1,13 +1,14 @@
-"""How many passes over the data online and incremental EM need, beside EM, plain and accelerated.
+"""Count the passes over the data that online, incremental, plain and accelerated EM need.
 
-Every case is one model on one data set, from one start. Counted are passes over the data until all
-parameters are within a standard error of the MLE, and within a tenth of one, and remain there: the
-largest |θ - MLE| / SE over the parameters, SE from the observed information. Nothing is timed, so
-that the machine makes no difference.
+Every case is one model on one data set, from one start. The benchmark counts passes over the data
+until all parameters are within one standard error of the MLE, and within a tenth of one, and stay
+there: the distance is the largest |θ - MLE| / SE over the parameters, with SE from the observed
+information. Nothing is timed, so that the result does not depend on the machine.
 
-One run of online EM tells of all numbers of passes: its step sizes do not depend on how many are
-to come, and its estimate after some of them is the mean of the later half of the iterates till
-then. That this is what `online` gives is asserted; otherwise the exit status is 1.
+One run of online EM gives the result for every number of passes: its step sizes do not depend on
+how many passes will follow, and its estimate after some of them is the mean of the later half of
+the iterates so far. The benchmark verifies that `online` returns this mean; otherwise the exit
+status is 1.
 """
 
 import argparse
@@ -25,12 +26,13 @@ from latentfit import em
 from latentfit.em import information, stochastic
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHIN = (1.0, 0.1)
-SAME = 1e-10
+DISTANCES_SE = (1.0, 0.1)
+SAME_MEAN_ABSOLUTE = 1e-10
+ACCELERATORS = ("quasi-newton", "daarem", "squarem")
 TIGHT = em.Stopping(distance=1e-10, max_iterations=100_000)
 
 Params = Mapping[str, np.ndarray]
-# The median, the fewest and the most over seeds; None is more than were made.
+# The median, the fewest and the most over seeds; None means more passes than were made.
 Passes = tuple[int | None, int | None, int | None]
 
 
@@ -62,17 +64,17 @@ class Case:
 
     def log_likelihood(self, params: Params, data: Any) -> float:
         joint = self.log_joint(params, data)
-        most = joint.max(axis=1)
-        return float(np.sum(most + np.log(np.exp(joint - most[:, None]).sum(axis=1))))
+        largest = joint.max(axis=1)
+        return float(np.sum(largest + np.log(np.exp(joint - largest[:, None]).sum(axis=1))))
 
-    def whole(self, expectations: Mapping[str, Any], data: Any) -> Mapping[str, Any]:
-        """The M step of EM."""
+    def maximise(self, expectations: Mapping[str, Any], data: Any) -> Mapping[str, Any]:
+        """Return the params that EM's M step computes from all data."""
         return self.m_step(self.statistics(expectations, data), {})
 
 
 @dataclass(frozen=True)
 class Row:
-    """Passes of one method, to each of the distances `WITHIN`."""
+    """Number of passes of one method until each of the distances `DISTANCES_SE`."""
 
     model: str
     size: str
@@ -84,11 +86,11 @@ class Row:
 def cases() -> list[Case]:
     found = []
     rng = np.random.default_rng(1)
-    for what, gap in (("apart", 4.5), ("overlapping", 3.0)):
+    for components, gap in (("separated", 4.5), ("overlapping", 3.0)):
         n = 20_000
         x = rng.normal(np.where(rng.random(n) < 0.7, 0, gap), 1)
         start = {"w": [0.5, 0.5], "mu": [-1.0, gap + 1], "sigma": [1.0, 1.0]}
-        name = f"normal mixture, K = 2, {what}"
+        name = f"normal mixture, K = 2, {components}"
         found.append(Case(name, f"n = {n:,}", {"x": x}, start, normal, moments, normals))
     deaths = np.loadtxt(ROOT / "models" / "data" / "times-deaths.csv", skiprows=1)
     start = {"w": [0.3, 0.7], "lam": [1.0, 2.5]}
@@ -98,8 +100,8 @@ def cases() -> list[Case]:
 
 
 def normal(params: Params, data: Any) -> np.ndarray:
-    apart = (data["x"][:, None] - params["mu"]) / params["sigma"]
-    return np.log(params["w"]) - np.log(params["sigma"]) - apart**2 / 2
+    standardised = (data["x"][:, None] - params["mu"]) / params["sigma"]
+    return np.log(params["w"]) - np.log(params["sigma"]) - standardised**2 / 2
 
 
 def moments(expectations: Mapping[str, Any], data: Any) -> dict[str, np.ndarray]:
@@ -130,7 +132,7 @@ class Distance:
 
     def __init__(self, case: Case) -> None:
         self.plain = em.run(
-            case.e_step, case.whole, case.data, case.start, accelerate="none", stopping=TIGHT
+            case.e_step, case.maximise, case.data, case.start, accelerate="none", stopping=TIGHT
         )
         assert self.plain.converged
         self._mle = self.plain.params
@@ -138,23 +140,25 @@ class Distance:
         self._errors = found.errors
 
     def __call__(self, params: Params) -> float:
-        apart = (np.abs(params[n] - self._mle[n]) / self._errors[n] for n in self._mle)
-        return float(max(np.max(value) for value in apart))
+        distances = (np.abs(params[n] - self._mle[n]) / self._errors[n] for n in self._mle)
+        return float(max(np.max(value) for value in distances))
 
 
-def measured(case: Case, most: int, seeds: int, batches: Sequence[int]) -> list[Row]:
+def measured(case: Case, max_passes: int, seeds: int, batches: Sequence[int]) -> list[Row]:
     distance = Distance(case)
     rate = distance.plain.rate
 
-    def row(method: str, courses: Sequence[Mapping[int, float]]) -> Row:
-        passes = tuple(spread([first(course, limit) for course in courses]) for limit in WITHIN)
+    def row(method: str, runs: Sequence[Mapping[int, float]]) -> Row:
+        passes = tuple(
+            median_and_range([first_within(run, limit) for run in runs]) for limit in DISTANCES_SE
+        )
         return Row(case.model, case.size, rate, method, passes)
 
-    course = distance.plain.trace.params
-    count = len(next(iter(course.values())))
-    at = [{name: values[i] for name, values in course.items()} for i in range(count)]
-    rows = [row("EM", [{i: distance(params) for i, params in enumerate(at)}])]
-    rows += [row(f"EM, {how}", [accelerated(case, how, distance)]) for how in em_accelerators()]
+    trace = distance.plain.trace.params
+    count = len(next(iter(trace.values())))
+    iterates = [{name: values[i] for name, values in trace.items()} for i in range(count)]
+    rows = [row("EM", [{i: distance(params) for i, params in enumerate(iterates)}])]
+    rows += [row(f"EM, {name}", [accelerated(case, name, distance)]) for name in ACCELERATORS]
     for blocks in (10, 100):
         seen: dict[int, float] = {0: distance(case_start(case))}
         stochastic.incremental(
@@ -169,21 +173,17 @@ def measured(case: Case, most: int, seeds: int, batches: Sequence[int]) -> list[
         )
         rows.append(row(f"incremental EM, {blocks} blocks", [seen]))
     for size in batches:
-        courses = [online(case, size, most, seed, distance) for seed in range(seeds)]
-        rows.append(row(f"online EM, batches of {size}", courses))
+        runs = [online(case, size, max_passes, seed, distance) for seed in range(seeds)]
+        rows.append(row(f"online EM, batches of {size}", runs))
     return rows
-
-
-def em_accelerators() -> tuple[str, ...]:
-    return ("quasi-newton", "daarem", "squarem")
 
 
 def case_start(case: Case) -> Params:
     return {name: np.asarray(value, dtype=float) for name, value in case.start.items()}
 
 
-def accelerated(case: Case, how: str, distance: Distance) -> dict[int, float]:
-    """Distances by the number of E steps made, of leaps that were not taken too."""
+def accelerated(case: Case, name: str, distance: Distance) -> dict[int, float]:
+    """Return distances by the number of E steps, including those at rejected extrapolations."""
     calls = 0
     seen = {0: distance(case_start(case))}
 
@@ -193,24 +193,26 @@ def accelerated(case: Case, how: str, distance: Distance) -> dict[int, float]:
         return case.e_step(params, data)
 
     def record(iteration: int, params: Params) -> None:
-        # The latest call was at these very params, for the iteration to come.
+        # The latest call was made at these params, for the next iteration.
         seen[calls - 1] = distance(params)
 
     em.run(
         e_step,
-        case.whole,
+        case.maximise,
         case.data,
         case.start,
         log_likelihood=case.log_likelihood,
-        accelerate=how,
+        accelerate=name,
         stopping=TIGHT,
         on_iteration=record,
     )
     return seen
 
 
-def online(case: Case, size: int, most: int, seed: int, distance: Distance) -> dict[int, float]:
-    """Distances of the mean of the later half of the iterates, by passes."""
+def online(
+    case: Case, size: int, max_passes: int, seed: int, distance: Distance
+) -> dict[int, float]:
+    """Return distances of the mean of the later half of the iterates, by number of passes."""
     given = (case.e_step, case.statistics, case.m_step, case.data, case.start)
     totals = [{name: np.zeros(np.shape(value)) for name, value in case.start.items()}]
 
@@ -218,53 +220,53 @@ def online(case: Case, size: int, most: int, seed: int, distance: Distance) -> d
         totals.append({name: totals[-1][name] + value for name, value in params.items()})
 
     options: dict[str, Any] = {"batch_size": size, "seed": seed}
-    stochastic.online(*given, passes=most, on_iteration=record, **options)
-    each = (len(totals) - 1) // most
+    stochastic.online(*given, passes=max_passes, on_iteration=record, **options)
+    batches_per_pass = (len(totals) - 1) // max_passes
     found = {0: distance(case_start(case))}
-    for passes in range(1, most + 1):
-        last = passes * each
+    for passes in range(1, max_passes + 1):
+        last = passes * batches_per_pass
         before = last // 2
         means = {n: (totals[last][n] - totals[before][n]) / (last - before) for n in totals[0]}
         found[passes] = distance(means)
         if passes == 2:
             direct = stochastic.online(*given, passes=2, **options)
-            if any(np.max(np.abs(direct.params[n] - means[n])) > SAME for n in means):
-                sys.exit(f"not what online gives: {case.model}, seed {seed}")
+            if any(np.max(np.abs(direct.params[n] - means[n])) > SAME_MEAN_ABSOLUTE for n in means):
+                sys.exit(f"online returns another mean: {case.model}, seed {seed}")
     return found
 
 
-def first(course: Mapping[int, float], limit: float) -> int | None:
-    """The first number of passes from which on the distance remains within a limit."""
+def first_within(run: Mapping[int, float], limit: float) -> int | None:
+    """Return the number of passes after which the distance stays within a limit."""
     found = None
-    for passes in sorted(course, reverse=True):
-        if not course[passes] <= limit:
+    for passes in sorted(run, reverse=True):
+        if not run[passes] <= limit:
             break
         found = passes
     return found
 
 
-def spread(passes: Sequence[int | None]) -> Passes:
+def median_and_range(passes: Sequence[int | None]) -> Passes:
     values = sorted(passes, key=lambda value: np.inf if value is None else value)
     return values[len(values) // 2], values[0], values[-1]
 
 
-def shown(passes: Passes, most: int) -> str:
+def cell(passes: Passes, max_passes: int) -> str:
     middle, least, highest = ("more" if p is None else f"{p:g}" for p in passes)
     if middle == least == highest:
-        return f"> {most}" if middle == "more" else middle
-    return f"{f'> {most}' if middle == 'more' else middle} ({least} to {highest})"
+        return f"> {max_passes}" if middle == "more" else middle
+    return f"{f'> {max_passes}' if middle == 'more' else middle} ({least} to {highest})"
 
 
-def page(rows: Sequence[Row], most: int, seeds: int) -> str:
+def page(rows: Sequence[Row], max_passes: int, seeds: int) -> str:
     lines = [
         "# Passes over the data: online and incremental EM",
         "",
-        "Passes over the data until every parameter is within one standard error of the MLE, and "
-        "within a tenth of one, and remains there. Of accelerated EM every E step counts, also "
-        f"those of leaps that were not taken. Of online EM it is the median over {seeds} seeds, "
-        f"and in brackets the fewest and the most; {most} passes were made. Its step sizes are "
-        "k^(-0.6), its estimate the mean of the later half of the iterates. *ρ* is EM's rate of "
-        "convergence. `make bench` writes this page.",
+        "Number of passes over the data until every parameter is within one standard error of the "
+        "MLE, and within a tenth of one, and stays there. With acceleration every E step counts, "
+        "including those at rejected extrapolations. For online EM the table gives the median over "
+        f"{seeds} seeds, with the fewest and the most in brackets; {max_passes} passes were made. "
+        "Its step sizes are k^(-0.6), and its estimate is the mean of the later half of the "
+        "iterates. *ρ* is EM's rate of convergence. `make bench` writes this page.",
         "",
         f"latentfit {latentfit.__version__}, NumPy {np.__version__}.",
         "",
@@ -277,23 +279,27 @@ def page(rows: Sequence[Row], most: int, seeds: int) -> str:
             row.size,
             f"{row.rate:.3f}",
             row.method,
-            *(shown(passes, most) for passes in row.passes),
+            *(cell(passes, max_passes) for passes in row.passes),
         )
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "k batches of online EM go about as far as k^0.4 / 0.4 iterations of EM, and leave noise "
-        "that dies out slowly; incremental EM has none.",
+        "k batches of online EM are equivalent to about k^0.4 / 0.4 iterations of EM, and leave "
+        "noise that vanishes slowly; incremental EM has no noise.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Count passes over the data.")
-    parser.add_argument("--passes", type=int, default=50, help="of online EM [default: 50]")
-    parser.add_argument("--seeds", type=int, default=5, help="of online EM [default: 5]")
+    parser = argparse.ArgumentParser(
+        description="Count passes over the data until EM's estimate is close to the MLE."
+    )
+    parser.add_argument("--passes", type=int, default=50, help="passes of online EM [default: 50]")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds of online EM [default: 5]")
     parser.add_argument("--batches", type=int, nargs="+", default=[20, 100])
-    parser.add_argument("--only", default="", help="cases whose model has this in its name")
+    parser.add_argument(
+        "--only", default="", help="only cases with this text in the name of the model"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "stochastic.md")
     arguments = parser.parse_args()
     rows = []
@@ -303,7 +309,7 @@ def main() -> None:
     text = page(rows, arguments.passes, arguments.seeds)
     if not arguments.only:
         record = {
-            "within": WITHIN,
+            "within": DISTANCES_SE,
             "passes": arguments.passes,
             "seeds": arguments.seeds,
             "rows": [asdict(row) for row in rows],

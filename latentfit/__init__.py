@@ -1,8 +1,9 @@
-"""latentfit: is this EM derivation right, and how do its estimates stand beside PyMC's?
+"""Check hand-derived EM algorithms against the PyMC models that they were derived from.
 
-One latent-variable model, declared once as a PyMC model, and an E step and an M step written
-by hand. `LatentModel.fit` runs the EM algorithm; `LatentModel.compare` sets its estimates beside
-the direct MLE, the MAP and the posterior of the same declaration.
+A latent-variable model is declared once, as a PyMC model. The E step and the M step are functions
+that the user writes. `LatentModel.fit` runs the EM algorithm, `LatentModel.check` checks the steps
+against the declaration, and `LatentModel.compare` compares EM's estimates with the direct MLE, the
+MAP and the posterior of the same declaration.
 """
 
 from latentfit._load import load, load_derivation

@@ -1,4 +1,4 @@
-"""``python -m latentfit``."""
+"""Run the command line as ``python -m latentfit``."""
 
 import sys
 

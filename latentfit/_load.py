@@ -1,15 +1,15 @@
-"""Models from files, and derivations for the models of other files."""
+"""Load models from model files, and combine derivation files with models."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from latentfit import declaration as declared
+from latentfit.declaration.source import read, read_derivation
 from latentfit.model import LatentModel
 
 
 def load(target: str | Path) -> LatentModel:
-    """A model from the catalogue, or from a model file.
+    """Load a model from the catalogue or from a model file.
 
     Parameters
     ----------
@@ -19,11 +19,11 @@ def load(target: str | Path) -> LatentModel:
     Raises
     ------
     InputError
-        There is no such model or file, or the file cannot be executed.
+        If there is no such model or file, or the file raises an error when it is executed.
     DeclarationError
-        The file does not keep the contract of a model file.
+        If the file violates the contract of a model file.
     """
-    source = declared.read(target)
+    source = read(target)
     return LatentModel(
         **source.contents,
         name=source.name,
@@ -33,31 +33,32 @@ def load(target: str | Path) -> LatentModel:
 
 
 def load_derivation(path: str | Path, against: str | Path) -> LatentModel:
-    """Another derivation for a model: its steps with the declaration of the model.
+    """Load the steps of a derivation file together with the declaration of a model.
 
-    What the derivation file does not say is as in the model file, but for a log-likelihood,
-    which is not part of the hand-in, so that nothing is said about it; and for ``statistics``:
-    an M step without them takes the expectations.
+    Optional entries that the derivation file does not define are taken from the model file, with
+    these exceptions: ``log_likelihood``, because the one in the model file is not part of the
+    derivation; ``statistics``, because an M step without them takes the expectations; and, if the
+    derivation file defines ``to_model``, ``initial`` and ``simulate``, because those of the model
+    file use other parameters.
 
     Parameters
     ----------
     path : str or Path
-        A ``.py`` file that holds ``e_step`` and ``m_step``, and perhaps ``statistics``,
-        ``initial``, ``log_likelihood``, ``objective``, ``expectations`` or ``to_model``.
+        A ``.py`` file with ``e_step`` and ``m_step``, and optionally ``statistics``, ``initial``,
+        ``log_likelihood``, ``objective``, ``expectations`` and ``to_model``.
     against : str or Path
         A catalogue name or the path of a model file.
 
     Raises
     ------
     InputError
-        There is no such file or model, or it cannot be executed.
+        If a file or model does not exist, or raises an error when it is executed.
     DeclarationError
-        A file does not keep the contract.
+        If a file violates the contract.
     """
-    source = declared.read_derivation(path)
+    source = read_derivation(path)
     contents: dict[str, Any] = {"log_likelihood": None, "statistics": None, **source.contents}
     if "to_model" in contents:
-        # Its parameters are its own: what the model file starts from, or draws at, may not be.
         contents = {"initial": None, "simulate": None, **contents}
     return replace(
         load(against),

@@ -1,4 +1,4 @@
-"""The fixture that `latentfit.testing` gives to pytest."""
+"""The pytest fixture ``assert_em``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 
 @pytest.fixture(name="assert_em", scope="session")
 def _assert_em() -> Callable[..., Any]:
-    """`latentfit.testing.assert_em`: these steps are the EM algorithm of this model."""
-    # Imported on use: pytest loads the plugin in every run, also of tests about other things.
+    """Return `latentfit.testing.assert_em`, which asserts that steps are EM for a model."""
+    # pytest loads this plugin in every run, so that importing latentfit here would slow down all.
     from latentfit.testing import assert_em
 
     return assert_em

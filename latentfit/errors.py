@@ -1,7 +1,7 @@
-"""The errors that a person who uses latentfit can cause, and mend.
+"""Exceptions for mistakes in what the user passes to latentfit.
 
-Each carries one clear line: what was wrong, where, and what was expected. The command line
-prints that line and exits with status 2; in Python they are ordinary exceptions.
+The message of each is one line that says what is wrong, where, and what was expected. The command
+line prints that line and exits with status 2. In Python they are ordinary exceptions.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class LatentfitError(Exception):
-    """Base of all errors that come from what was given, not from latentfit itself."""
+    """Base class of all errors that the user's input causes, as opposed to a bug in latentfit."""
 
 
 class InputError(LatentfitError):
@@ -18,26 +18,27 @@ class InputError(LatentfitError):
 
 
 class DeclarationError(LatentfitError):
-    """A model file or a declaration that does not keep the contract.
+    """A model file or declaration that violates the contract.
 
-    Raised for a latent that does not exist, a parameter that the M step forgets or invents,
-    a wrong shape, or a value outside its support.
+    Examples are a latent that the model does not have, a parameter that the M step omits or adds,
+    a wrong shape, and a value outside its support.
     """
 
 
 class StepError(LatentfitError):
-    """A hand-written function raised an error of its own.
+    """An exception in a function that the user wrote.
 
     Parameters
     ----------
     message : str
-        The line that the user reads: function, error, file and line, iteration, parameters.
+        The line for the user: function, exception, file and line, iteration, parameters.
     step : str
-        Name of the function that raised: ``"e_step"``, ``"m_step"``, ``"initial"``, ...
+        Name of the function that raised the exception: ``"e_step"``, ``"m_step"``,
+        ``"initial"``, ...
     iteration : int, optional
-        EM iteration at which it happened; the first iteration is 1.
+        EM iteration in which the function was called, counted from 1.
     params : mapping, optional
-        The parameters with which that iteration began, ``{name: array}``, natural scale.
+        Parameters at the start of that iteration, ``{name: array}``, natural scale.
     """
 
     def __init__(
@@ -54,20 +55,22 @@ class StepError(LatentfitError):
         self.params = params
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An error in another process arrives as it was raised there.
+        """Pickle all attributes, so that other processes can raise the same error here."""
         return partial(StepError, step=self.step), self.args, self.__dict__
 
 
 class ClusterError(LatentfitError):
-    """Workers, or a whole cluster, that went away while they were needed.
+    """Workers or a whole cluster that were lost during a computation.
 
     Parameters
     ----------
     message : str
+        The line for the user.
     params : mapping, optional
-        Where EM had come to, ``{name: array}``, natural scale: a start to go on from.
+        The last parameters that EM reached, ``{name: array}``, natural scale. EM can be started
+        from them again.
     fit : Fit, optional
-        The starts that had ended by then.
+        The results of the starts that EM had finished.
     """
 
     def __init__(

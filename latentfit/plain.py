@@ -1,4 +1,4 @@
-"""Results as plain data, ready for JSON."""
+"""Convert results to the types that JSON has."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,13 +6,16 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The same result in what JSON knows: mappings, lists, text, numbers, true, false, null."""
+    """Convert a value to dicts, lists, strings, numbers, booleans and None.
+
+    Numbers that are not finite and masked entries of arrays become None, and paths become strings.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
+    # NumPy arrays and NumPy scalars.
     if hasattr(value, "tolist"):
-        # NumPy's arrays and scalars; masked entries become None.
         return plain(value.tolist())
     if isinstance(value, float):
         return value if -float("inf") < value < float("inf") else None

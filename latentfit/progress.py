@@ -1,4 +1,4 @@
-"""How far a long computation has come, on stderr, for whoever is watching a terminal."""
+"""Show on stderr how far a long computation has progressed, if stderr is a terminal."""
 
 import sys
 import threading
@@ -12,12 +12,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Display
     from rich.progress import TaskID
 
-# A line that is gone before it can be read is worse than none.
-_DELAY_S = 0.7
+# Stages that are shorter than this are not shown: their lines would vanish before they can be read.
+_DELAY_SECONDS = 0.7
+
+_BAR_WIDTH_CHARACTERS = 24
 
 
 class Bar:
-    """Progress within one stage; may be called from any thread."""
+    """Progress within one stage. All methods may be called from any thread.
+
+    Parameters
+    ----------
+    total : float, optional
+        Number of units in the stage, if it is known.
+    """
 
     def __init__(self, total: float | None = None) -> None:
         self._total = total
@@ -27,13 +35,13 @@ class Bar:
         self._lock = threading.Lock()
 
     def advance(self, n: float = 1) -> None:
-        """Count `n` further units as done."""
+        """Add `n` to the number of completed units."""
         with self._lock:
             self._completed += n
             self._draw()
 
     def update(self, completed: float) -> None:
-        """State how many units are done in all."""
+        """Set the number of completed units."""
         with self._lock:
             self._completed = completed
             self._draw()
@@ -55,22 +63,24 @@ class Bar:
 
 
 class Progress:
-    """Stages of a computation, each a line on stderr that goes away when the stage ends.
+    """Stages of a computation, each of which is a line on stderr until it ends.
 
-    Nothing is shown where `quiet` is set or stderr is no terminal, and nothing of a stage
-    that is over within a moment. The terminal is left as it was, after an exception or an
-    interrupt too.
+    Nothing is shown if `quiet` is set or stderr is not a terminal, and a stage that ends within a
+    second may not be shown. The lines are removed from the terminal in every case, also after an
+    exception or an interrupt.
 
     Parameters
     ----------
     quiet : bool
+        Whether to show nothing.
     clock : callable
-        The time in seconds, from any moment on.
+        Returns the time in seconds since an arbitrary moment.
 
     Attributes
     ----------
-    spent : dict
-        Seconds in each stage that is over, by its title, without those in stages within it.
+    stage_seconds : dict
+        Seconds spent in each stage that has ended, by its title, without the seconds spent in
+        stages within it.
 
     Examples
     --------
@@ -81,15 +91,16 @@ class Progress:
     def __init__(
         self, *, quiet: bool = False, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.spent: dict[str, float] = {}
+        self.stage_seconds: dict[str, float] = {}
         self._clock = clock
-        # Of each stage that is open, the seconds in stages within it.
-        self._within: list[float] = []
+        # For each stage that has not ended, outermost first: seconds spent in stages within it.
+        self._inner_seconds: list[float] = []
         self._shown = not quiet and sys.stderr.isatty()
         self._display: Display | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
+        """Return the object itself."""
         return self
 
     def __exit__(
@@ -98,6 +109,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Remove all lines from the terminal."""
         with self._lock:
             if self._display is not None:
                 self._display.stop()
@@ -105,29 +117,31 @@ class Progress:
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Bar]:
-        """A stage of the computation, for the length of a ``with`` block.
+        """Show and time a stage of the computation, which is the body of a ``with`` block.
 
         Parameters
         ----------
         title : str
-            What is being done.
+            What the stage does.
         total : float, optional
-            Number of units in the stage, where it is known beforehand.
+            Number of units in the stage, if it is known.
 
         Yields
         ------
         Bar
+            Takes the number of completed units.
         """
-        began = self._clock()
-        self._within.append(0.0)
+        started = self._clock()
+        self._inner_seconds.append(0.0)
         try:
             with self._line(title, total) as bar:
                 yield bar
         finally:
-            whole = self._clock() - began
-            self.spent[title] = self.spent.get(title, 0.0) + whole - self._within.pop()
-            if self._within:
-                self._within[-1] += whole
+            elapsed = self._clock() - started
+            own = elapsed - self._inner_seconds.pop()
+            self.stage_seconds[title] = self.stage_seconds.get(title, 0.0) + own
+            if self._inner_seconds:
+                self._inner_seconds[-1] += elapsed
 
     @contextmanager
     def _line(self, title: str, total: float | None) -> Iterator[Bar]:
@@ -135,8 +149,8 @@ class Progress:
         if not self._shown:
             yield bar
             return
-        over = threading.Event()
-        timer = threading.Timer(_DELAY_S, self._open, (bar, title, over))
+        ended = threading.Event()
+        timer = threading.Timer(_DELAY_SECONDS, self._show_line, (bar, title, ended))
         timer.daemon = True
         timer.start()
         try:
@@ -144,17 +158,17 @@ class Progress:
         finally:
             timer.cancel()
             with self._lock:
-                over.set()
+                ended.set()
                 bar._hide()
                 if self._display is not None and not self._display.tasks:
                     self._display.stop()
                     self._display = None
 
-    def _open(self, bar: Bar, title: str, over: threading.Event) -> None:
-        display = _display()
+    def _show_line(self, bar: Bar, title: str, ended: threading.Event) -> None:
+        display = _create_display()
         with self._lock:
-            # The stage may have ended while the timer was going off.
-            if over.is_set():
+            # The stage may have ended after the timer fired and before this thread got the lock.
+            if ended.is_set():
                 return
             if self._display is None:
                 self._display = display
@@ -163,20 +177,26 @@ class Progress:
 
 
 class NoProgress(Progress):
-    """The same, and shows nothing."""
+    """A `Progress` that times stages and shows nothing.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns the time in seconds since an arbitrary moment.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__(quiet=True, clock=clock)
 
 
-def _display() -> "Display":
+def _create_display() -> "Display":
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
 
     return Display(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=_BAR_WIDTH_CHARACTERS),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),

@@ -1,7 +1,7 @@
-"""A derivation held to its model in a package's own tests.
+"""Check derivations in the tests of a package.
 
-`assert_em` is a plain function. Under pytest it is also there as a fixture of the same name,
-without an import:
+`assert_em` is a plain function. In pytest it is also a fixture of the same name, which needs no
+import:
 
 >>> def test_my_derivation(assert_em):
 ...     assert_em("my_model.py")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from latentfit.check import CheckResult
 
 _Step = Callable[..., Mapping[str, Any]]
-_FIELDS = frozenset(field.name for field in fields(LatentModel))
+_MODEL_ENTRIES = frozenset(field.name for field in fields(LatentModel))
 
 
 def assert_em(
@@ -40,51 +40,54 @@ def assert_em(
     Parameters
     ----------
     model : LatentModel, str, Path, callable or pm.Model
-        A catalogue name or a model file; or the declaration itself, together with `latents`.
+        A model, a catalogue name, or the path of a model file. A PyMC model, or a function that
+        returns one, is accepted together with `latents`, `e_step` and `m_step`.
     e_step, m_step : callable, optional
-        The steps; by default those of `model`, where it has some. An M step takes what the E step
-        returns, or what a ``statistics`` that is given with it makes of that.
+        The steps to check; by default those of `model`. The M step receives the result of
+        ``statistics`` if that is passed as well, and otherwise the result of the E step.
     latents : sequence of str, optional
-        The free variables of the model that EM treats as missing data.
+        Names of the free variables of the model that EM treats as missing data.
     data : mapping or array_like, optional
-        As `LatentModel.check` takes it; by default the example data.
+        Data in any form that `LatentModel.check` accepts; by default the example data.
     seed : int
+        Seed of all random numbers.
     **more
-        Entries of a model file, such as ``expectations`` or ``objective``; and what
-        `LatentModel.check` takes, such as ``timeout`` or options of the model.
+        Further entries of a model file, such as ``expectations`` or ``objective``, and further
+        arguments of `LatentModel.check`, such as ``timeout`` or options of the model.
 
     Returns
     -------
     CheckResult
-        With its notes, if there are any.
+        The result of the check, which may contain notes.
 
     Raises
     ------
     AssertionError
-        They are not: the message says which step, which quantity, what it should have been.
+        If the check fails. The message names the step, the quantity and its expected value.
     LatentfitError
-        There was nothing to check: no such model, data that cannot be used, no data at all.
+        If the check could not run: no such model, no data, or data that cannot be used.
     """
-    steps = {"e_step": e_step, "m_step": m_step, "latents": latents and tuple(latents)}
-    entries = {name: value for name, value in steps.items() if value is not None}
-    entries |= {name: more.pop(name) for name in _FIELDS & more.keys()}
-    result = _model(model, entries).check(data, seed=seed, **more)
+    given = {"e_step": e_step, "m_step": m_step, "latents": latents and tuple(latents)}
+    entries = {name: value for name, value in given.items() if value is not None}
+    entries |= {name: more.pop(name) for name in _MODEL_ENTRIES & more.keys()}
+    result = _combine(model, entries).check(data, seed=seed, **more)
     if not result.passed:
         raise AssertionError(repr(result))
     return result
 
 
-def _model(model: Any, entries: dict[str, Any]) -> LatentModel:
+def _combine(model: Any, entries: dict[str, Any]) -> LatentModel:
+    """Return the model with the entries that the caller passes in place of its own."""
     if isinstance(model, str | Path):
         model = load(model)
     if isinstance(model, LatentModel):
         if entries.keys() & {"e_step", "m_step"}:
-            # Other steps: a log-likelihood that came with the old ones is not on trial.
+            # The model's log-likelihood is not part of the derivation that is checked.
             entries = {"log_likelihood": None, **entries}
         if "m_step" in entries:
             entries = {"statistics": None, **entries}
         return replace(model, **entries)
     missing = [name for name in ("latents", "e_step", "m_step") if name not in entries]
     if missing:
-        raise DeclarationError(f"a declaration alone does not say its {', '.join(missing)}")
+        raise DeclarationError(f"a PyMC model alone does not define {', '.join(missing)}")
     return LatentModel(model=model, **entries)

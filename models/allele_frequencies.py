@@ -1,49 +1,53 @@
 r"""Allele frequencies from phenotypes
 
-A gene comes in $A$ variants, its alleles. An individual inherits two of them, and the pair is its
-*genotype*: there are $G = A(A + 1)/2$ pairs. What can be seen is the *phenotype*, and where one
-allele dominates another, several genotypes look the same. With allele frequencies $p_1, \dots,
-p_A$ and random mating, the two alleles are independent draws (Hardy and Weinberg), so that the
-genotype $z_i$ of individual $i$ has the probabilities
+A gene has $A$ variants, called alleles. An individual inherits two of them, and the pair is its
+*genotype*: there are $G = A(A + 1)/2$ possible genotypes. Only the *phenotype* is observed. If one
+allele dominates another, several genotypes have the same phenotype. Let $p_1, \dots, p_A$ be the
+allele frequencies. Under random mating the two alleles of an individual are independent draws (the
+Hardy–Weinberg law), so the genotype $z_i$ of individual $i$ has the probabilities
 
 $$\pi_{ab} = \begin{cases} p_a^2 & a = b \\ 2\, p_a p_b & a < b . \end{cases}$$
 
-Let $t_{fg} = 1$ if genotype $g$ shows as phenotype $f$, and 0 if not; each genotype shows as
-exactly one. The data are the numbers $y_f$ of individuals of each phenotype, and this table. Its
-columns stand in the order $11, 12, \dots, 1A, 22, 23, \dots, AA$.
+Let $t_{fg} = 1$ if genotype $g$ has phenotype $f$, and 0 otherwise. Each genotype has exactly one
+phenotype. The data are the numbers $y_f$ of individuals with each phenotype, and the table $t$. The
+columns of $t$ are the genotypes in the order $11, 12, \dots, 1A, 22, 23, \dots, AA$.
 
 ## Data
 
-`blood-groups.csv`: the ABO groups of 521 patients with ulcers (Clarke and others 1959, their
-Table III): 186 of group A, 38 of B, 13 of AB, 284 of O. The allele O is recessive to A and to B.
+The example, `blood-groups.csv`, is the ABO blood groups of 521 patients with ulcers (Clarke and
+others 1959, their Table III): 186 patients have group A, 38 group B, 13 group AB and 284 group O.
+The allele O is recessive to A and to B.
 
-`peppered-moths.csv`: the colours of 622 moths (Givens and Hoeting 2005): 85 *carbonaria*, 196
-*insularia*, 341 *typica*. Of the alleles C, I, T each is recessive to those before it.
+The table `peppered-moths.csv` has the colours of 622 moths (Givens and Hoeting 2005): 85
+*carbonaria*, 196 *insularia* and 341 *typica*. Of the alleles C, I and T, I is recessive to C, and
+T is recessive to both.
 
-A table of one's own has a row for each phenotype, a column `count`, and a column for each genotype,
-of 0 and 1.
+A table of your own has a row for each phenotype, a column `count`, and a column of zeros and ones
+for each genotype.
 
 ## Complete-data log-likelihood
 
-With the genotypes known, and $n_g$ individuals of each,
+Let $n_g$ be the number of individuals with genotype $g$, and let $d_{ga} \in \{0, 1, 2\}$ be the
+number of copies of allele $a$ in genotype $g$. If the genotypes were known,
 
 $$\log p(y, z \mid p) = \sum_g n_g \log \pi_g
-= \sum_a c_a \log p_a + \text{const}, \qquad c_a = \sum_g d_{ga}\, n_g ,$$
+= \sum_a c_a \log p_a + \text{const}, \qquad c_a = \sum_g d_{ga}\, n_g .$$
 
-where $d_{ga} \in \{0, 1, 2\}$ is the number of copies of allele $a$ in genotype $g$. So $c_a$ is
-the number of copies among all $2n$ genes: counting genes is all there is to it.
+Here $c_a$ is the number of copies of allele $a$ among all $2n$ genes. The maximum likelihood
+estimate would be obtained by counting genes.
 
 ## E step
 
-Individuals of one phenotype are divided among the genotypes that show as it, in proportion to
-their probabilities:
+The complete-data log-likelihood is linear in the genotype counts $n_g$, so the E step computes
+their expectations. The individuals with phenotype $f$ are divided among the genotypes of this
+phenotype in proportion to the genotype probabilities:
 
 $$\mathrm{E}[n_g \mid y, p'] = \sum_f y_f \, \frac{t_{fg}\, \pi'_g}{\sum_h t_{fh}\, \pi'_h} .$$
 
 ## M step
 
-$Q$ is the complete-data log-likelihood with these numbers in place of the $n_g$; a Lagrange
-multiplier for $\sum_a p_a = 1$ gives the share of each allele among the genes,
+$Q$ is the complete-data log-likelihood with the expected counts in place of the $n_g$. Its maximum,
+with a Lagrange multiplier for $\sum_a p_a = 1$, is the share of each allele among the genes:
 
 $$p_a = \frac{1}{2n} \sum_g d_{ga} \, \mathrm{E}[n_g \mid y, p'] .$$
 
@@ -51,27 +55,28 @@ $$p_a = \frac{1}{2n} \sum_g d_{ga} \, \mathrm{E}[n_g \mid y, p'] .$$
 
 $$\log p(y \mid p) = \sum_f y_f \log \sum_g t_{fg}\, \pi_g .$$
 
-This is for individuals in turn; the number of ways to order them, which does not depend on $p$, is
-left out. Caveats:
+This is the log-likelihood of the individuals in a given order. It omits the logarithm of the number
+of orders, which does not depend on $p$. Caveats:
 
-- **Boundary.** If no phenotype that an allele can have a part in was seen, its frequency is
-  estimated as zero. That is a proper answer, but large-sample standard errors mean nothing then.
-- **Alleles that cannot be told apart.** If two alleles show alike beside every partner, only the
-  sum of their frequencies can be estimated; such a table is refused.
-- **Hardy–Weinberg.** With as many phenotypes as genotypes nothing is hidden, and EM is done
-  after one iteration. In general the assumption cannot be left out: it is what tells the
-  genotypes of one phenotype apart.
+- **Boundary.** If no observed phenotype can contain an allele, its frequency is estimated as zero.
+  Zero is the maximum likelihood estimate, but large-sample standard errors do not apply to it.
+- **Alleles that cannot be distinguished.** If two alleles give the same phenotypes together with
+  every partner, only the sum of their frequencies is identified. Such a table is refused.
+- **Hardy–Weinberg law.** If there are as many phenotypes as genotypes, nothing is latent, and EM
+  converges in one iteration. Otherwise the Hardy–Weinberg law is an assumption that the data cannot
+  replace: it divides the individuals of a phenotype among its genotypes.
 
-The rarer a recessive allele, the more of it is hidden, and the slower EM.
+The rarer a recessive allele is, the larger the share of its copies that is hidden, and the slower
+EM converges.
 
 ## Prior
 
-Allele frequencies are uniform on the simplex.
+The allele frequencies are uniform on the simplex.
 
 ## References
 
 - R. Ceppellini, M. Siniscalco and C. A. B. Smith (1955). The estimation of gene frequencies in a
-  random-mating population. *Annals of Human Genetics* 20, 97–115. EM, before it had the name.
+  random-mating population. *Annals of Human Genetics* 20, 97–115. EM before it had this name.
 - C. A. B. Smith (1957). Counting methods in genetical statistics. *Annals of Human Genetics* 21,
   254–276.
 - C. A. Clarke and others (1959). Secretion of blood group antigens and peptic ulcer. *British
@@ -86,6 +91,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("genotype",)
 
 
@@ -98,7 +105,7 @@ def model(count, table):
         p = pm.Dirichlet("p", np.ones(1 + max(other)), dims="allele")
         twice = np.where(one == other, 1, 2)
         genotype = pm.Categorical("genotype", twice * p[one] * p[other], dims="individual")
-        # A genotype shows as its own phenotype, with certainty.
+        # Given its genotype, an individual has one phenotype with probability 1.
         shows = pm.math.constant(np.transpose(table))
         phenotype = np.repeat(range(len(count)), np.asarray(count, int))
         pm.Categorical("phenotype", shows[genotype], observed=phenotype, dims="individual")
@@ -107,7 +114,7 @@ def model(count, table):
 
 def e_step(params, data):
     count, joint = data["count"], data["table"] * _hardy_weinberg(params["p"])
-    # A phenotype that nobody has may have probability zero: there is nobody to divide.
+    # The probability of a phenotype without individuals may be zero; its term is zero then.
     total = np.where(count > 0, joint.sum(axis=1), 1)
     return {"genotype_counts": count @ (joint / total[:, None])}
 
@@ -131,10 +138,11 @@ expectations = {"genotype_counts": _genotype_counts}
 
 
 def initial(data, rng):
-    """Counting genes as if all genotypes of a phenotype were equally probable.
+    """Gene counts, with all genotypes of a phenotype equally probable, times random factors.
 
-    One part in ten is spread evenly over the alleles, so that none starts at zero. Frequencies
-    are multiplied by log-normal factors (0.3 on the log scale) and made to sum to one again.
+    A tenth of the total is distributed equally over the alleles, so that no frequency starts at
+    zero. The frequencies are multiplied by log-normal factors (standard deviation 0.3 on the log
+    scale) and normalised.
     """
     count, table = data["count"], data["table"]
     _check(count, table)
@@ -146,7 +154,7 @@ def initial(data, rng):
 
 
 def simulate(params, data, rng):
-    """As many individuals, each of a phenotype by the probabilities of its genotypes."""
+    """The same number of individuals, with phenotypes drawn from their probabilities."""
     probability = data["table"] @ _hardy_weinberg(params["p"])
     return {"count": rng.multinomial(int(np.sum(data["count"])), probability)}
 
@@ -164,7 +172,7 @@ def _alleles(table):
 
 
 def _copies(table):
-    """How many copies of each allele a genotype has, shape (genotypes, alleles)."""
+    """Number of copies of each allele in each genotype, shape (genotypes, alleles)."""
     one, other = _alleles(table)
     identity = np.eye(1 + max(other))
     return identity[one] + identity[other]
@@ -176,61 +184,39 @@ def _hardy_weinberg(p):
 
 
 def _check(count, table):
-    wrong = count[(count < 0) | (count % 1 != 0)]
-    if len(wrong):
-        raise ValueError(f"count holds {wrong[0]:g}: numbers of individuals are whole")
-    if not np.any(count):
-        raise ValueError("count is zero throughout: there are no individuals")
+    require.one_column("count", count)
+    require.counts("count", count)
+    require.not_all_zero("count", count, "there are no individuals")
     genotypes = 1 if np.ndim(table) < 2 else table.shape[1]
     alleles = int((np.sqrt(8 * genotypes + 1) - 1) / 2)
     if genotypes < 3 or alleles * (alleles + 1) != 2 * genotypes:
         raise ValueError(
-            f"table has {genotypes} column{'s' if genotypes > 1 else ''}: two alleles have 3 "
-            f"genotypes, three have 6, four have 10"
+            f"table has {genotypes} column{'s' if genotypes > 1 else ''}, one for each genotype: "
+            f"two alleles have 3 genotypes, three have 6, four have 10"
         )
     if len(count) != len(table):
         raise ValueError(f"count has {len(count)} phenotypes, and table has {len(table)}")
-    if not np.all(np.isin(table, (0, 1))):
-        raise ValueError("table holds numbers other than 0 and 1")
-    shown = table.sum(axis=0)
-    if np.any(shown != 1):
-        place = np.flatnonzero(shown != 1)[0]
+    require.zeros_and_ones("table", table)
+    phenotypes = table.sum(axis=0)
+    if np.any(phenotypes != 1):
+        place = np.flatnonzero(phenotypes != 1)[0]
         raise ValueError(
-            f"genotype {place + 1} of table shows as {shown[place]:g} phenotypes: exactly one "
-            f"entry of its column should be 1"
+            f"genotype {place + 1} of table has {phenotypes[place]:g} phenotypes: exactly one "
+            f"entry of its column must be 1"
         )
     impossible = np.flatnonzero((count > 0) & ~np.any(table, axis=1))
     if len(impossible):
         row = impossible[0]
         raise ValueError(
-            f"row {row + 1}: no genotype shows as this phenotype, and {count[row]:g} have it"
+            f"row {row + 1}: no genotype has this phenotype, but {count[row]:g} individuals have it"
         )
-    # In a matrix of alleles by alleles, which phenotype each pair shows.
+    # Phenotype of each pair of alleles, shape (alleles, alleles).
     phenotype = np.zeros((alleles, alleles), int)
     phenotype[np.triu_indices(alleles)] = table.argmax(axis=0)
     phenotype = np.maximum(phenotype, phenotype.T)
     for a, b in zip(*np.triu_indices(alleles, 1), strict=True):
         if np.array_equal(phenotype[a], phenotype[b]):
             raise ValueError(
-                f"alleles {a + 1} and {b + 1} show alike beside every allele: their frequencies "
-                f"cannot be told apart"
+                f"alleles {a + 1} and {b + 1} give the same phenotypes with every partner: "
+                f"only the sum of their frequencies is identified"
             )
-
-
-_LANGE = "Lange (2002), Mathematical and Statistical Methods for Genetic Analysis, section 2.2"
-_GIVENS = "Givens and Hoeting (2005), Computational Statistics, example 4.2, peppered moths"
-published = (
-    {"name": "p[0]", "value": 0.2136, "tolerance": 5e-5, "source": _LANGE},
-    {"name": "p[1]", "value": 0.0501, "tolerance": 5e-5, "source": _LANGE},
-    {"name": "p[2]", "value": 0.7363, "tolerance": 5e-5, "source": _LANGE},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": 5e-6,
-            "source": _GIVENS,
-            "data": "peppered-moths.csv",
-        }
-        for name, value in (("p[0]", 0.07084), ("p[1]", 0.18874), ("p[2]", 0.74043))
-    ),
-)

@@ -1,87 +1,97 @@
 r"""Observers' errors and the true class of what they rate
 
-Several observers rate the same patients, and nobody knows the true classes. Patient $i$ is of class
-$z_i = j$ with probability $p_j$. Shown a patient of class $j$, observer $k$ gives the rating $l$
-with probability $\pi^{(k)}_{jl}$: the rows of an observer's matrix $\pi^{(k)}$ sum to 1, and off
-its diagonal are his or her error rates. Given the class, ratings are independent. Rating $r$, of
-patient $i_r$ by observer $k_r$, is $y_r$:
+Several observers rate the same patients. The true class of a patient is not known. Patient $i$
+belongs to class $z_i = j$ with probability $p_j$. If observer $k$ rates a patient of class $j$, the
+rating is $l$ with probability $\pi^{(k)}_{jl}$. The rows of an observer's matrix $\pi^{(k)}$ sum to
+1, and its off-diagonal entries are the observer's error rates. Given the class, the ratings are
+independent. Rating $r$ has the value $y_r$; observer $k_r$ gave it to patient $i_r$:
 
 $$z_i \sim \mathrm{Categorical}(p), \qquad
 y_r \mid z_{i_r} = j \sim \mathrm{Categorical}(\pi^{(k_r)}_{j}) .$$
 
-This is the model of Dawid and Skene (1979), by which labels from crowds are still reconciled: the
-observers are then annotators, and patients are whatever is to be labelled.
+This is the model of Dawid and Skene (1979). Today it is used to combine labels from crowds: the
+observers are annotators, and the patients are the items to be labelled.
 
 ## Data
 
-A row for each rating: `patient`, `observer`, `rating`, all whole numbers and otherwise free. An
-observer may rate a patient once, several times or not at all. The distinct ratings, in increasing
-order, are the classes.
+A table has a row for each rating, with the columns `patient`, `observer` and `rating`. All three
+are coded as whole numbers, in any way. An observer may rate a patient once, several times or not at
+all. The distinct ratings, in increasing order, are the classes.
 
-The example, `anaesthetists.csv`, is table 1 of Dawid and Skene (1979): five anaesthetists rated
-45 patients on forms, from 1 to 4, for fitness to undergo a general anaesthetic. The first of them
-did so three times, several weeks apart.
+The example, `anaesthetists.csv`, is table 1 of Dawid and Skene (1979). Five anaesthetists rated the
+fitness of 45 patients for a general anaesthetic, from 1 to 4, on the basis of a form. The first
+anaesthetist rated every patient three times, several weeks apart.
 
 ## Complete-data log-likelihood
 
-With the true classes known, class frequencies and error rates are counted:
+If the true classes were known, the class frequencies and the error rates would be estimated by
+counting:
 
 $$\log p(y, z \mid \theta) = \sum_i \sum_j [z_i = j] \log p_j
 + \sum_r \sum_j [z_{i_r} = j] \log \pi^{(k_r)}_{j y_r} ,$$
 
-where $[z_i = j]$ is 1 if patient $i$ is of class $j$ and 0 if not.
+where $[z_i = j]$ is 1 if patient $i$ belongs to class $j$, and 0 otherwise.
 
 ## E step
 
-All ratings of a patient bear upon his or her class:
+The complete-data log-likelihood is linear in the indicators. Their expectations combine all ratings
+of a patient by Bayes' theorem:
 
 $$T_{ij} = p(z_i = j \mid y, \theta') \propto
 p'_j \prod_{r :\, i_r = i} \pi'^{(k_r)}_{j y_r} , \qquad \sum_j T_{ij} = 1 .$$
 
-An observer who errs often, but always in the same way, is as useful here as one who never errs.
+An observer who makes many errors, but always the same ones, is as informative as an observer who
+makes none.
 
 ## M step
 
-With $n^{(k)}_{jl} = \sum_{r :\, k_r = k,\, y_r = l} T_{i_r j}$, the expected number of times that
-observer $k$ says $l$ of the class $j$,
+Let $n^{(k)}_{jl} = \sum_{r :\, k_r = k,\, y_r = l} T_{i_r j}$ be the expected number of times that
+observer $k$ gives the rating $l$ to a patient of class $j$, and let $I$ be the number of patients.
+Then
 
 $$Q(\theta \mid \theta') = \sum_i \sum_j T_{ij} \log p_j
 + \sum_{k, j, l} n^{(k)}_{jl} \log \pi^{(k)}_{jl} ,$$
 
-$$p_j = \frac{1}{I} \sum_i T_{ij} , \qquad
-\pi^{(k)}_{jl} = \frac{n^{(k)}_{jl}}{\sum_m n^{(k)}_{jm}} ,$$
+and its maximum is
 
-$I$ being the number of patients. An observer who has seen nobody of class $j$ leaves his or her
-rates for it undetermined; they are set to be equal.
+$$p_j = \frac{1}{I} \sum_i T_{ij} , \qquad
+\pi^{(k)}_{jl} = \frac{n^{(k)}_{jl}}{\sum_m n^{(k)}_{jm}} .$$
+
+If an observer has rated no patient of class $j$, $Q$ does not depend on this row of the observer's
+matrix. The M step then sets the rates of the row equal.
 
 ## Observed log-likelihood
 
 $$\log p(y \mid \theta) = \sum_i \log \sum_j p_j \prod_{r :\, i_r = i} \pi^{(k_r)}_{j y_r} .$$
 
-- **Boundary.** An observer has a rate for each class and each rating, and with 45 patients most
-  of them are 0 at the maximum: nobody takes the fittest for the least fit. Zero is then the
-  estimate and no mean of anything; standard errors do not apply to it, and the posterior, whose
-  rates are positive, lies beside it. EM should not start there: a rate that is zero stays zero.
-- **Labels.** The likelihood does not change when the classes are renumbered. What ties class 3 to
-  the rating 3 is that observers are right more often than they are wrong, and that EM starts there.
-- **Several maxima.** Those with the labels exchanged are harmless; others are not, for 63
-  parameters are a great deal to learn from 45 patients. What Dawid and Skene print, with class
-  frequencies .40, .42, .11 and .07, is a local maximum of height -192.891, and where their start
-  leads: the M step from the shares of each patient's ratings. The start here is smoother, and
-  leads to a higher one, -191.569, with .40, .45, .09 and .07. It takes the second and the fourth
-  observer to be never wrong about class 3. Of 400 scattered starts none went higher.
+- **Boundary.** An observer has a rate for each class and each rating. With 45 patients most of
+  these rates are 0 at the maximum: for example, no observer gives the rating of the fittest
+  patients to the least fit. Standard errors do not apply to an estimate of 0. The posterior density
+  is concentrated on positive rates near 0. Starting values must not be 0, since EM never changes a
+  rate of 0.
+- **Labels.** Renumbering the classes does not change the likelihood. Class 3 corresponds to the
+  rating 3 only because observers are right more often than wrong, and because EM starts from values
+  with this property.
+- **Several maxima.** Apart from renumbered classes there are several maxima, since 45 patients are
+  few for 63 parameters. The estimates of Dawid and Skene, with class frequencies .40, .42, .11 and
+  .07, are a local maximum with log-likelihood -192.891. EM converges to it from their start, the M
+  step applied to the shares of each patient's ratings. From the smoother start used here EM
+  converges to a higher maximum, -191.569, with class frequencies .40, .45, .09 and .07. There, the
+  second and the fourth observer are never wrong about class 3. None of 400 scattered starts led to
+  a higher maximum.
 
 ## The declaration
 
-Patients may have different numbers of ratings, and all of a patient's have to stand in one row for
-his or her class to be summed out. Shorter rows are filled up with the ratings of an observer who is
-certain to give the first one: $\log 1 = 0$, so that nothing is added.
+The true class of a patient can be summed out if all ratings of the patient are in one row of a
+table. Patients may have different numbers of ratings, so shorter rows are filled with ratings of an
+additional observer who gives the first rating with probability 1. Such an entry contributes
+$\log 1 = 0$ to the log-likelihood.
 
 ## Prior
 
-Dirichlet distributions with all their parameters 1.1, for $p$ and for every row of $\pi^{(k)}$: a
-tenth of a rating of each kind keeps the MAP off the boundary. The prior does not tell the classes
-apart any more than the likelihood does.
+The vector $p$ and every row of $\pi^{(k)}$ have Dirichlet distributions whose parameters are all
+1.1. The prior counts as a tenth of a rating of each kind, which keeps the MAP off the boundary. It
+does not distinguish the classes any more than the likelihood does.
 
 ## References
 
@@ -98,6 +108,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import responsibilities
 
 latents = ("z",)
@@ -106,7 +117,7 @@ latents = ("z",)
 def model(patient, observer, rating):
     i, k, y = _numbered(patient), _numbered(observer), _numbered(rating)
     patients, observers, classes = i.max() + 1, k.max() + 1, y.max() + 1
-    who, said = _rows(i, k, y)
+    who, ratings = _rows(i, k, y)
     coords = {"patients": range(patients), "observers": range(observers), "class": range(classes)}
     with pm.Model(coords=coords) as model:
         for name, values in (("patient", patient), ("observer", observer), ("rating", rating)):
@@ -116,7 +127,7 @@ def model(patient, observer, rating):
         z = pm.Categorical("z", p, dims="patients")
         certain = np.eye(classes)[np.zeros((1, classes), int)]
         rates = pm.math.concatenate([pi, certain])
-        pm.Categorical("ratings", rates[who, z[:, None]], observed=said)
+        pm.Categorical("ratings", rates[who, z[:, None]], observed=ratings)
     return model
 
 
@@ -131,16 +142,17 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    _, height = responsibilities(_log_joint(params, data))
-    return height
+    _, log_likelihood = responsibilities(_log_joint(params, data))
+    return log_likelihood
 
 
 def initial(data, rng):
-    """The M step from the shares of each patient's ratings, after Dawid and Skene, and smoothed.
+    """The M step of Dawid and Skene from the shares of each patient's ratings, smoothed.
 
-    To a patient's ratings is added 0.3 of one, spread over the classes at random, and to what an
-    observer has said of each class half a rating of every kind: so that no rate is zero, and
-    none is taken for certain on the strength of two or three patients.
+    The ratings of each patient are supplemented by 0.3 of a rating, distributed over the classes at
+    random. The counts of each observer and class are supplemented by half a rating of every kind.
+    No rate therefore starts at zero, and no rate starts near 0 or 1 because of two or three
+    patients.
     """
     _check(data)
     i, y = _numbered(data["patient"]), _numbered(data["rating"])
@@ -152,7 +164,7 @@ def initial(data, rng):
 
 
 def simulate(params, data, rng):
-    """A true class for every patient, and ratings by the same observers as often as before."""
+    """A true class for every patient, and ratings by the observers who rated the patient."""
     i, k = _numbered(data["patient"]), _numbered(data["observer"])
     z = rng.choice(len(params["p"]), size=i.max() + 1, p=params["p"])
     y = rng.multinomial(1, params["pi"][k, z[i]]).argmax(axis=1)
@@ -166,23 +178,23 @@ def example_data():
 
 
 def _numbered(codes):
-    """Distinct codes numbered from 0, in increasing order."""
+    """Codes replaced by their rank among the distinct codes, from 0."""
     return np.unique(codes, return_inverse=True)[1]
 
 
 def _rows(i, k, y):
-    """Observers and ratings, a row for each patient, filled up with a further observer's."""
+    """Observers and ratings, a row for each patient; the additional observer fills short rows."""
     order = np.argsort(i, kind="stable")
     place = np.empty(len(i), int)
     place[order] = np.arange(len(i)) - np.searchsorted(i[order], i[order])
     who = np.full((i.max() + 1, place.max() + 1), k.max() + 1)
-    said = np.zeros_like(who)
-    who[i, place], said[i, place] = k, y
-    return who, said
+    ratings = np.zeros_like(who)
+    who[i, place], ratings[i, place] = k, y
+    return who, ratings
 
 
 def _counts(z, data):
-    """How often each observer is expected to give each rating to each class."""
+    """Expected numbers of ratings, shape (observers, classes, ratings)."""
     i, k, y = (_numbered(data[name]) for name in ("patient", "observer", "rating"))
     counts = np.zeros((k.max() + 1, z.shape[1], z.shape[1]))
     np.add.at(counts, (k, slice(None), y), z[i])
@@ -190,6 +202,7 @@ def _counts(z, data):
 
 
 def _rates(counts):
+    """Shares of the ratings in each row; equal shares in a row without ratings."""
     total = counts.sum(axis=-1, keepdims=True)
     equal = np.full_like(counts, 1 / counts.shape[-1])
     return np.divide(counts, total, out=equal, where=total > 0)
@@ -207,34 +220,8 @@ def _log_joint(params, data):
 
 def _check(data):
     for name in ("patient", "observer", "rating"):
-        odd = np.flatnonzero(data[name] != np.round(data[name]))
-        if len(odd):
-            raise ValueError(
-                f"{name} has the value {data[name][odd[0]]:g} in row {odd[0] + 1}: "
-                f"it is coded as whole numbers"
-            )
-    if np.ptp(data["rating"]) == 0:
-        raise ValueError(f"every rating is {data['rating'][0]:g}: there are no classes to tell")
-    if np.ptp(data["patient"]) == 0:
-        raise ValueError("there is a single patient: no rate can be estimated")
+        require.categories(name, data[name])
+    require.distinct("rating", data["rating"], 2, "classes")
+    require.distinct("patient", data["patient"], 2, "patients")
     if len(data["patient"]) == len(np.unique(data["patient"])):
-        raise ValueError("no patient is rated twice: there is nothing to compare")
-
-
-# The estimates as printed there. They belong to a lower maximum, as is told above; of the class
-# frequencies and the rates of observer 1, those are given that the two maxima have in common.
-_PAPER = "Dawid and Skene (1979), Applied Statistics 28, 20–28, anaesthetists"
-published = tuple(
-    {"name": name, "value": value, "tolerance": 5e-3, "source": _PAPER}
-    for name, value in {
-        "p[0]": 0.40,
-        "p[3]": 0.07,
-        "pi[0,0,0]": 0.89,
-        "pi[0,0,1]": 0.11,
-        "pi[0,1,0]": 0.07,
-        "pi[0,1,1]": 0.88,
-        "pi[0,1,2]": 0.05,
-        "pi[0,3,2]": 0.56,
-        "pi[0,3,3]": 0.44,
-    }.items()
-)
+        raise ValueError("no patient is rated twice: there are no ratings to compare")

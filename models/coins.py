@@ -1,18 +1,18 @@
 r"""Two coins, tossed without saying which
 
-Two coins, A and B, show heads with probabilities $\theta_A$ and $\theta_B$. Before each of $n$
-sets of tosses one of the two was picked at random, and nobody wrote down which. Set $i$ consists
-of $m_i$ tosses with the same coin, $h_i$ of them heads:
+Two coins, A and B, show heads with probabilities $\theta_A$ and $\theta_B$. Before each of $n$ sets
+of tosses one of the two coins is picked at random, and the choice is not recorded. Set $i$ consists
+of $m_i$ tosses with the same coin, of which $h_i$ show heads:
 
 $$z_i \sim \mathrm{Categorical}(\tfrac12, \tfrac12), \qquad
 h_i \mid z_i = k \sim \mathrm{Binomial}(m_i, \theta_k), \qquad k \in \{A, B\} .$$
 
-The probabilities of picking a coin are known, one half each, and are not estimated.
+Each coin is picked with probability one half. These probabilities are known and not estimated.
 
 ## Data
 
-The example is the one of Do and Batzoglou (2008), with which many introductions to EM begin: five
-sets of ten tosses.
+The example is that of Do and Batzoglou (2008), which many introductions to EM use: five sets of ten
+tosses.
 
 | set | 1 | 2 | 3 | 4 | 5 |
 |---|---|---|---|---|---|
@@ -20,38 +20,42 @@ sets of ten tosses.
 | tosses | 10 | 10 | 10 | 10 | 10 |
 | coin | B | A | A | B | A |
 
-The last line is what EM is not told. With it, $\hat\theta_A = 24/30 = 0.80$ and
+EM does not use the last line. With it the estimates would be $\hat\theta_A = 24/30 = 0.80$ and
 $\hat\theta_B = 9/20 = 0.45$.
+
+A table of your own has a row for each set, with the columns `heads` and `tosses`.
 
 ## Complete-data log-likelihood
 
 $$\log p(h, z \mid \theta) = \sum_{i=1}^{n} \sum_{k} [z_i = k] \left( \log \tfrac12
 + h_i \log \theta_k + (m_i - h_i) \log (1 - \theta_k) + \log \tbinom{m_i}{h_i} \right) ,$$
 
-where $[z_i = k]$ is 1 if set $i$ was tossed with coin $k$ and 0 if not. Estimating $\theta_k$ from
-it is counting: heads with coin $k$ over tosses with coin $k$.
+where $[z_i = k]$ is 1 if set $i$ was tossed with coin $k$, and 0 otherwise. If the coins were
+known, the estimate of $\theta_k$ would be the number of heads with coin $k$ divided by the number
+of tosses with coin $k$.
 
 ## E step
 
-The indicators enter linearly. By Bayes' theorem, in which the halves and the binomial
-coefficients cancel, set $i$ was tossed with coin $k$ with probability
+The complete-data log-likelihood is linear in the indicators. By Bayes' theorem, in which the
+factors one half and the binomial coefficients cancel, the probability that set $i$ was tossed with
+coin $k$ is
 
 $$r_{ik} = p(z_i = k \mid h_i, \theta') = \frac{\theta_k'^{\,h_i} (1 - \theta'_k)^{m_i - h_i}}
 {\sum_l \theta_l'^{\,h_i} (1 - \theta'_l)^{m_i - h_i}} .$$
 
-From $\theta' = (0.60, 0.50)$ the first set is A's with probability 0.45, and 2.2 of its 5 heads
-are booked on A, 2.8 on B.
+At $\theta' = (0.60, 0.50)$ this probability is 0.45 for coin A in the first set, so 2.2 of its 5
+heads are attributed to A, and 2.8 to B.
 
 ## M step
 
 $$Q(\theta \mid \theta') = \sum_k \sum_i r_{ik} \left( h_i \log \theta_k
 + (m_i - h_i) \log (1 - \theta_k) \right) + \text{const}$$
 
-is highest where expected heads are divided by expected tosses:
+is maximised by the expected number of heads divided by the expected number of tosses:
 
 $$\theta_k = \frac{\sum_i r_{ik}\, h_i}{\sum_i r_{ik}\, m_i} .$$
 
-From $(0.60, 0.50)$ the first step leads to $(0.71, 0.58)$; after ten it is $(0.80, 0.52)$.
+The first step from $(0.60, 0.50)$ gives $(0.71, 0.58)$; the tenth step gives $(0.80, 0.52)$.
 
 ## Observed log-likelihood
 
@@ -60,20 +64,22 @@ $$\log p(h \mid \theta) = \sum_i \log \left( \tbinom{m_i}{h_i} \sum_k \tfrac12\,
 
 Caveats:
 
-- **A ridge to avoid.** Started with $\theta_A = \theta_B$, the responsibilities are all one half:
-  after one step both are the overall share of heads, and EM stays there. As a rule that is a
-  saddle point.
-- **One coin.** If the shares of heads vary no more than chance would have it, the maximum may
-  itself have $\theta_A = \theta_B$. With a single set, or equal shares in all sets, nothing tells
-  two coins apart, and the data are refused.
-- **Labels.** Exchanging the two coins changes nothing. Which one is called A is settled by the
-  start alone.
-- **Boundary.** A coin that only ever shows heads has $\theta_k = 1$, where $0 \log 0 = 0$.
+- **Equal starting values.** If EM starts with $\theta_A = \theta_B$, all responsibilities are one
+  half. After one step both parameters equal the overall share of heads, and EM does not leave this
+  point. It is usually a saddle point.
+- **One coin.** If the shares of heads vary no more than expected by chance, the maximum itself may
+  have $\theta_A = \theta_B$. With a single set, or with equal shares in all sets, two coins cannot
+  be distinguished, and the data are refused.
+- **Labels.** Exchanging the two coins does not change the likelihood. The starting values alone
+  decide which coin is called A.
+- **Boundary.** A coin that only shows heads has the estimate $\theta_k = 1$. The code computes
+  $0 \log 0$ as 0.
 
 ## Prior
 
-Both probabilities are Beta(2, 2), independently: symmetric about a fair coin, with density falling
-to zero at 0 and at 1. It adds one head and one tail to what was seen of each coin.
+The two probabilities are independent with a Beta(2, 2) distribution. It is symmetric about a fair
+coin, and its density vanishes at 0 and at 1. It counts as one additional head and one additional
+tail for each coin.
 
 ## References
 
@@ -87,6 +93,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import responsibilities
 
 latents = ("z",)
@@ -113,42 +120,24 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    log_ways = sum(
+    log_coefficients = sum(
         math.lgamma(m + 1) - math.lgamma(h + 1) - math.lgamma(m - h + 1)
         for h, m in zip(data["heads"], data["tosses"], strict=True)
     )
-    _, height = responsibilities(_log_joint(params, data))
-    return height + log_ways
+    _, log_likelihood = responsibilities(_log_joint(params, data))
+    return log_likelihood + log_coefficients
 
 
 def initial(data, rng):
-    """The share of heads in the upper half of the sets for one coin, in the lower for the other.
+    """The share of heads in the sets with larger shares for coin A, in the other sets for coin B.
 
-    Sets are ordered by their shares. Both shares are then drawn towards the overall one by a
-    random part, 0 to 50 %, so that a coin begins neither at 0 nor at 1 unless all do.
+    The sets are ordered by their shares of heads and divided into two halves. Each of the two
+    shares is then moved towards the overall share by a random fraction between 0 and 50 %, so
+    neither starts at 0 or 1 unless all sets have this share.
     """
     heads, tosses = data["heads"], data["tosses"]
-    if np.ndim(heads) != 1 or np.shape(heads) != np.shape(tosses):
-        raise ValueError(
-            f"heads and tosses should be two columns of one length, not arrays of shapes "
-            f"{np.shape(heads)} and {np.shape(tosses)}"
-        )
-    for name, counts, least in (("heads", heads, 0), ("tosses", tosses, 1)):
-        wrong = np.flatnonzero((counts < least) | (counts != np.floor(counts)))
-        if len(wrong):
-            value, row = counts[wrong[0]], wrong[0] + 1
-            raise ValueError(f"{name} is {value:g} in row {row}: a whole number from {least} up")
-    wrong = np.flatnonzero(heads > tosses)
-    if len(wrong):
-        row = wrong[0]
-        raise ValueError(f"row {row + 1} has {heads[row]:g} heads in {tosses[row]:g} tosses")
+    _check(heads, tosses)
     share = heads / tosses
-    if np.ptp(share) == 0:
-        raise ValueError(
-            "there is a single set: nothing tells two coins apart"
-            if len(heads) == 1
-            else f"the share of heads is {share[0]:g} in every set: nothing tells two coins apart"
-        )
     order = np.argsort(-share, kind="stable")
     upper, lower = order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]
     apart = np.array([heads[s].sum() / tosses[s].sum() for s in (upper, lower)])
@@ -171,12 +160,16 @@ def _log_joint(params, data):
     return np.log(0.5) + log_heads + log_tails
 
 
-# As printed there, to two decimals, after ten iterations from (0.60, 0.50).
-_DO_BATZOGLOU = (
-    "Do and Batzoglou (2008), What is the expectation maximization algorithm?, "
-    "Nature Biotechnology 26, figure 1b"
-)
-published = (
-    {"name": "theta[0]", "value": 0.80, "tolerance": 5e-3, "source": _DO_BATZOGLOU},
-    {"name": "theta[1]", "value": 0.52, "tolerance": 5e-3, "source": _DO_BATZOGLOU},
-)
+def _check(heads, tosses):
+    require.columns_of_one_length(heads=heads, tosses=tosses)
+    require.counts("heads", heads)
+    require.counts("tosses", tosses, least=1)
+    wrong = np.flatnonzero(heads > tosses)
+    if len(wrong):
+        row = wrong[0]
+        raise ValueError(f"row {row + 1} has {heads[row]:g} heads in {tosses[row]:g} tosses")
+    if np.ptp(heads / tosses) == 0:
+        share = heads[0] / tosses[0]
+        raise ValueError(
+            f"the share of heads is {share:g} in every set: two coins cannot be distinguished"
+        )

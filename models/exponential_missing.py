@@ -1,25 +1,25 @@
 r"""Exponential sample with missing values
 
-Waiting times $y_1, \dots, y_n$ are independent and exponential with rate $\theta$, so that
-$p(y_i \mid \theta) = \theta e^{-\theta y_i}$. Of the $n$ values, $m$ were never recorded, for
-reasons that have nothing to do with their size. Write $S = \sum_{i \text{ seen}} y_i$
-for the sum of the $n - m$ that were. The smallest example has $y_1 = 5$ and $y_2$ missing.
+Waiting times $y_1, \dots, y_n$ are independent and exponential with rate $\theta$, so $p(y_i \mid
+\theta) = \theta e^{-\theta y_i}$. Of the $n$ values $m$ are missing, for reasons that do not depend
+on the values. Write $S = \sum_{i \text{ observed}} y_i$ for the sum of the $n - m$ observed values.
+The smallest example has $y_1 = 5$, and $y_2$ is missing.
 
-Nobody needs EM here: the values that are missing at random say nothing, and
-$\hat\theta = (n - m)/S$. That is what makes it a good first example, for every quantity that EM
-deals in can be written down.
+EM is not needed here: values missing at random carry no information, and $\hat\theta = (n - m)/S$.
+The model is a good first example because every quantity of EM has a closed form.
 
 ## Complete-data log-likelihood
 
-Had all $n$ values been seen,
+If all $n$ values were observed,
 
 $$\log p(y \mid \theta) = n \log \theta - \theta \sum_{i=1}^{n} y_i .$$
 
-It is linear in the missing values, so that their expectations are all that it takes from them.
+This function is linear in the missing values, so the E step needs only their expectations.
 
 ## E step
 
-A missing value depends on the rest through $\theta$ alone. At the current value $\theta'$,
+Given $\theta$, a missing value does not depend on the observed ones. At the current value
+$\theta'$,
 
 $$\mathrm{E}[y_i \mid \theta'] = \frac{1}{\theta'} ,$$
 
@@ -31,42 +31,43 @@ $$Q(\theta \mid \theta') = n \log \theta - \theta \left( S + \frac{m}{\theta'} \
 
 Setting $\partial Q / \partial\theta = n/\theta - (S + m/\theta')$ to zero gives
 
-$$\theta = \frac{n}{S + m/\theta'} = \frac{n\,\theta'}{S\,\theta' + m} ,$$
+$$\theta = \frac{n}{S + m/\theta'} = \frac{n\,\theta'}{S\,\theta' + m} .$$
 
-a maximum, as $\partial^2 Q / \partial\theta^2 = -n/\theta^2 < 0$. In the smallest example the
-update is $\theta = 2\theta'/(5\theta' + 1)$.
+It is a maximum, since $\partial^2 Q / \partial\theta^2 = -n/\theta^2 < 0$. In the smallest example
+the update is $\theta = 2\theta'/(5\theta' + 1)$.
 
 ## Observed log-likelihood and rate of convergence
 
-Integrating the missing values out leaves
+Integrating the missing values out gives
 
-$$\log p(y_{\text{seen}} \mid \theta) = (n - m) \log \theta - \theta S ,$$
+$$\log p(y_{\text{obs}} \mid \theta) = (n - m) \log \theta - \theta S ,$$
 
-which EM climbs. Its maximum $\hat\theta = (n - m)/S$ is the only positive fixed point of the
-update, here $1/5$. The slope of the update there is
+which EM never decreases. Its maximiser $\hat\theta = (n - m)/S$ is the only positive fixed point of
+the update, $1/5$ in the smallest example. The derivative of the update at the fixed point is
 
 $$\frac{n\,m}{(S\hat\theta + m)^2} = \frac{n\,m}{n^2} = \frac{m}{n} .$$
 
-So each iteration leaves a share $m/n$ of the error: the rate of convergence is the fraction of the
-information that is missing. In the smallest example every iteration halves the error. In
-$1/\theta$ this is exact from the first step on, as $1/\theta = S/n + (m/n)/\theta'$.
+Each iteration therefore multiplies the error by $m/n$: the rate of convergence is the fraction of
+missing information. In the smallest example each iteration halves the error. For the parameter
+$1/\theta$ this holds exactly from the first iteration on, since $1/\theta = S/n + (m/n)/\theta'$.
 
-## A trap: the joint mode
+## A common mistake: the joint mode
 
-Maximising $\log p(y \mid \theta)$ over the missing values as well as over $\theta$ answers another
-question. The density of an exponential is highest at zero, so that every missing value goes to
-$0$ and $\theta$ to $n/S$: $2/5$ in the smallest example, twice the estimate. The latent must be
-averaged over, not maximised over.
+Maximising $\log p(y \mid \theta)$ over the missing values and $\theta$ together answers a different
+question. The exponential density is highest at zero, so every missing value goes to $0$, and
+$\theta$ goes to $n/S$. In the smallest example this is $2/5$, twice the maximum likelihood
+estimate. The latent values must be integrated out, not maximised over.
 
 ## Posterior
 
-The prior is $\theta \sim \mathrm{Gamma}(a, b)$ with $a = 1$, $b = 10^{-3}$ (shape and rate), almost
-flat. It is conjugate to the observed likelihood, and the posterior is
+The prior is $\theta \sim \mathrm{Gamma}(a, b)$ with $a = 1$ and $b = 10^{-3}$ (shape and rate),
+which is almost flat. It is conjugate to the observed likelihood, and the posterior is
 
-$$\theta \mid y_{\text{seen}} \sim \mathrm{Gamma}(a + n - m,\; b + S) .$$
+$$\theta \mid y_{\text{obs}} \sim \mathrm{Gamma}(a + n - m,\; b + S) .$$
 
-With $a = 1$ its mode is $(n - m)/(b + S)$, the maximum likelihood estimate but for $b$; its mean is
-larger, $(1 + n - m)/(b + S)$, which with one observation is almost twice as much.
+With $a = 1$ its mode is $(n - m)/(b + S)$, which equals the maximum likelihood estimate except for
+$b$. Its mean is larger, $(1 + n - m)/(b + S)$; with one observation it is almost twice the
+estimate.
 
 ## References
 
@@ -79,6 +80,8 @@ larger, $(1 + n - m)/(b + S)$, which with one observation is almost twice as muc
 
 import numpy as np
 import pymc as pm
+
+from latentfit import requirements as require
 
 latents = ("y_unobserved",)
 
@@ -96,26 +99,20 @@ def e_step(params, data):
 
 def m_step(expectations, data):
     y, missing = data["y"], expectations["y_unobserved"]
-    return {"theta": np.size(y) / (np.sum(_seen(y)) + np.sum(missing))}
+    return {"theta": np.size(y) / (np.sum(_observed(y)) + np.sum(missing))}
 
 
 def log_likelihood(params, data):
-    theta, y = params["theta"], _seen(data["y"])
+    theta, y = params["theta"], _observed(data["y"])
     return len(y) * np.log(theta) - theta * np.sum(y)
 
 
 def initial(data, rng):
-    """One over the mean of the values seen, times a log-normal factor."""
-    negative = np.argwhere(np.ma.filled(data["y"], 0) < 0)
-    if len(negative):
-        row = negative[0][0]
-        raise ValueError(
-            f"y has the negative value {data['y'][row]:g} in row {row + 1}: "
-            f"an exponential variable is positive"
-        )
-    y = _seen(data["y"])
+    """The reciprocal of the mean of the observed values, times a log-normal factor."""
+    require.not_negative("y", data["y"])
+    y = _observed(data["y"])
     if not len(y):
-        raise ValueError("y has no observed value: there is nothing to estimate a rate from")
+        raise ValueError("y has no observed value: a rate cannot be estimated")
     if not np.any(y):
         raise ValueError("every observed value of y is zero: the likelihood has no maximum")
     return {"theta": rng.lognormal() / np.mean(y)}
@@ -125,21 +122,5 @@ def example_data():
     return {"y": np.array([5.0, np.nan])}
 
 
-published = (
-    {
-        "name": "theta",
-        "value": 0.2,
-        "tolerance": 1e-8,
-        "source": "closed form: one observed value of 5, so 1/5",
-    },
-    {
-        "name": "log_likelihood",
-        "value": -2.6094379124341003,
-        "tolerance": 1e-9,
-        "source": "closed form: log(1/5) - 1",
-    },
-)
-
-
-def _seen(y):
+def _observed(y):
     return np.ma.compressed(y)

@@ -1,65 +1,70 @@
 r"""Factor analysis
 
-$d$ variables are correlated because each of them depends on the same $q$ *factors*, which are not
-seen. Given the factors $z_i$ of individual $i$, the variables are independent, each with a variance
-of its own:
+The correlations among $d$ observed variables are explained by $q$ latent *factors*, on which each
+variable depends linearly. Given the factors $z_i$ of individual $i$, the variables are independent,
+each with a variance of its own:
 
 $$z_i \sim \mathrm{N}(0, I_q), \qquad x_i \mid z_i \sim \mathrm{N}(\mu + W z_i,\; \Psi), \qquad
 \Psi = \mathrm{diag}(\psi_1, \dots, \psi_d) .$$
 
-The parameters are the means $\mu$, the loadings $W$, a $d \times q$ matrix, and the specific
-variances $\psi$. The number of factors is set by `--set factors=2`. Without $z$, an observation is
-normal with covariance $C = W W^\top + \Psi$, in the code `covariance`. The share of the variance of
-variable $j$ that the factors do not explain, $\psi_j / C_{jj}$, is its `uniqueness`.
+The parameters are the means $\mu$, the loadings $W$ (a $d \times q$ matrix) and the specific
+variances $\psi$. The option `--set factors=2` sets the number of factors. Marginally, an
+observation is normal with covariance $C = W W^\top + \Psi$, in the code `covariance`. The share of
+the variance of variable $j$ that the factors do not explain, $\psi_j / C_{jj}$, is its
+`uniqueness`.
 
-**What is not identified.** With any orthogonal $R$, $W R$ and $R^\top z$ do as well as $W$ and $z$:
-the factors may be rotated, and every one of them may change its sign. What can be compared are
-$\mu$, $\psi$ and $C$. The $d(d + 1)/2$ variances and covariances have to determine
-$d q + d - q(q-1)/2$ numbers, so that $(d - q)^2 \ge d + q$ is needed; more factors are refused. A
-single factor takes three variables, two take five.
+**What is not identified.** For any orthogonal matrix $R$, the loadings $W R$ and the factors
+$R^\top z$ give the same distribution of $x$ as $W$ and $z$. The factors may therefore be rotated,
+and each factor may change its sign. The identified quantities are $\mu$, $\psi$ and $C$. The $d(d +
+1)/2$ variances and covariances must determine $d q + d - q(q-1)/2$ parameters, so $(d - q)^2 \ge d
++ q$ is required; a larger number of factors is refused. One factor needs three variables, two
+factors need five.
 
 ## Data
 
-Six of the tests of mental ability that Holzinger and Swineford (1939) gave to children of two
-schools in Chicago; the 145 pupils of Grant-White school, the sample that Jöreskog (1969) used:
-`mental-tests.csv`. The columns are `visual` perception, `cubes` and `lozenges`, then `paragraph`
-comprehension, `sentence` completion and `word` meaning: three tests of space and three of language.
-They are the variables x1 to x6 of `HolzingerSwineford1939` in the R package lavaan. In a table of
-one's own every column is a variable and every row an observation, without missing values; `--column
-x=a,b,c` chooses. Units do not matter.
+The example, `mental-tests.csv`, has six of the tests of mental ability that Holzinger and Swineford
+(1939) gave to children of two schools in Chicago. It contains the 145 pupils of Grant-White school,
+the sample that Jöreskog (1969) used. The columns are `visual` perception, `cubes` and `lozenges`,
+which are tests of spatial ability, and `paragraph` comprehension, `sentence` completion and `word`
+meaning, which are tests of verbal ability. They are the variables x1 to x6 of
+`HolzingerSwineford1939` in the R package lavaan.
+
+In a table of your own every column is a variable and every row an observation, without missing
+values. Use `--column x=a,b,c` to select the columns. The units of the variables do not matter.
 
 ## Complete-data log-likelihood
 
-With $z$ known every variable has a linear regression on $z$, with a variance of its own. Row $j$ of
-$W$ is $w_j$:
+If $z$ were known, every variable would follow a linear regression on $z$ with a variance of its
+own. Let $w_j$ be row $j$ of $W$:
 
 $$\log p(x, z \mid \theta) = -\frac12 \sum_{j=1}^{d} \Bigl( n \log 2\pi\psi_j
 + \frac{1}{\psi_j} \sum_{i=1}^{n} (x_{ij} - \mu_j - w_j^\top z_i)^2 \Bigr)
 - \frac{n q}{2} \log 2\pi - \frac12 \sum_i \lVert z_i \rVert^2 .$$
 
-Multiplied out, it is linear in $z_i$ and in $\sum_i z_i z_i^\top$.
+Expanding the squares shows that it is linear in $z_i$ and in $\sum_i z_i z_i^\top$.
 
 ## E step
 
-The exponent is quadratic in $z_i$, so that $z_i$ given $x_i$ is normal. Its precision is the matrix
-of the quadratic form, and its mean is where the gradient vanishes:
+The exponent is a quadratic function of $z_i$, so the conditional distribution of $z_i$ given $x_i$
+is normal. Its precision is the matrix of the quadratic form, and its mean is the point where the
+gradient vanishes:
 
 $$G = I_q + W^\top \Psi^{-1} W, \qquad
 \mathrm{E}[z_i \mid x_i] = G^{-1} W^\top \Psi^{-1} (x_i - \mu), \qquad
 \mathrm{Cov}(z_i \mid x_i) = G^{-1} .$$
 
-The covariance is the same for all observations, and therefore
+The covariance is the same for all observations, so
 
 $$\sum_i \mathrm{E}[z_i z_i^\top \mid x_i] = n G^{-1}
 + \sum_i \mathrm{E}[z_i \mid x_i]\, \mathrm{E}[z_i \mid x_i]^\top ,$$
 
-in the code `zz`. Nothing larger than $q \times q$ is inverted.
+in the code `zz`. Only matrices of size $q \times q$ are inverted.
 
 ## M step
 
-$Q$ is a sum over variables, and each is a regression on $z$ of which the squares are expected. Let
-$S$ be the covariance of the data with divisor $n$, and of the latents, with means over the
-observations denoted by bars,
+$Q$ is a sum over the variables. Each term is a regression on $z$ in which the squares are replaced
+by their expectations. Let $S$ be the covariance of the data with divisor $n$, and let bars denote
+means over the observations:
 
 $$S_{zz} = \overline{\mathrm{E}[z z^\top]}
 - \overline{\mathrm{E}[z]}\; \overline{\mathrm{E}[z]}^\top, \qquad
@@ -70,8 +75,9 @@ Setting the derivatives with respect to $\mu$, $W$ and $\psi$ to zero gives the 
 $$W = S_{xz} S_{zz}^{-1}, \qquad \mu = \bar x - W\, \overline{\mathrm{E}[z]}, \qquad
 \psi = \operatorname{diag} \left( S - W S_{xz}^\top \right) .$$
 
-From $\mu = \bar x$ on, the mean of $\mathrm{E}[z]$ is zero, and $\mu$ stays there. With the mean of
-the diagonal in place of the diagonal it would be probabilistic principal component analysis.
+If $\mu = \bar x$, the mean of $\mathrm{E}[z]$ is zero, and the M step does not change $\mu$. With
+the mean of the diagonal in place of the diagonal, this is the M step of probabilistic principal
+component analysis.
 
 ## Observed log-likelihood
 
@@ -86,28 +92,28 @@ $$\log |C| = \log |G| + \sum_j \log \psi_j, \qquad
 \operatorname{tr} C^{-1} \tilde S = \sum_j \tilde S_{jj} / \psi_j
 - \operatorname{tr} G^{-1} W^\top \Psi^{-1} \tilde S\, \Psi^{-1} W .$$
 
-The maximum has no closed form, but $\mu = \bar x$ and $C_{jj} = S_{jj}$ hold there: the variances
-are reproduced exactly, the covariances as well as they can be. In the example the log-likelihood is
-$-1169.031$; with $C = S$ it would be $-1168.491$.
+The maximum has no closed form. At the maximum $\mu = \bar x$ and $C_{jj} = S_{jj}$: the model
+reproduces the variances exactly, but the covariances only approximately. In the example the
+log-likelihood is $-1169.031$; with $C = S$ it would be $-1168.491$.
 
-- **Rotation.** The start decides at which rotation EM ends. To interpret the factors, rotate $W$
-  afterwards, by varimax for example.
-- **Boundary.** A specific variance of zero, a *Heywood case*, may be the maximum, often if there
-  are as many factors as can be. Some factor is then a variable itself. EM comes ever more slowly to
-  it, and the entry has no standard error.
+- **Rotation.** The starting values determine the rotation of the estimated factors. To interpret
+  the factors, rotate $W$ afterwards, for example by varimax.
+- **Boundary.** The maximum may have a specific variance of zero (a *Heywood case*), in particular
+  if the number of factors is as large as possible. One factor then equals a variable. EM converges
+  to such a maximum ever more slowly, and the entry has no standard error.
 - **Several maxima** are possible. Compare several starts.
-- **Slow.** In the example the error shrinks by a factor of 0.92 in each iteration; the nearer a
-  specific variance is to zero, the slower.
-- **Number of factors.** The likelihood only rises with it. Twice the difference from $C = S$, here
-  1.08, is about chi-squared with $((d - q)^2 - d - q) / 2 = 4$ degrees of freedom if two are
-  enough.
+- **Slow convergence.** In the example each iteration multiplies the error by 0.92. The closer a
+  specific variance is to zero, the slower EM converges.
+- **Number of factors.** The maximal log-likelihood never decreases with the number of factors.
+  Twice its difference from the log-likelihood at $C = S$, here 1.08, is approximately chi-squared
+  with $((d - q)^2 - d - q) / 2 = 4$ degrees of freedom if two factors suffice.
 
 ## Prior
 
-With $s_j$ the standard deviation of variable $j$, $\mu_j$ is $\mathrm{N}(\bar x_j, (2 s_j)^2)$; the
-entries of row $j$ of $W$ are $\mathrm{N}(0, s_j^2)$, which favours no rotation; $\psi_j$ is
-log-normal with median $s_j^2 / 2$ and standard deviation 1 on the log scale, and keeps away from
-zero.
+Let $s_j$ be the standard deviation of variable $j$. The means are $\mathrm{N}(\bar x_j, (2
+s_j)^2)$. The entries of row $j$ of $W$ are $\mathrm{N}(0, s_j^2)$, a prior that does not change
+under rotations. The specific variance $\psi_j$ is log-normal with median $s_j^2 / 2$ and a standard
+deviation of 1 on the log scale; its density vanishes at zero.
 
 ## References
 
@@ -124,6 +130,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+
+from latentfit import requirements as require
 
 latents = ("z",)
 
@@ -163,8 +171,8 @@ def m_step(expectations, data):
 def log_likelihood(params, data):
     psi, (scaled, G) = params["psi"], _scaled(params)
     deviations = data["x"] - params["mu"]
-    along = deviations @ scaled
-    squares = np.sum(deviations**2 / psi) - np.sum(along * np.linalg.solve(G, along.T).T)
+    projected = deviations @ scaled
+    squares = np.sum(deviations**2 / psi) - np.sum(projected * np.linalg.solve(G, projected.T).T)
     log_determinant = np.sum(np.log(2 * np.pi * psi)) + np.linalg.slogdet(G).logabsdet
     return -0.5 * (len(deviations) * log_determinant + squares)
 
@@ -173,10 +181,10 @@ expectations = {"zz": lambda latents, data: latents["z"].T @ latents["z"]}
 
 
 def initial(data, rng, factors=2):
-    """The means of the data, half of every variance specific, loadings in random directions.
+    """The means of the data, half of each variance as specific variance, and random loadings.
 
-    Row j of W is normal, so that no direction is favoured, and makes for about the other half of
-    the variance of variable j.
+    The entries of row j of W are normal, so every direction of the factors is equally likely. Their
+    variance is such that the factors explain about half of the variance of variable j.
     """
     x = data["x"]
     _check(x, factors)
@@ -195,52 +203,26 @@ def example_data():
 
 
 def _scaled(params):
-    """Loadings over specific variances, and G, the precision of z given x."""
+    """Ψ⁻¹ W, and G, the precision of z given x."""
     W = params["W"]
     scaled = W / params["psi"][:, None]
     return scaled, np.eye(W.shape[1]) + W.T @ scaled
 
 
 def _check(x, factors):
-    if np.ndim(x) != 2:
-        raise ValueError(f"x should be a table of columns, not an array of shape {np.shape(x)}")
+    require.table("x", x)
+    require.at_least("factors", factors, 1)
     n, d = x.shape
-    if factors < 1:
-        raise ValueError(f"factors must be at least 1, not {factors}")
     if factors >= d or (d - factors) ** 2 < d + factors:
         raise ValueError(
-            f"{factors} factor{'s' if factors > 1 else ''} cannot be told from the covariances of "
-            f"{d} column{'s' if d > 1 else ''}: (d - q)² must be at least d + q"
+            f"the covariances of {d} column{'s' if d > 1 else ''} do not determine {factors} "
+            f"factor{'s' if factors > 1 else ''}: (d - q)² must be at least d + q"
         )
-    spread = np.ptp(x, axis=0)
-    if not np.all(spread):
-        column = int(np.argmin(spread))
-        raise ValueError(f"column {column + 1} of x is {x[0, column]:g} in every row")
+    require.variation_in_each_column("x", x)
     standardised = (x - np.mean(x, axis=0)) / np.std(x, axis=0)
     rank = np.linalg.matrix_rank(standardised)
     if rank < d:
         raise ValueError(
-            f"the {n} rows of x span {rank} dimension{'s' if rank > 1 else ''} of {d}: columns "
-            f"that determine one another have an unbounded likelihood"
+            f"the {n} rows of x span {rank} dimension{'s' if rank > 1 else ''} of {d}: the "
+            f"likelihood is unbounded if columns are linearly dependent"
         )
-
-
-_FACTANAL = (
-    "factanal of R 4.2, Grant-White pupils of lavaan's HolzingerSwineford1939, two factors, "
-    "control$opt of factr = 1"
-)
-_SKLEARN = "FactorAnalysis of scikit-learn 1.9, score times the number of observations"
-published = (
-    *(
-        {
-            "name": f"uniqueness[{variable}]",
-            "value": value,
-            "tolerance": 1e-6,
-            "source": _FACTANAL,
-        }
-        for variable, value in enumerate(
-            (0.63815182, 0.68876371, 0.43091983, 0.25314461, 0.30411038, 0.31802906)
-        )
-    ),
-    {"name": "log_likelihood", "value": -1169.03059151, "tolerance": 1e-7, "source": _SKLEARN},
-)

@@ -1,50 +1,51 @@
 r"""Genetic linkage in 197 animals
 
-Two genes lie on one chromosome. Parents that carry both variants of both have offspring of four
-visible classes, and linkage moves the shares of the classes away from $9:3:3:1$. With $\theta$
-for the parameter that measures it (if crossing over happens with probability $r$ in either sex,
-$\theta = (1 - r)^2$ where each parent has both recessive variants on one chromosome, and
-$\theta = r^2$ where it has not), $n$ animals fall into the classes with probabilities
+Two genes lie on the same chromosome. Parents that carry both variants of both genes have offspring
+of four visible classes, and linkage changes the expected shares of the classes from $9:3:3:1$. The
+parameter $\theta$ measures the linkage. Suppose that crossing over has probability $r$ in both
+sexes. If both recessive variants lie on one chromosome of each parent, then $\theta = (1 - r)^2$;
+otherwise $\theta = r^2$. Each of $n$ animals belongs to the four classes with probabilities
 
 $$\tfrac12 + \tfrac{\theta}{4}, \quad \tfrac{1 - \theta}{4}, \quad \tfrac{1 - \theta}{4}, \quad
 \tfrac{\theta}{4} , \qquad 0 \le \theta \le 1 .$$
 
-The first class is a sum, and the sum is what makes the likelihood awkward. Take it apart: let
-animal $i$ be of one of five *types* $z_i$, of which the first two look the same,
+The first probability is a sum, which complicates the likelihood. The latent variable separates its
+two terms: animal $i$ is of one of five *types* $z_i$, of which the first two belong to the same
+class,
 
 $$\Pr(z_i = 0, \dots, 4) = \left( \tfrac12,\; \tfrac{\theta}{4},\; \tfrac{1 - \theta}{4},\;
 \tfrac{1 - \theta}{4},\; \tfrac{\theta}{4} \right) .$$
 
-Write $y_1, \dots, y_4$ for the numbers of animals in the classes, which are seen, and
-$x_1, \dots, x_5$ for the numbers of each type: $y_1 = x_1 + x_2$, and the others are
-$y_2 = x_3$, $y_3 = x_4$, $y_4 = x_5$.
+Let $y_1, \dots, y_4$ be the observed numbers of animals in the classes, and $x_1, \dots, x_5$ the
+numbers of animals of each type. Then $y_1 = x_1 + x_2$, $y_2 = x_3$, $y_3 = x_4$ and $y_4 = x_5$.
 
 ## Data
 
-$y = (125, 18, 20, 34)$, in all 197 animals (Rao 1965): the first example of Dempster, Laird and
-Rubin (1977), and of most that has been written on the EM algorithm since.
+The example is $y = (125, 18, 20, 34)$, a total of 197 animals (Rao 1965). It is the first example
+of Dempster, Laird and Rubin (1977) and a standard example of the literature on EM.
 
 ## Complete-data log-likelihood
 
-Up to a constant, with the animals one by one,
+Up to a constant, and with the animals in a given order,
 
 $$\log p(z \mid \theta) = (x_2 + x_5) \log \theta + (x_3 + x_4) \log(1 - \theta) - x_1 \log 2
 - (n - x_1) \log 4 .$$
 
-It is binomial: $x_2 + x_5$ successes among the $n - x_1$ animals that bear on $\theta$. Of what is
-not seen, it needs $x_2$ alone ($x_1 = y_1 - x_2$), and it is linear in $x_2$.
+As a function of $\theta$ it is binomial, with $x_2 + x_5$ successes among the $n - x_1$ animals
+whose type depends on $\theta$. The only unknown is $x_2$, since $x_1 = y_1 - x_2$, and the function
+is linear in $x_2$.
 
 ## E step
 
 Each of the $y_1$ animals of the first class is of the second type with probability
-$(\theta'/4) / (1/2 + \theta'/4)$, so that
+$(\theta'/4) / (1/2 + \theta'/4)$, so
 
 $$\mathrm{E}[x_2 \mid y, \theta'] = y_1 \, \frac{\theta'}{2 + \theta'} .$$
 
 ## M step
 
-$Q$ is the complete-data log-likelihood with that number in place of $x_2$. Its maximum is the
-share of successes,
+$Q$ is the complete-data log-likelihood with this expectation in place of $x_2$. Its maximiser is
+the share of successes,
 
 $$\theta = \frac{x_2 + y_4}{x_2 + y_2 + y_3 + y_4} .$$
 
@@ -53,27 +54,30 @@ $$\theta = \frac{x_2 + y_4}{x_2 + y_2 + y_3 + y_4} .$$
 $$\log p(y \mid \theta) = y_1 \log\left(\tfrac12 + \tfrac{\theta}{4}\right)
 + (y_2 + y_3) \log \frac{1 - \theta}{4} + y_4 \log \frac{\theta}{4} .$$
 
-This is for the classes of the animals in turn; the number of ways to order them, which does not
-depend on $\theta$, is left out. It is concave, with a single maximum, and there EM's help is not
-needed either: setting the slope to zero leaves the quadratic equation
+This is the log-likelihood of the classes of the animals in a given order. It omits the logarithm of
+the number of orders, which does not depend on $\theta$. It is concave and has a single maximum.
+This maximum has a closed form, so EM is not needed. Setting the derivative to zero gives the
+quadratic equation
 
-$$n \theta^2 + (2 y_2 + 2 y_3 + y_4 - y_1)\, \theta - 2 y_4 = 0 ,$$
+$$n \theta^2 + (2 y_2 + 2 y_3 + y_4 - y_1)\, \theta - 2 y_4 = 0 .$$
 
-here $197 \theta^2 - 15 \theta - 68 = 0$, with the root $\hat\theta = (15 + \sqrt{53809})/394$.
+In the example it is $197 \theta^2 - 15 \theta - 68 = 0$, with the root
+$\hat\theta = (15 + \sqrt{53809})/394$.
 
-Let $m = x_2 + y_2 + y_3 + y_4$ at $\hat\theta$. The slope of the update there is
+Let $m = x_2 + y_2 + y_3 + y_4$ at $\hat\theta$. The derivative of the update at $\hat\theta$ is
 
-$$\frac{1 - \hat\theta}{m} \cdot \frac{2 y_1}{(2 + \hat\theta)^2} = 0.1328 ,$$
+$$\frac{1 - \hat\theta}{m} \cdot \frac{2 y_1}{(2 + \hat\theta)^2} = 0.1328 .$$
 
-the share of the error that every iteration leaves, and the fraction of the information about
-$\theta$ that the sum in the first class hides.
+Each iteration multiplies the error by this number. It equals the fraction of the information about
+$\theta$ that is missing because the first class combines two types.
 
-If no animal is in class 2 or 3, the maximum is at $\hat\theta = 1$; if none is in class 4, it may
-be at $0$. EM ends there too: a proper answer, but the large-sample standard error means nothing.
+If no animal belongs to class 2 or 3, the maximiser is $\hat\theta = 1$. If none belongs to class 4,
+it may be $0$. EM converges to these estimates too, but large-sample standard errors do not apply to
+them.
 
 ## Prior
 
-$\theta$ is uniform between 0 and 1, as in Tanner and Wong (1987), so that the MAP is the maximum
+$\theta$ is uniform between 0 and 1, as in Tanner and Wong (1987), so the MAP equals the maximum
 likelihood estimate.
 
 ## References
@@ -90,9 +94,11 @@ likelihood estimate.
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("z",)
 
-# Which class an animal of each of the five types is seen in.
+# Class of each of the five types.
 CLASS = np.array([0, 0, 1, 2, 3])
 
 
@@ -103,7 +109,7 @@ def model(counts):
         theta = pm.Uniform("theta", 0, 1)
         types = [0.5, theta / 4, (1 - theta) / 4, (1 - theta) / 4, theta / 4]
         z = pm.Categorical("z", pm.math.stack(types), dims="animal")
-        # A type is seen in its own class, with certainty.
+        # Given its type, an animal belongs to one class with probability 1.
         seen = pm.math.constant(np.eye(4)[CLASS])
         animals = np.repeat(range(4), np.asarray(counts, int))
         pm.Categorical("seen", seen[z], observed=animals, dims="animal")
@@ -122,35 +128,31 @@ def m_step(expectations, data):
 
 def log_likelihood(params, data):
     y, p = data["counts"], _classes(params["theta"])
-    # An empty class says nothing, also where its probability is zero.
+    # The term of an empty class is zero, even if the probability of the class is zero.
     return np.sum(y[y > 0] * np.log(p[y > 0]))
 
 
-# In x2, what the E step returns the expectation of: how many animals are of the second type.
+# The E step returns the expectation of x2, the number of animals of the second type.
 expectations = {"x2": lambda latents, data: np.sum(latents["z"] == 1)}
 
 
 def initial(data, rng):
-    """The unbiased estimate that is linear in the counts, its log-odds jittered.
+    """The unbiased estimate that is linear in the counts, with random log-odds.
 
-    The expectation of $y_1 - y_2 - y_3 + y_4$ is $n\\theta$. Where the estimate is less than 0.05
-    from 0 or 1, or beyond, it is moved to that distance; the jitter is normal with standard
-    deviation 1.
+    The expectation of y₁ - y₂ - y₃ + y₄ is nθ. The estimate is restricted to the interval from 0.05
+    to 0.95. A standard normal variable is added to its log-odds.
     """
     y = data["counts"]
     if np.shape(y) != (4,):
-        raise ValueError(f"counts has shape {np.shape(y)}: there are four classes, in order")
-    wrong = y[(y < 0) | (y % 1 != 0)]
-    if len(wrong):
-        raise ValueError(f"counts holds {wrong[0]:g}: numbers of animals are whole")
-    if not np.any(y):
-        raise ValueError("counts is zero throughout: there are no animals")
+        raise ValueError(f"counts has shape {np.shape(y)}, but there are four classes")
+    require.counts("counts", y)
+    require.not_all_zero("counts", y, "there are no animals")
     theta = np.clip((y[0] - y[1] - y[2] + y[3]) / np.sum(y), 0.05, 0.95)
     return {"theta": 1 / (1 + (1 - theta) / theta * np.exp(-rng.normal()))}
 
 
 def simulate(params, data, rng):
-    """As many animals, by the probabilities of the four classes."""
+    """The same number of animals, with classes drawn from their probabilities."""
     return {"counts": rng.multinomial(int(np.sum(data["counts"])), _classes(params["theta"]))}
 
 
@@ -161,14 +163,3 @@ def example_data():
 def _classes(theta):
     """Probabilities of the four classes."""
     return np.array([2 + theta, 1 - theta, 1 - theta, theta]) / 4
-
-
-published = (
-    {
-        "name": "theta",
-        "value": 0.626821498,
-        "tolerance": 5e-10,
-        "source": "Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via "
-        "the EM algorithm, Journal of the Royal Statistical Society B 39, Table 1",
-    },
-)

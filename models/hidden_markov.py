@@ -1,74 +1,78 @@
 r"""Hidden Markov model
 
-A process moves between $K$ states that nobody sees, and what is seen at time $t$ depends on the
-state at that time alone. The states $z_1, \dots, z_T$ are a Markov chain, and $x_1, \dots, x_T$ are
-independent given them:
+A process is in one of $K$ states at each time. The states are not observed; the observation at time
+$t$ depends only on the state at that time. The states $z_1, \dots, z_T$ are a Markov chain, and the
+observations $x_1, \dots, x_T$ are independent given the states:
 
 $$p(z_1 = k) = \delta_k, \qquad p(z_t = k \mid z_{t-1} = j) = P_{jk}, \qquad
 x_t \mid z_t = k \sim b_k .$$
 
-The emission distributions are Poisson, $b_k = \mathrm{Poisson}(\lambda_k)$; normal,
-$\mathrm{N}(\mu_k, \sigma_k^2)$, with `--set emission=gaussian`; or any distribution over the
-symbols $0, \dots, C - 1$, with probabilities $B_{k0}, \dots, B_{k,C-1}$, with
-`--set emission=categorical`. The number of states is set by `--set states=3`. Several sequences of
-the same length, independent given $\theta$, are columns of $x$, which then has shape $(T, S)$.
+The emission distributions are Poisson by default, $b_k = \mathrm{Poisson}(\lambda_k)$. They are
+normal, $\mathrm{N}(\mu_k, \sigma_k^2)$, with `--set emission=gaussian`. With
+`--set emission=categorical` they are arbitrary distributions of the symbols $0, \dots, C - 1$ with
+probabilities $B_{k0}, \dots, B_{k,C-1}$. The option `--set states=3` sets the number of states.
+Several sequences of the same length, independent given $\theta$, are the columns of $x$, which then
+has shape $(T, S)$.
 
-## Where the chain starts
+## Distribution of the first state
 
-$\delta$ is known to be uniform, unless `--set start=estimated` makes it a parameter, `start`. The
-likelihood of a single sequence is linear in $\delta$ and therefore highest at a corner of the
-simplex: whatever the data, one state gets probability 1 (Levinson, Rabiner and Sondhi 1983). One
-draw of $z_1$ cannot tell a distribution. Such an estimate only names the state in which the
-sequence seems to begin, and it lies on the boundary, where it has no standard error. Estimate
-$\delta$ from several sequences, not all of which begin in the same state. A third choice, the
-stationary distribution of $P$, would add its logarithm to $Q$, and the M step would have no closed
-form.
+By default $\delta$ is uniform and not estimated. With `--set start=estimated` it is a parameter,
+`start`. The likelihood of a single sequence is linear in $\delta$ and therefore highest at a corner
+of the simplex: for any data, one state has probability 1 (Levinson, Rabiner and Sondhi 1983). A
+single draw of $z_1$ does not determine a distribution. The estimate only names the most likely
+first state, and it lies on the boundary, where it has no standard error. Estimate $\delta$ only
+from several sequences that do not all begin in the same state. A third choice, the stationary
+distribution of $P$, would add its logarithm to $Q$, and the M step would have no closed form.
 
 ## Data
 
-The example is the number of earthquakes of magnitude 7 or more in the world, each year from 1900 to
-2006: `earthquakes.csv`, from W. Zucchini and I. L. MacDonald (2009), table 1.1. Their variance is
-almost three times their mean, and busy years come in runs.
+The example, `earthquakes.csv`, is the number of earthquakes of magnitude 7 or more in the world in
+each year from 1900 to 2006, from W. Zucchini and I. L. MacDonald (2009), table 1.1. The variance of
+the counts is almost three times their mean, and years with many earthquakes follow one another.
+
+A table of your own has a column for each sequence and a row for each time.
 
 ## Complete-data log-likelihood
 
-With the states known, all that matters is where the chain starts, how often it goes from each state
-to each, and what each state emits. With $n_{jk}$ the number of transitions from $j$ to $k$,
+Let $n_{jk}$ be the number of transitions from state $j$ to state $k$. If the states were known,
 
 $$\log p(x, z \mid \theta) = \log \delta_{z_1} + \sum_{j,k} n_{jk} \log P_{jk}
 + \sum_{t=1}^{T} \sum_k [z_t = k] \log b_k(x_t) .$$
 
+It depends on the first state, the transition counts, and the observations of each state.
+
 ## E step
 
-It takes the expectations of the indicators and of the counts, given the whole sequence:
-$\gamma_{tk} = p(z_t = k \mid x, \theta')$ and $\xi_{jk} = \mathrm{E}[n_{jk} \mid x, \theta']$. Both
-come from two passes over the data. Forwards, $\alpha_{tk} = p(x_1, \dots, x_t, z_t = k)$;
-backwards, $\beta_{tj} = p(x_{t+1}, \dots, x_T \mid z_t = j)$:
+The complete-data log-likelihood is linear in the indicators $[z_t = k]$ and in the counts $n_{jk}$.
+The E step computes their expectations given the whole sequence, $\gamma_{tk} = p(z_t = k \mid x,
+\theta')$ and $\xi_{jk} = \mathrm{E}[n_{jk} \mid x, \theta']$, in two passes over the data. The
+forward pass computes $\alpha_{tk} = p(x_1, \dots, x_t, z_t = k)$, and the backward pass computes
+$\beta_{tj} = p(x_{t+1}, \dots, x_T \mid z_t = j)$:
 
 $$\alpha_{1k} = \delta_k\, b_k(x_1), \quad
 \alpha_{tk} = \sum_j \alpha_{t-1,j}\, P_{jk}\, b_k(x_t); \qquad
 \beta_{Tj} = 1, \quad \beta_{tj} = \sum_k P_{jk}\, b_k(x_{t+1})\, \beta_{t+1,k} .$$
 
-As $\sum_k \alpha_{tk} \beta_{tk} = p(x)$ at every $t$,
+Since $\sum_k \alpha_{tk} \beta_{tk} = p(x)$ for every $t$,
 
 $$\gamma_{tk} = \frac{\alpha_{tk}\, \beta_{tk}}{p(x)}, \qquad
 \xi_{jk} = \sum_{t=2}^{T} \frac{\alpha_{t-1,j}\, P_{jk}\, b_k(x_t)\, \beta_{tk}}{p(x)} .$$
 
-$\alpha$ and $\beta$ shrink geometrically along the sequence and would underflow after a few hundred
-steps; `forward_backward` keeps them in range. With several sequences $\xi$ is the sum over them. In
-the code it is `transitions`, and $\gamma$ is `z`.
+The values of $\alpha$ and $\beta$ decrease geometrically along the sequence and would underflow
+after a few hundred times; `forward_backward` rescales them. For several sequences $\xi$ is the sum
+over the sequences. In the code $\xi$ is `transitions` and $\gamma$ is `z`.
 
 ## M step
 
 $$Q(\theta \mid \theta') = \sum_k \gamma_{1k} \log \delta_k + \sum_{j,k} \xi_{jk} \log P_{jk}
 + \sum_{t,k} \gamma_{tk} \log b_k(x_t)$$
 
-has three parts with nothing in common (Baum et al. 1970). Each row of $P$ is a vector of
+consists of three terms without common parameters (Baum et al. 1970). Each row of $P$ is a vector of
 proportions,
 
 $$P_{jk} = \frac{\xi_{jk}}{\sum_l \xi_{jl}} ,$$
 
-and the emissions are the usual estimates with weights $\gamma_{tk}$. With
+and the emission parameters are the usual estimates with weights $\gamma_{tk}$. With
 $n_k = \sum_t \gamma_{tk}$,
 
 $$\lambda_k = \frac{1}{n_k} \sum_t \gamma_{tk}\, x_t; \qquad
@@ -76,30 +80,31 @@ $$\lambda_k = \frac{1}{n_k} \sum_t \gamma_{tk}\, x_t; \qquad
 \sigma_k^2 = \frac{1}{n_k} \sum_t \gamma_{tk} (x_t - \mu_k)^2; \qquad
 B_{kc} = \frac{1}{n_k} \sum_{t:\, x_t = c} \gamma_{tk} .$$
 
-Where it is estimated, $\delta_k$ is the mean of $\gamma_{1k}$ over the sequences. The divisor of
-$P_{jk}$ is not $n_j$, in which the last time counts too, but from which nothing leads on.
+If $\delta_k$ is estimated, it is the mean of $\gamma_{1k}$ over the sequences. The divisor of
+$P_{jk}$ is not $n_j$: $n_j$ includes the last time, after which there is no transition.
 
 ## Observed log-likelihood
 
 $\log p(x \mid \theta) = \log \sum_k \alpha_{Tk}$.
 
-- **Several maxima**, the more so the more states. Compare several starts.
-- **Labels.** The states can be renumbered: the emissions, and both the rows and the columns of
-  $P$.
-- **Boundaries.** A transition that never seems to happen has the estimate 0, and so has a symbol
-  that a state never emits: with three states and the earthquakes, the transition from the busiest
-  to the calmest. EM gets there all the same. But standard errors do not exist there, and a
-  posterior interval does not contain the boundary.
-- **No global maximum** with normal emissions: a state that is visited only where $x$ has one value
-  takes the likelihood to infinity as $\sigma_k \to 0$. The highest interior maximum is meant.
-- **States that are not visited** have no estimate: $n_k = 0$.
+- **Several maxima.** Their number grows with the number of states. Compare several starts.
+- **Labels.** Renumbering the states does not change the likelihood. It permutes the emission
+  parameters and both the rows and the columns of $P$.
+- **Boundaries.** A transition that does not seem to occur has the estimate 0, and so does a symbol
+  that a state does not seem to emit. An example is the transition from the busiest to the calmest
+  of three states of the earthquakes. EM converges to such a maximum, but standard errors do not
+  apply to these entries, and a posterior interval does not contain the boundary.
+- **No global maximum** for normal emissions: if a state is visited only at times with equal $x$,
+  the likelihood grows without bound as $\sigma_k \to 0$. The estimate is the highest interior
+  maximum.
+- **States that are not visited.** If $n_k = 0$, the parameters of the state have no estimate.
 
 ## Prior
 
-The rows of $P$ and of $B$, and `start`, are uniform on the simplex. Rates have a gamma distribution
-of shape 2 whose mean is that of the data. Means are normal about the mean of the data with twice
-their standard deviation $s$; standard deviations are log-normal with median $s$, which keeps them
-away from zero.
+The rows of $P$ and of $B$, and `start`, are uniform on the simplex. The rates have a gamma
+distribution with shape 2 and the mean of the data. With $s$ the standard deviation of the data, the
+means are normal about the mean of the data with standard deviation $2s$. The standard deviations
+are log-normal with median $s$, whose density vanishes at zero.
 
 ## References
 
@@ -120,6 +125,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import (
     ImpossibleRowError,
     forward_backward,
@@ -139,7 +145,7 @@ def model(x, states=2, emission="poisson", start="uniform"):
     dims = ("time", "sequence")[: np.ndim(x)]
     coords = dict(zip(dims, map(range, np.shape(x)), strict=True)) | {"state": range(states)}
     with pm.Model(coords=coords) as model:
-        # For `_counted`: a path alone does not tell how many states there are.
+        # `_counted` needs the number of states, which one path of states does not show.
         pm.Data("labels", np.arange(states), dims="state")
         P = pm.Dirichlet("P", np.ones((states, states)))
         uniform = np.full(states, 1 / states)
@@ -148,13 +154,13 @@ def model(x, states=2, emission="poisson", start="uniform"):
         z = DiscreteMarkovChain(
             "z", P=P, init_dist=pm.Categorical.dist(delta), shape=np.shape(x)[::-1], dims=dims[::-1]
         )
-        # Time comes first in x, and last in z.
+        # Time is the first axis of x and the last axis of z.
         if emission == "poisson":
             lam = pm.Gamma("lam", 2, 2 / centre, dims="state")
             pm.Poisson("x", lam[z.T], observed=x, dims=dims)
         elif emission == "gaussian":
             mu = pm.Normal("mu", centre, 2 * spread, dims="state")
-            # Zero-avoiding, since the likelihood is unbounded as a standard deviation goes to 0.
+            # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
             sigma = pm.LogNormal("sigma", np.log(spread), 1, dims="state")
             pm.Normal("x", mu[z.T], sigma[z.T], observed=x, dims=dims)
         else:
@@ -182,9 +188,10 @@ def m_step(expectations, data, params):
 
 
 def _counted(latents, data):
-    """n_jk, of known states."""
-    at = latents["z"][..., None] == data["labels"]
-    before, after = (part.reshape(-1, at.shape[-1]) for part in (at[..., :-1, :], at[..., 1:, :]))
+    """n_jk of known states."""
+    is_in = latents["z"][..., None] == data["labels"]
+    states = is_in.shape[-1]
+    before, after = is_in[..., :-1, :].reshape(-1, states), is_in[..., 1:, :].reshape(-1, states)
     return before.T.astype(float) @ after
 
 
@@ -196,15 +203,16 @@ def log_likelihood(params, data):
 
 
 def initial(data, rng, states=2, emission="poisson", start="uniform"):
-    """Emissions of groups of similar values, and a chain that prefers to stay.
+    """Emission parameters of groups of similar values, and a chain that tends to stay in a state.
 
-    The observations are sorted and cut into as many groups as there are states; the shares of the
-    groups are Dirichlet(5, ..., 5). Each state's emissions are estimated with weight 0.8 on a group
-    of its own, the rest spread evenly. Counts are sorted by value. Real values are, by the toss of
-    a coin, by value or by distance from the median: states may differ in level or in spread.
-    Symbols are sorted so that those lie close which often follow one another, along the first
-    axis of a correspondence analysis. The chain stays with a probability drawn from U(0.5, 1); all
-    other states are equally likely, and so are all at the start.
+    The observations are sorted and divided into one group for each state; the shares of the groups
+    are Dirichlet(5, ..., 5). The emission parameters of a state are estimated with a weight of 0.8
+    on its own group; the other weight is distributed equally over all groups. Counts are sorted by
+    value. Real values are sorted, with probability one half each, by value or by distance from the
+    median, since states may differ in level or in spread. Symbols are sorted by their scores on the
+    first axis of a correspondence analysis, in which symbols that often follow one another have
+    similar scores. The chain stays in its state with a probability drawn from U(0.5, 1) and moves
+    to all other states with equal probabilities. The first state is uniform.
     """
     x = data["x"]
     _check(x, states, emission, start)
@@ -230,12 +238,12 @@ def example_data():
     return {"x": np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)}
 
 
-# The parameter by which the kind of emission is known.
+# A parameter of each kind of emission, which identifies the kind in the steps.
 _PARAMETER = {"poisson": "lam", "gaussian": "mu", "categorical": "B"}
 
 
 def _smoothed(params, x):
-    """The chain given all sequences, one after the other."""
+    """States and transitions given all sequences, which are concatenated."""
     states, times = len(params["P"]), len(x)
     log_b = _log_emission(params, x.T.ravel())
     start = params.get("start", np.full(states, 1 / states))
@@ -262,7 +270,7 @@ def _log_emission(params, x):
 
 
 def _weighted(emission, r, x):
-    """Emission parameters, estimated from x with the weights r[:, k]."""
+    """Emission parameters, estimated from x with weights r[:, k]."""
     if emission == "categorical":
         counts = weighted_counts(r, x.astype(int), int(np.max(x)) + 1)
         return {"B": counts / counts.sum(axis=1, keepdims=True)}
@@ -271,7 +279,7 @@ def _weighted(emission, r, x):
 
 
 def _neighbours(x):
-    """Scores of the symbols: close for symbols that often come one after the other."""
+    """Scores of the symbols, similar for symbols that often follow one another."""
     codes = x.astype(int)
     symbols = codes.max() + 1
     pairs = np.zeros((symbols, symbols))
@@ -283,59 +291,18 @@ def _neighbours(x):
 
 
 def _check(x, states, emission, start):
-    if states < 2:
-        raise ValueError(f"states must be at least 2, not {states}")
-    if emission not in _PARAMETER:
-        raise ValueError(f"emission is poisson, gaussian or categorical, not {emission!r}")
-    if start not in ("uniform", "estimated"):
-        raise ValueError(f"start is uniform or estimated, not {start!r}")
+    require.at_least("states", states, 2)
+    require.one_of("emission", emission, tuple(_PARAMETER))
+    require.one_of("start", start, ("uniform", "estimated"))
     if x.ndim > 2:
-        raise ValueError(f"x has {x.ndim} axes; it should have one, or two: time and sequence")
-    if len(x) < 2:
-        raise ValueError("x has a single row: a chain needs at least 2 times")
+        raise ValueError(f"x has {x.ndim} axes, but it must have one (time) or two (and sequence)")
+    require.rows("x", x, 2)
     if emission != "gaussian":
-        bad = np.argwhere((x < 0) | (x != np.round(x)))
-        if len(bad):
-            kind = "a count" if emission == "poisson" else "the code of a category, 0, 1, 2, ..."
-            raise ValueError(
-                f"x has {x[tuple(bad[0])]:g} in row {bad[0][0] + 1}, which is not {kind}; "
-                f"emission=gaussian takes any values"
-            )
-    values = np.unique(x)
-    if len(values) < 2 or (emission != "categorical" and len(values) < states):
-        found = f"{len(values)} distinct value" + ("s" if len(values) > 1 else "")
-        raise ValueError(f"x has {found}, too few for {states} states")
-    if emission == "categorical" and not np.array_equal(values, np.arange(len(values))):
-        absent = int(np.setdiff1d(np.arange(values[-1]), values)[0])
+        require.counts("x", x, what=f"with emission={emission}, a value")
+    require.distinct("x", x.ravel(), 2 if emission == "categorical" else states, "states")
+    if emission == "categorical" and np.max(x) >= (symbols := len(np.unique(x))):
+        absent = int(np.setdiff1d(np.arange(np.max(x)), x)[0])
         raise ValueError(
-            f"x has codes up to {values[-1]:g}, but never {absent}: the probability of a category "
-            f"that never occurs is estimated to be 0; number those that do 0, 1, 2, ..."
+            f"x has codes up to {np.max(x):g}, but never {absent}: number the categories from 0 "
+            f"to {symbols - 1}, since one that never occurs would have the estimate 0"
         )
-
-
-# Figures as printed there, after convergence, with `start` estimated: it ends at a corner. When it
-# is known to be uniform, rates differ by less than 0.005, and the log-likelihood is lower by 0.690
-# and 1.081: a little less than log 2 and log 3, the most that not knowing the first state costs.
-_BOOK = "Zucchini and MacDonald (2009), Hidden Markov Models for Time Series, table 4."
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": tolerance,
-        "source": f"{_BOOK}{states - 1}: {states} states, start estimated",
-        "data": "earthquakes.csv",
-        "column": "count",
-        "options": {"states": states, "start": "estimated"},
-    }
-    for states, name, value, tolerance in (
-        (2, "lam[0]", 15.421, 5e-4),
-        (2, "lam[1]", 26.018, 5e-4),
-        (2, "P[0,1]", 0.071626, 5e-7),
-        (2, "P[1,0]", 0.11903, 5e-6),
-        (2, "log_likelihood", -341.87870, 5e-6),
-        (3, "lam[0]", 13.134, 5e-4),
-        (3, "lam[1]", 19.713, 5e-4),
-        (3, "lam[2]", 29.710, 5e-4),
-        (3, "log_likelihood", -328.52748, 5e-6),
-    )
-)

@@ -1,37 +1,39 @@
 r"""Item response: Rasch and two-parameter logistic models
 
-Each of $n$ persons answers the same $J$ items, right or wrong, yes or no: $y_{ij} \in \{0, 1\}$.
-Why some persons have more of them right than others is put down to an *ability* $z_i$ that nobody
-sees, and why some items are solved more often to the items. With $\sigma(u) = 1 / (1 + e^{-u})$,
+Each of $n$ persons answers the same $J$ items with right or wrong, or with yes or no: $y_{ij} \in
+\{0, 1\}$. The model explains differences between persons by a latent *ability* $z_i$, and
+differences between items by parameters of the items. With $\sigma(u) = 1 / (1 + e^{-u})$,
 
 $$z_i \sim \mathrm{N}(0, 1), \qquad
 \Pr(y_{ij} = 1 \mid z_i) = p_j(z_i) = \sigma(c_j + a_j z_i)
 = \sigma\left( a_j (z_i - b_j) \right), \qquad a_j \ge 0 ,$$
 
 and given the ability, the answers are independent. Item $j$ has a *difficulty*
-$b_j = -c_j / a_j$, the ability at which it is solved half of the time, and a *discrimination*
-$a_j$: how steeply the probability rises there. The steps work with the *intercepts* $c_j$.
+$b_j = -c_j / a_j$, the ability at which half of the persons solve it, and a *discrimination* $a_j$,
+which determines the slope of the probability there. The steps use the *intercepts* $c_j$.
 
-The discrimination is the same for all items, $a_j = a$, in the *Rasch model*: then the number of
-right answers says all that there is to say about a person. In the *two-parameter logistic model*
-every item has its own: `--set two_parameter=True`. Write $\theta = (a, c)$.
+In the *Rasch model* all items have the same discrimination, $a_j = a$. The number of right answers
+is then sufficient for a person's ability. In the *two-parameter logistic model* every item has a
+discrimination of its own: `--set two_parameter=True`. Write $\theta = (a, c)$.
 
-**The scale of the abilities** is free: a change of origin and unit, made up for by $a$ and $c$,
-changes no probability. It is fixed by mean 0 and variance 1. Then the Rasch model is also that of
-abilities with standard deviation $a$ and items with discrimination 1. A change of sign is ruled out
-by $a_j \ge 0$: to be able is to solve items. A question whose yes means what the no of
-the others means has to be turned round before.
+**The scale of the abilities** is not identified: changing its origin and unit, with corresponding
+changes of $a$ and $c$, leaves all probabilities the same. It is fixed by mean 0 and variance 1.
+Equivalently, the Rasch model has abilities with standard deviation $a$ and items with
+discrimination
+1. The constraint $a_j \ge 0$ excludes a change of sign: more able persons solve more items. An item
+whose answer yes corresponds to the answer no of the other items must be recoded first.
 
 ## Data
 
-A row for each person, a column for each item, zeros and ones.
+A table has a row for each person and a column of zeros and ones for each item.
 
-The example, `role-conflict.csv`, has four situations in which a duty to a friend conflicts with
-a duty to society, put to 216 students: does one decide by what is due to anybody (1,
-*universalistic*) or by what is due to the friend (0, *particularistic*)? The counts are those of
-Goodman (1974) from Stouffer and Toby (1951). `latent-class` finds two kinds of students in these
-answers, and deviates from the table's own frequencies by $G^2 = 2.72$ on 6 degrees of freedom. The
-Rasch model puts them on one scale instead: $G^2 = 10.84$ on 10, which is no bad fit either.
+The example, `role-conflict.csv`, has the answers of 216 students to four questions about situations
+in which a duty to a friend conflicts with a duty to society. A *universalistic* answer (1) puts the
+duty to society first, a *particularistic* answer (0) the duty to the friend. The counts are those
+of Goodman (1974) from Stouffer and Toby (1951). The model `latent-class` explains the answers by
+two classes of students; its deviance from the table's own frequencies is $G^2 = 2.72$ on 6 degrees
+of freedom. The Rasch model assumes one continuous scale instead, and with $G^2 = 10.84$ on 10 it
+also fits adequately.
 
 Most of the published figures are for `lsat-6.csv` and `lsat-7.csv`, the answers of 1000 persons
 to five items of sections 6 and 7 of the Law School Admission Test (Bock and Lieberman 1970; `bock`
@@ -44,37 +46,38 @@ latentfit fit item-response --data lsat-7.csv --set two_parameter=True
 
 ## Complete-data log-likelihood
 
-With the abilities known, every item is a logistic regression of its answers on them:
+If the abilities were known, the answers to every item would follow a logistic regression on them:
 
 $$\log p(y, z \mid \theta) = \sum_i \log \phi(z_i) + \sum_{i,j} \left( y_{ij} (c_j + a_j z_i)
 - \log \left( 1 + e^{c_j + a_j z_i} \right) \right) ,$$
 
-where $\phi$ is the standard normal density. The first part in brackets is linear in $z_i$. The
-second is the same function of $z_i$ for everybody, whatever the answers were; but it contains
-$\theta$, and no finite number of expectations stands for it. What it takes is the whole
-conditional distribution of the abilities, as far as it concerns all persons together.
+where $\phi$ is the standard normal density. The first term in brackets is linear in $z_i$. The
+second term is the same function of $z_i$ for every person, whatever the answers. It contains
+$\theta$, and no finite number of expectations determines its expectation for all $\theta$. The M
+step needs the conditional distribution of the abilities, summed over the persons.
 
 ## E step
 
 Integrals over an ability have no closed form. They are replaced by sums over nodes $t_q$ with
-weights $w_q \propto \phi(t_q)$, which is as if the ability had one of finitely many values. Bayes'
-theorem gives their probabilities,
+weights $w_q \propto \phi(t_q)$, as if the ability had finitely many possible values. Bayes' theorem
+gives their probabilities,
 
 $$r_{iq} = p(z_i = t_q \mid y_i, \theta') = \frac{w_q f_{iq}}{\sum_s w_s f_{is}} , \qquad
 f_{iq} = \prod_j p_j(t_q)^{y_{ij}} \left( 1 - p_j(t_q) \right)^{1 - y_{ij}} ,$$
 
-computed from logarithms, once for all persons with the same answers. Of these are needed
+computed from logarithms, and only once for all persons with the same answers. The M step needs
 
 $$m_i = \mathrm{E}[z_i \mid y, \theta'] = \sum_q r_{iq}\, t_q , \qquad n_q = \sum_i r_{iq} ,$$
 
 the mean for each person and the expected number of persons at each node; `z` and `persons` in the
-code. The nodes are 0.1 apart between -10 and 10. At equal distances such sums are the trapezoidal
-rule, which errs by no more than rounding as soon as they are small beside the widths of what is
-integrated (Trefethen and Weideman 2014): here, with standard deviations of $p(z_i \mid y_i)$ down
-to 0.15, which takes tests of many items, and discriminations up to 5.
+code. The nodes are 0.1 apart between -10 and 10. With equal distances the sums are the trapezoidal
+rule. Its error is below rounding error as soon as the distance is small compared with the width of
+the integrand (Trefethen and Weideman 2014). This holds here for standard deviations of
+$p(z_i \mid y_i)$ down to 0.15, which occur only in tests of many items, and for discriminations up
+to 5.
 
-Bock and Aitkin (1981) have in the place of $m_i$ the expected numbers of right answers at each
-node, $r_{jq} = \sum_i y_{ij} r_{iq}$. The M step takes nothing from them but two sums,
+In place of $m_i$ Bock and Aitkin (1981) use the expected numbers of right answers at each node,
+$r_{jq} = \sum_i y_{ij} r_{iq}$. The M step needs only two sums of these,
 $\sum_q r_{jq} = \sum_i y_{ij}$ and $\sum_q r_{jq} t_q = \sum_i y_{ij} m_i$.
 
 ## M step
@@ -93,51 +96,53 @@ and, with $v_{jq} = n_q\, p_j(t_q) (1 - p_j(t_q))$, the negative second derivati
 
 $$A_j = \sum_q v_{jq} , \qquad B_j = \sum_q v_{jq}\, t_q , \qquad C_j = \sum_q v_{jq}\, t_q^2 .$$
 
-Each item is a problem of its own in two variables. Newton's method solves $A \delta_c + B \delta_a
-= g$ and $B \delta_c + C \delta_a = h$; with $\delta_c$ eliminated,
+Each item is a separate problem in two variables. Newton's method solves $A \delta_c + B \delta_a
+= g$ and $B \delta_c + C \delta_a = h$. Eliminating $\delta_c$ gives
 
 $$\delta_{a_j} = \frac{h_j - B_j g_j / A_j}{C_j - B_j^2 / A_j} , \qquad
 \delta_{c_j} = \frac{g_j - B_j\, \delta_{a_j}}{A_j} .$$
 
-In the Rasch model $Q$ is to be differentiated with respect to the one $a$ of all items: numerator
-and denominator of the former are summed over $j$. From the current parameters a few iterations
-suffice; a step after which $Q$ is lower is halved. Where the maximum has $a_j < 0$, the highest $Q$
-that is allowed is at $a_j = 0$, $c_j = \log \left( s_j / (n - s_j) \right)$.
+In the Rasch model $Q$ is differentiated with respect to the common $a$: the numerator and the
+denominator of $\delta_a$ are summed over $j$. A few iterations from the current parameters suffice;
+a step that decreases $Q$ is halved. If the unconstrained maximum has $a_j < 0$, the constrained
+maximum of $Q$ is at $a_j = 0$, $c_j = \log \left( s_j / (n - s_j) \right)$.
 
 ## Observed log-likelihood and rate of convergence
 
 $$\log p(y \mid \theta) = \sum_i \log \int \phi(z) \prod_j p_j(z)^{y_{ij}}
 \left( 1 - p_j(z) \right)^{1 - y_{ij}} dz \approx \sum_i \log \sum_q w_q f_{iq} .$$
 
-- **Rate.** The error shrinks by a factor of 0.60 in an iteration in the example, and of 0.82 with
-  separate discriminations. The fewer the items and the weaker they discriminate, the less is known
-  of the abilities, and the slower is EM: the factors are 0.66 and 0.90 for section 6 of LSAT.
-- **Perfect persons, perfect items.** A person who solves all items or none has an ability like
-  any other, since it comes from a distribution: $m_i$ is finite, and close to that of persons
-  with one answer less. An item that everybody solves or nobody has $c_j = \pm \infty$, and is
-  refused.
-- **Infinite discrimination.** If the answers are a *perfect scale*, where everybody who solves an
-  item has also solved every easier one (Guttman 1944), the likelihood rises towards $a = \infty$;
-  such data are refused. With separate discriminations those of single items may run away (a
-  *Heywood case*), in small samples with few items, or where two items are always answered alike.
-  EM follows, until the curve is too steep for the nodes. It ends there, or breaks down, and an
-  estimate beyond 10 or so stands for infinity.
-- **Discrimination zero.** Close to $a = 0$, EM multiplies the $a$ of the Rasch model by the
-  variance of the number of right answers, $\sum_j y_{ij}$, over the sum of the variances of the
-  items, which is what it would be if they were independent. If items do not go together, and the
-  ratio is below 1, there is a maximum at $a = 0$, and EM may end there. An item of the
-  two-parameter model that goes against the others ends at $a_j = 0$ itself. Neither has a
-  difficulty then.
-- **Few items.** Two items have three free frequencies, and leave the two-parameter model with
-  four parameters on a ridge: it needs three items, the Rasch model two.
-- **Not the joint likelihood.** To estimate the $z_i$ as parameters along with the items, at the
-  maximum of both, is another method, and not even consistent (Neyman and Scott 1948).
+- **Rate.** In the example each iteration multiplies the error by 0.60, and by 0.82 with separate
+  discriminations. The fewer the items and the smaller their discriminations, the less is known
+  about the abilities, and the slower EM converges: the factors are 0.66 and 0.90 for section 6 of
+  LSAT.
+- **Perfect persons, perfect items.** A person who solves all items or none has a finite estimate
+  $m_i$, since the abilities have a distribution. It is close to that of persons with one right
+  answer less or more. For an item that everybody or nobody solves, the estimate is
+  $c_j = \pm \infty$; it is refused.
+- **Infinite discrimination.** If the answers are a *perfect scale*, in which everybody who solves
+  an item also solves every easier item (Guttman 1944), the likelihood increases up to $a = \infty$;
+  such data are refused. With separate discriminations, those of single items may diverge (a
+  *Heywood case*), in small samples with few items, or if two items always have the same answer. EM
+  follows until the curve is too steep for the nodes, and then stops or fails. An estimate beyond
+  about 10 stands for infinity.
+- **Discrimination zero.** Near $a = 0$, EM multiplies the $a$ of the Rasch model by a ratio: the
+  variance of the number of right answers, $\sum_j y_{ij}$, divided by the sum of the variances of
+  the items, which would be this variance if the items were independent. If the items are not
+  positively correlated and the ratio is below 1, there is a maximum at $a = 0$, to which EM may
+  converge. An item of the two-parameter model that is negatively correlated with the others
+  converges to $a_j = 0$. In both cases the difficulty is undefined.
+- **Few items.** Two items have three free frequencies, so the two-parameter model with its four
+  parameters is not identified. It needs three items; the Rasch model needs two.
+- **Not the joint likelihood.** Estimating the $z_i$ as parameters, at the joint maximum with the
+  item parameters, is a different method, which is not consistent (Neyman and Scott 1948).
 
 ## Prior
 
-Intercepts are $\mathrm{N}(0, 3^2)$: probabilities between 0.003 and 0.997 at ability 0.
-Discriminations are half-normal with scale 2, with a density that is all but flat where items are
-seen to lie. It does not vanish at zero, where the likelihood is finite and $a$ may belong.
+The intercepts are $\mathrm{N}(0, 3^2)$, which corresponds to probabilities between 0.003 and 0.997
+at ability 0. The discriminations are half-normal with scale 2. This density is almost flat where
+discriminations usually lie. It does not vanish at zero, where the likelihood is finite and the
+maximum may be.
 
 ## References
 
@@ -154,14 +159,14 @@ seen to lie. It does not vanish at zero, where the likelihood is finite and $a$ 
 - L. A. Goodman (1974). Exploratory latent structure analysis using both identifiable and
   unidentifiable models. *Biometrika* 61, 215–231.
 - R. D. Bock and M. Aitkin (1981). Marginal maximum likelihood estimation of item parameters:
-  application of an EM algorithm. *Psychometrika* 46, 443–459. Their curves are normal ones, not
-  logistic, and their estimates others.
+  application of an EM algorithm. *Psychometrika* 46, 443–459. Their curves are normal, not
+  logistic, so their estimates differ.
 - D. Thissen (1982). Marginal maximum likelihood estimation for the one-parameter logistic model.
   *Psychometrika* 47, 175–186.
 - D. Rizopoulos (2006). ltm: an R package for latent variable modeling and item response theory
-  analyses. *Journal of Statistical Software* 17(5), 1–25. The package stops a little before the
-  maximum of the two-parameter model for section 6: of $b_1 = -3.3588$ it has $-3.3597$, at a height
-  that is the same to four decimals.
+  analyses. *Journal of Statistical Software* 17(5), 1–25. The package stops slightly before the
+  maximum of the two-parameter model for section 6: it finds $b_1 = -3.3597$ instead of $-3.3588$,
+  at a log-likelihood that is the same to four decimals.
 - L. N. Trefethen and J. A. C. Weideman (2014). The exponentially convergent trapezoidal rule.
   *SIAM Review* 56, 385–458.
 - D. Bates, M. Mächler, B. Bolker and S. Walker (2015). Fitting linear mixed-effects models using
@@ -174,13 +179,18 @@ import numpy as np
 import pymc as pm
 from scipy.special import expit, log_expit, logsumexp
 
+from latentfit import requirements as require
+
 latents = ("z",)
 
 NODES = np.linspace(-10, 10, 201)
 LOG_WEIGHTS = -(NODES**2) / 2 - logsumexp(-(NODES**2) / 2)
 
-# Of Newton's method; from parameters nearby it takes three or four.
-_ITERATIONS = 20
+# Newton's method needs three or four iterations from the parameters of the iteration before.
+_MAX_NEWTON_ITERATIONS = 20
+_NEWTON_STEP_TOLERANCE = 1e-10
+# Decreases of Q up to this share of Q are rounding errors.
+_Q_ROUNDING_RELATIVE = 1e-12
 
 
 def model(y, two_parameter=False):
@@ -204,26 +214,25 @@ def e_step(params, data):
 def m_step(expectations, data, params):
     y, z, n = data["y"], expectations["z"], expectations["persons"]
     s, u = y.sum(axis=0), z @ y
-    # Over the items where they share a discrimination, else each by itself.
-    total = np.sum if np.ndim(params["a"]) == 0 else np.asarray
+    # A common discrimination needs sums over the items; separate ones are separate problems.
+    total = np.sum if np.shape(params["a"]) == () else np.asarray
 
     def q(a, c):
         return total(s * c + u * a + n @ log_expit(-_logits(a, c)))
 
     a, c = params["a"], params["c"]
-    for _ in range(_ITERATIONS):
+    for _ in range(_MAX_NEWTON_ITERATIONS):
         p = expit(_logits(a, c))
         g, h = s - n @ p, u - (n * NODES) @ p
         A, B, C = (n * NODES ** np.arange(3)[:, None]) @ (p * (1 - p))
         delta_a = total(h - B * g / A) / total(C - B**2 / A)
         delta_c = (g - B * delta_a) / A
-        # Lower by more than rounding.
-        height, step = q(a, c), np.ones(np.shape(a))
-        low = height - 1e-12 * np.abs(height)
-        while np.any(worse := q(a + step * delta_a, c + step * delta_c) < low):
-            step = np.where(worse, step / 2, step)
+        before, step = q(a, c), np.ones(np.shape(a))
+        least = before - _Q_ROUNDING_RELATIVE * np.abs(before)
+        while np.any(decreased := q(a + step * delta_a, c + step * delta_c) < least):
+            step = np.where(decreased, step / 2, step)
         a, c = a + step * delta_a, c + step * delta_c
-        if max(np.max(np.abs(delta_a)), np.max(np.abs(delta_c))) < 1e-10:
+        if max(np.max(np.abs(delta_a)), np.max(np.abs(delta_c))) < _NEWTON_STEP_TOLERANCE:
             break
     return {"a": np.maximum(a, 0), "c": np.where(a > 0, c, np.log(s / (len(y) - s)))}
 
@@ -234,11 +243,12 @@ def log_likelihood(params, data):
 
 
 def initial(data, rng, two_parameter=False):
-    """Discriminations of 1 times a log-normal factor of 30 %, and intercepts that fit the shares.
+    """Discriminations near 1, and intercepts that agree with the shares of right answers.
 
-    With an ability that varies, shares are closer to 1/2 than at ability 0: a logit is that of the
-    share times the root of 1 + 0.35 a², by which a normal curve of the same slope would be
-    flattened. A random part with a standard deviation of 0.2 is added to it.
+    The discriminations are log-normal with median 1 (0.3 on the log scale). The share of right
+    answers is closer to 1/2 than the probability at ability 0, since the abilities vary. Its logit
+    is therefore multiplied by the square root of 1 + 0.35 a², the corresponding factor for a normal
+    curve with the same slope. The intercepts get random terms with a standard deviation of 0.2.
     """
     y = data["y"]
     _check(y, two_parameter)
@@ -254,12 +264,12 @@ def example_data():
 
 
 def _logits(a, c):
-    """Of the probabilities of all items at all nodes, shape (nodes, items)."""
+    """Log-odds of all items at all nodes, shape (nodes, items)."""
     return c + NODES[:, None] * a
 
 
 def _patterns(y):
-    """Different rows, which of them each person has, and how many persons have each."""
+    """Distinct rows, the index of each person's row among them, and the number of each."""
     patterns, pattern, count = np.unique(y, axis=0, return_inverse=True, return_counts=True)
     return patterns, pattern.ravel(), count
 
@@ -271,50 +281,17 @@ def _log_joint(params, y):
 
 
 def _check(y, two_parameter):
-    least = 3 if two_parameter else 2
-    if np.ndim(y) != 2 or y.shape[1] < least:
-        raise ValueError(
-            f"y should be a table of persons by {least} items or more, "
-            f"not an array of shape {np.shape(y)}"
-        )
-    wrong = np.argwhere((y != 0) & (y != 1))
-    if len(wrong):
-        row, column = wrong[0]
-        raise ValueError(
-            f"y is {y[row, column]:g} in row {row + 1}, column {column + 1}: an answer is 0 or 1"
-        )
+    require.table("y", y, columns=3 if two_parameter else 2)
+    require.zeros_and_ones("y", y)
     same = np.flatnonzero(np.ptp(y, axis=0) == 0)
     if len(same):
         raise ValueError(
-            f"everybody has {y[0, same[0]]:g} in column {same[0] + 1} of y: "
-            f"the item has no finite difficulty"
+            f"every person has {y[0, same[0]]:g} in column {same[0] + 1} of y: "
+            f"the difficulty of the item is not finite"
         )
     easiest_first = y[:, np.argsort(-y.sum(axis=0))]
     if np.all(np.diff(easiest_first, axis=1) <= 0):
         raise ValueError(
-            "y is a perfect scale, where whoever solves an item has solved all easier ones: "
-            "the likelihood rises towards infinite discrimination"
+            "y is a perfect scale, in which every person who solves an item solves all easier "
+            "items: the likelihood increases up to infinite discrimination"
         )
-
-
-_LME4 = "lme4 1.1-31, glmer(y ~ 0 + item + (1 | person), family = binomial, nAGQ = 25)"
-_LTM = "Rizopoulos (2006), ltm, R package, ltm(LSAT ~ z1)"
-_SIX, _SEVEN = {"data": "lsat-6.csv"}, {"data": "lsat-7.csv"}
-_TWO = {"options": {"two_parameter": True}}
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": source, **of}
-    for of, source, name, value, tolerance in (
-        ({}, _LME4, "a", 1.511970, 1e-5),
-        ({}, _LME4, "log_likelihood", -508.526879, 1e-6),
-        (_SIX, _LME4, "a", 0.755138, 1e-5),
-        (_SIX, _LME4, "b[0]", -3.61525, 5e-5),
-        (_SIX, _LME4, "b[1]", -1.32242, 5e-5),
-        (_SIX, _LME4, "b[2]", -0.31763, 5e-5),
-        (_SIX, _LME4, "b[3]", -1.73008, 5e-5),
-        (_SIX, _LME4, "b[4]", -2.78017, 5e-5),
-        (_SIX, _LME4, "log_likelihood", -2466.9376, 5e-5),
-        (_SEVEN, _LME4, "a", 1.011265, 1e-5),
-        (_SEVEN, _LME4, "log_likelihood", -2664.900891, 1e-6),
-        (_SIX | _TWO, _LTM, "log_likelihood", -2466.653, 5e-4),
-    )
-)

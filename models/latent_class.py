@@ -1,82 +1,85 @@
 r"""Latent classes behind categorical answers
 
-Each of $n$ respondents belongs to one of $K$ classes, and the class is not observed. It explains
-why answers go together: within a class the answers to the $J$ items are independent. Respondent
-$i$ is of class $z_i = k$ with probability $w_k$; a member of class $k$ gives item $j$ the answer
-$c$ with probability $p_{kjc}$:
+Each of $n$ respondents belongs to one of $K$ classes, which is not observed. The class explains the
+association between the answers: within a class, the answers to the $J$ items are independent.
+Respondent $i$ belongs to class $z_i = k$ with probability $w_k$, and a member of class $k$ gives
+answer $c$ to item $j$ with probability $p_{kjc}$:
 
 $$z_i \sim \mathrm{Categorical}(w), \qquad x_{ij} \mid z_i = k \sim \mathrm{Categorical}(p_{kj}) .$$
 
-This is the mixture of products of multinomials; with two answers to every item, the mixture of
-products of Bernoullis. Items may have different numbers of answers. Those with two have their
-probabilities in the parameter `p2`, of shape (class, item, answer), those with three in `p3`, and
-so on: a single array for each number of answers, however many items there are.
+This is the mixture of products of multinomials; if every item has two answers, it is the mixture of
+products of Bernoullis. Items may have different numbers of answers. The probabilities of items with
+two answers are the parameter `p2`, of shape (class, item, answer), those of items with three
+answers are `p3`, and so on: there is one array for each number of answers.
 
 ## Data
 
-A row for each respondent, a column for each item. The answers may be any whole numbers, such as
-0 and 1 or 1 to 5; the distinct ones of a column, in increasing order, are its categories. One
-that nobody gave has an estimate of zero, so that nothing is lost by leaving it out.
+A table has a row for each respondent and a column for each item. The answers may be any whole
+numbers, such as 0 and 1 or 1 to 5. The distinct answers of a column, in increasing order, are its
+categories. A category that does not occur would have the estimate zero, so omitting it loses
+nothing.
 
-The example, `role-conflict.csv`, has four situations in which a duty to a friend conflicts with
-a duty to society, put to 216 students: does one decide by what is due to anybody (1,
-*universalistic*) or by what is due to the friend (0, *particularistic*)? The counts are those of
-Goodman (1974) from Stouffer and Toby (1951), a row for each respondent. Two classes fit well:
-the deviance from the table's own frequencies is $G^2 = 2.72$ on 6 degrees of freedom.
+The example, `role-conflict.csv`, has the answers of 216 students to four questions about situations
+in which a duty to a friend conflicts with a duty to society. A *universalistic* answer (1) puts the
+duty to society first, a *particularistic* answer (0) the duty to the friend. The counts are those
+of Goodman (1974) from Stouffer and Toby (1951), with a row for each respondent. Two classes fit
+well: the deviance from the table's own frequencies is $G^2 = 2.72$ on 6 degrees of freedom.
 
 ## Complete-data log-likelihood
 
-With the classes known, every class is a sample of its own, and so is every item in it:
+If the classes were known, every class and every item in it would be a separate sample:
 
 $$\log p(x, z \mid \theta) = \sum_{i} \sum_{k} [z_i = k]
 \Big( \log w_k + \sum_{j} \log p_{k j x_{ij}} \Big) ,$$
 
-where $[z_i = k]$ is 1 if respondent $i$ is of class $k$ and 0 if not.
+where $[z_i = k]$ is 1 if respondent $i$ belongs to class $k$, and 0 otherwise.
 
 ## E step
 
-The indicators enter linearly. By Bayes' theorem their expectations are
+The complete-data log-likelihood is linear in the indicators. Their expectations are by Bayes'
+theorem
 
 $$r_{ik} = p(z_i = k \mid x_i, \theta') =
 \frac{w'_k \prod_j p'_{k j x_{ij}}}{\sum_l w'_l \prod_j p'_{l j x_{ij}}} .$$
 
-A product over many items underflows, so that the computation is done with logarithms.
+A product over many items underflows, so the code computes with logarithms.
 
 ## M step
 
-Let $n_k = \sum_i r_{ik}$ and $n_{kjc} = \sum_i r_{ik} [x_{ij} = c]$, the expected numbers of
+Let $n_k = \sum_i r_{ik}$ and $n_{kjc} = \sum_i r_{ik} [x_{ij} = c]$ be the expected numbers of
 members and of answers. Then
 
-$$Q(\theta \mid \theta') = \sum_k n_k \log w_k + \sum_{k, j, c} n_{kjc} \log p_{kjc} ,$$
+$$Q(\theta \mid \theta') = \sum_k n_k \log w_k + \sum_{k, j, c} n_{kjc} \log p_{kjc}$$
 
-a sum of multinomial log-likelihoods. With a Lagrange multiplier for each sum that must be 1,
+is a sum of multinomial log-likelihoods. With a Lagrange multiplier for each sum that must be 1, its
+maximum is
 
 $$w_k = \frac{n_k}{n} , \qquad p_{kjc} = \frac{n_{kjc}}{n_k} .$$
 
-The expected numbers of parts of the data add up to those of all.
+The expected numbers for all data equal the totals of those for parts of the data.
 
 ## Observed log-likelihood
 
 $$\log p(x \mid \theta) = \sum_i \log \sum_k w_k \prod_j p_{k j x_{ij}} .$$
 
-- **Identification.** The table of answers has $\prod_j C_j - 1$ free frequencies, $C_j$ being the
-  number of answers to item $j$; a model with more parameters than that has a ridge for its
-  maximum, and is refused. Fewer parameters are necessary, not sufficient: three classes for four
-  items of two answers have 14 for 15 frequencies, and one of the 14 is still not determined
+- **Identification.** Let $C_j$ be the number of answers to item $j$. The table of answers has
+  $\prod_j C_j - 1$ free frequencies. A model with more parameters is not identified, and is
+  refused. A model with fewer parameters may still not be identified: three classes for four items
+  with two answers have 14 parameters for 15 frequencies, and one of the 14 is not determined
   (Goodman 1974).
-- **Boundary.** Where everybody whom a class takes gives the same answer, a probability goes
-  to 0 or 1. EM creeps there without ever arriving, zero is the estimate, and standard errors
-  mean nothing for it. In the example two classes stay inside; seven pathologists rating
-  carcinoma (Agresti 2002, table 13.1) do not.
-- **Several maxima.** Likely with many classes. Start from several places.
-- **Labels.** Exchanging two classes changes nothing; the answers have names, the classes do not.
+- **Boundary.** If all respondents of a class give the same answer to an item, a probability is
+  estimated as 0 or 1. EM approaches this maximum without reaching it, and standard errors do not
+  apply to the estimate. In the example the estimates for two classes are in the interior; those for
+  seven pathologists who rate carcinoma (Agresti 2002, table 13.1) are not.
+- **Several maxima** are likely with many classes. Compare several starts.
+- **Labels.** Exchanging two classes does not change the likelihood.
 
 ## Prior
 
-Dirichlet distributions with all their parameters 1.1, for the weights and for the answers of each
-class to each item: as if a tenth of an answer of each kind had been given besides. That is enough
-for the density to vanish on the boundary, so that the MAP is inside, and little enough for an
-estimate beside the boundary to remain plausible.
+The weights, and the answers of each class to each item, have Dirichlet distributions whose
+parameters are all 1.1. The prior counts as a tenth of an additional answer of each kind. Its
+density vanishes on the boundary, so the MAP is in the interior, and it is weak enough to leave
+estimates near the boundary plausible.
 
 ## References
 
@@ -96,6 +99,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import log_categorical, responsibilities, weighted_counts
 
 latents = ("z",)
@@ -135,17 +139,17 @@ def m_step(statistics, data):
 
 
 def log_likelihood(params, data):
-    _, height = responsibilities(_log_joint(params, data))
-    return height
+    _, log_likelihood = responsibilities(_log_joint(params, data))
+    return log_likelihood
 
 
 def initial(data, rng, classes=2):
-    """Equal weights; each class leans to the answers of one respondent.
+    """Equal weights, and probabilities of each class near the answers of one respondent.
 
-    The respondents are chosen as in k-means++: the first is anybody, each further one is drawn
-    with probability proportional to the square of the number of items on which he or she differs
-    from the nearest chosen so far. The probabilities of a class are halfway between those
-    answers and the frequencies of all.
+    The respondents are chosen as in k-means++: the first is a random respondent, and each further
+    one is drawn with probability proportional to the squared number of items whose answers differ
+    from those of the nearest respondent chosen so far. The probabilities of a class are the means
+    of these answers (0 or 1) and the frequencies of the answers in the data.
     """
     x = data["x"]
     _check(x, classes)
@@ -161,11 +165,11 @@ def initial(data, rng, classes=2):
 
 
 def simulate(params, data, rng, **options):
-    """A class for every respondent, and answers to the items by the class."""
+    """A class for every respondent, and answers to the items given the class."""
     w, x = params["w"], data["x"]
     z = rng.choice(len(w), size=len(x), p=w)
     codes = [np.unique(column) for column in x.T]
-    # The items of each size in turn, as `_by_size` has them.
+    # The items of each size, in the order of `_by_size`.
     items = {len(c): iter(np.moveaxis(params[f"p{len(c)}"], 1, 0)) for c in codes}
     answers = [c[rng.multinomial(1, next(items[len(c)])[z]).argmax(axis=1)] for c in codes]
     return {"x": np.column_stack(answers)}
@@ -177,7 +181,7 @@ def example_data():
 
 
 def _by_size(x):
-    """Items with equally many answers together, answers numbered from 0: {answers: table}."""
+    """Tables of the items with equal numbers of answers, coded from 0: {answers: table}."""
     columns = {}
     for column in x.T:
         categories, answers = np.unique(column, return_inverse=True)
@@ -191,40 +195,21 @@ def _log_joint(params, data):
         log_joint = np.log(params["w"])
         for size, answers in _by_size(data["x"]).items():
             if np.shape(params.get(f"p{size}"))[1:2] != answers.shape[1:]:
-                raise ValueError("x lacks an answer that there are probabilities for")
+                raise ValueError("an answer that has a probability in params does not occur in x")
             log_joint = log_joint + log_categorical(answers, params[f"p{size}"])
     return log_joint
 
 
 def _check(x, classes):
-    if classes < 1:
-        raise ValueError(f"classes must be at least 1, not {classes}")
-    if x.ndim != 2:
-        raise ValueError("x is one item: classes show in how the answers to several go together")
-    odd = np.argwhere(x != np.round(x))
-    if len(odd):
-        row, item = odd[0]
-        raise ValueError(
-            f"x has the value {x[row, item]:g} in row {row + 1}, column {item + 1}: answers are "
-            f"categories, coded as whole numbers"
-        )
+    require.at_least("classes", classes, 1)
+    require.table("x", x)
+    require.categories("x", x)
+    require.variation_in_each_column("x", x)
     sizes = [len(np.unique(column)) for column in x.T]
-    if 1 in sizes:
-        item = sizes.index(1)
-        raise ValueError(
-            f"column {item + 1} of x has the value {x[0, item]:g} in every row: "
-            f"an item with one answer tells no classes apart"
-        )
     free, frequencies = classes - 1 + classes * (sum(sizes) - len(sizes)), prod(sizes) - 1
     if free > frequencies:
         raise ValueError(
             f"{classes} classes have {free} free parameters, more than the {frequencies} "
             f"frequencies of all answers to {len(sizes)} items can determine"
         )
-    patterns = len(np.unique(x, axis=0))
-    if classes > patterns:
-        raise ValueError(f"x has {patterns} distinct rows, too few for {classes} classes")
-
-
-_POLCA = "Linzer and Lewis (2011), poLCA: the manual's fit of two classes to the data set values"
-published = ({"name": "log_likelihood", "value": -504.4677, "tolerance": 5e-5, "source": _POLCA},)
+    require.distinct("x", x, classes, "classes")

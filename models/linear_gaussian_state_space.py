@@ -1,8 +1,8 @@
 r"""Linear Gaussian state space model
 
-$p$ series $y_{t1}, \dots, y_{tp}$, $t = 1, \dots, n$, are driven by one state $x_t$ that nobody
-sees. The state is an autoregression, every series a multiple of it, at a height of its own and with
-an error of its own:
+One latent state $x_t$ drives $p$ observed series $y_{t1}, \dots, y_{tp}$, $t = 1, \dots, n$. The
+state is an autoregression. Every series is a multiple of the state plus a level and an error of its
+own:
 
 $$x_1 \sim \mathrm{N}(0, b^2), \qquad x_t = \varphi\, x_{t-1} + w_t, \quad
 w_t \sim \mathrm{N}(0, \sigma_w^2), \qquad
@@ -12,54 +12,58 @@ all of them independent. In the code $\varphi, \sigma_w, \alpha, \lambda, \sigma
 `sigma_state`, `alpha`, `loading`, `sigma`.
 
 **What is fixed.** A state in other units, $c\,x_t$, with loadings $\lambda_j / c$ gives the same
-series. The state is measured in units of the first: $\lambda_1 = 1$, and `loading` holds
-$\lambda_2, \dots, \lambda_p$. A state at another height would only move $\alpha$: its mean is zero.
-With a single series there is no loading, and the model is an autoregression observed with error.
-The first state is as uncertain as the first series is wide, $b^2 = \mathrm{Var}(y_{\cdot 1})$, a
-known number.
+distribution of the series. The state is therefore measured in units of the first series:
+$\lambda_1 = 1$, and `loading` contains $\lambda_2, \dots, \lambda_p$. A different mean of the state
+would only change $\alpha$; it is fixed at zero. With a single series there is no loading, and the
+model is an autoregression observed with error. The variance of the first state is the variance of
+the first series, $b^2 = \mathrm{Var}(y_{\cdot 1})$, a known number.
 
 ## Data
 
-Growth of the United States' real consumption, disposable income and private investment, in per cent
-a quarter (100 times the difference of logarithms), from 1960 to 1984: `us-growth.csv`, three
-columns, 100 quarters. They are the series `realcons`, `realdpi` and `realinv` of `macrodata` in
-statsmodels, compiled from FRED, the data base of the Federal Reserve Bank of St. Louis, and in the
-public domain. The state is what they have in common, an index of the business cycle. In a table of
-one's own every column is a series, in the order of time, without missing values; `--column y=a,b`
-chooses.
+The example, `us-growth.csv`, has the growth of the United States' real consumption, disposable
+income and private investment, in per cent a quarter (100 times the difference of logarithms), from
+1960 to 1984: three columns, 100 quarters. They are the series `realcons`, `realdpi` and `realinv`
+of `macrodata` in statsmodels, compiled from FRED, the data base of the Federal Reserve Bank of St.
+Louis, and in the public domain. The state is the common component of the series, an index of the
+business cycle.
 
-The published figures are for the Nile, `nile.csv`, a single series: the local level
-model (`local-level`) is the one with $\varphi = 1$.
+In a table of your own every column is a series, in the order of time, without missing values. Use
+`--column y=a,b` to select the columns.
+
+The table `nile.csv` is a single series, for which some of the published figures are. The local
+level model (`local-level`) is the case $\varphi = 1$.
 
 ## Complete-data log-likelihood
 
-With the states known there are $p$ regressions on them, and that of every state on the one before:
+If the states were known, there would be $p$ regressions on them, and a regression of every state on
+the state before it:
 
 $$\log p(y, x \mid \theta) = \sum_{t=1}^{n} \sum_{j=1}^{p} \log \phi(y_{tj};\, \alpha_j + \lambda_j
 x_t,\, \sigma_j^2) + \sum_{t=2}^{n} \log \phi(x_t;\, \varphi\, x_{t-1},\, \sigma_w^2)
 + \log \phi(x_1;\, 0,\, b^2) ,$$
 
-with $\phi(\cdot\,; m, v)$ the normal density. Multiplied out, it is linear in $x_t$, $x_t^2$ and
-$x_t x_{t-1}$.
+with $\phi(\cdot\,; m, v)$ the normal density. Expanding the squares shows that it is linear in
+$x_t$, $x_t^2$ and $x_t x_{t-1}$.
 
 ## E step
 
-Write $m_{t|s}$ and $P_{t|s}$ for mean and variance of $x_t$ given the rows $y_1, \dots, y_s$.
-A row tells of $x_t$ through the terms in the exponent of $p(y_t \mid x_t)$ that contain it,
-$z_t\, x_t - \tfrac12 h\, x_t^2$, with
+Write $m_{t|s}$ and $P_{t|s}$ for the mean and the variance of $x_t$ given the rows
+$y_1, \dots, y_s$. As a function of $x_t$ the exponent of $p(y_t \mid x_t)$ is, up to a constant,
+$z_t\, x_t - \tfrac12 h\, x_t^2$ with
 
 $$h = \sum_j \lambda_j^2 / \sigma_j^2, \qquad
 z_t = \sum_j \lambda_j (y_{tj} - \alpha_j) / \sigma_j^2 ,$$
 
-however many series there are. The *Kalman filter* begins with $m_{1|0} = 0$, $P_{1|0} = b^2$, and
-adds up what is known,
+so a row contributes two numbers, however many series there are. The *Kalman filter* starts with
+$m_{1|0} = 0$, $P_{1|0} = b^2$ and adds the contributions forwards in time,
 
 $$1 / P_{t|t} = 1 / P_{t|t-1} + h, \qquad
 m_{t|t} = P_{t|t} \left( m_{t|t-1} / P_{t|t-1} + z_t \right), \qquad
 m_{t+1|t} = \varphi\, m_{t|t}, \quad P_{t+1|t} = \varphi^2 P_{t|t} + \sigma_w^2 .$$
 
-Backwards goes the smoother of Rauch, Tung and Striebel. Given $x_{t+1}$, the regression of $x_t$ on
-it has the coefficient $J_t = \varphi\, P_{t|t} / P_{t+1|t}$, and later rows say no more:
+The smoother of Rauch, Tung and Striebel proceeds backwards in time. The regression of $x_t$ on
+$x_{t+1}$ has the coefficient $J_t = \varphi\, P_{t|t} / P_{t+1|t}$, and given $x_{t+1}$, later rows
+carry no further information on $x_t$:
 
 $$m_{t|n} = m_{t|t} + J_t\, (m_{t+1|n} - m_{t+1|t}), \qquad
 P_{t|n} = P_{t|t} + J_t^2\, (P_{t+1|n} - P_{t+1|t}), \qquad
@@ -74,14 +78,14 @@ $$\mathtt{x}_t = m_{t|n}, \qquad
 
 ## M step
 
-$Q$ falls apart into the regressions. That of the state on the one before has no intercept; with
-sums over $t = 2, \dots, n$,
+$Q$ is a sum of separate regressions. The regression of a state on the state before it has no
+intercept. With sums over $t = 2, \dots, n$,
 
 $$\varphi = \frac{\sum_t \mathrm{E}[x_{t-1} x_t]}{\sum_t \mathrm{E}[x_{t-1}^2]}, \qquad
 \sigma_w^2 = \frac{1}{n-1} \Bigl( \sum_t \mathrm{E}[x_t^2]
 - \varphi \sum_t \mathrm{E}[x_{t-1} x_t] \Bigr) .$$
 
-That of series $j \ge 2$ has one. Bars are means over $t = 1, \dots, n$:
+The regression of series $j \ge 2$ has an intercept. With bars for means over $t = 1, \dots, n$,
 
 $$\lambda_j = \frac{\overline{y_j\, \mathrm{E}[x]} - \bar y_j\, \overline{\mathrm{E}[x]}}
 {\overline{\mathrm{E}[x^2]} - \overline{\mathrm{E}[x]}^2}, \qquad
@@ -89,8 +93,8 @@ $$\lambda_j = \frac{\overline{y_j\, \mathrm{E}[x]} - \bar y_j\, \overline{\mathr
 \sigma_j^2 = \overline{(y_j - \alpha_j - \lambda_j \mathrm{E}[x])^2}
 + \lambda_j^2\, \overline{P_{\cdot|n}} ,$$
 
-where $P_{t|n} = \mathrm{E}[x_t^2] - \mathrm{E}[x_t]^2$. For the first series $\lambda_1$ is 1, and
-the rest is the same.
+where $P_{t|n} = \mathrm{E}[x_t^2] - \mathrm{E}[x_t]^2$. For the first series $\lambda_1 = 1$, and
+the other formulas are the same.
 
 ## Observed log-likelihood
 
@@ -102,24 +106,26 @@ $$\log p(y \mid \theta) = -\frac{1}{2} \sum_{t=1}^{n} \Bigl( p \log 2\pi + \sum_
 + \log (1 + h P_{t|t-1}) + \sum_j \frac{e_{tj}^2}{\sigma_j^2}
 - P_{t|t} \bigl( \sum_j \lambda_j e_{tj} / \sigma_j^2 \bigr)^2 \Bigr) .$$
 
-- **The first state.** Were $x_1$ drawn from the stationary distribution, its variance $\sigma_w^2 /
+- **The first state.** If $x_1$ had the stationary distribution, its variance $\sigma_w^2 /
   (1 - \varphi^2)$ would add a term to $Q$, and the M step would have no closed form. In the example
-  that would give $\varphi = 0.4896$, $\sigma_w = 0.5631$ and a maximum of $-533.916$, where it is
-  $0.4912$, $0.5694$ and $-534.073$.
-- **Boundary.** An error $\sigma_j = 0$ may be the maximum: one series is then the state itself.
-  With a single series this is frequent, since only the shape of its autocorrelations tells the
-  error from the state; at $\varphi = 0$ nothing does. EM comes ever more slowly to such an end.
-- **Not stationary.** $|\varphi| \ge 1$ is allowed: a series that grows over the years has it.
-- **One state only.** The errors are independent from one time to the next and from series to
-  series. What two series share beyond the state, or what a single one remembers, is taken for the
-  state.
+  the estimates would be $\varphi = 0.4896$ and $\sigma_w = 0.5631$ with the maximum $-533.916$;
+  with the known variance they are $0.4912$ and $0.5694$ with the maximum $-534.073$.
+- **Boundary.** The maximum may have $\sigma_j = 0$: a series then equals the state. This is
+  frequent with a single series, since only the shape of its autocorrelations distinguishes the
+  error from the state; if $\varphi = 0$, the two cannot be distinguished. EM converges to such a
+  maximum ever more slowly.
+- **Not stationary.** $|\varphi| \ge 1$ is allowed. A series that grows over the years has such an
+  estimate.
+- **One state.** The errors are assumed to be independent between times and between series. Any
+  other correlation, of two series or of one series with its past, is attributed to the state.
 
 ## Prior
 
-In units of the series, $s_j$ being the standard deviation of series $j$ and $\bar y_j$ its mean:
-heights are $\mathrm{N}(\bar y_j, (2 s_j)^2)$, loadings $\mathrm{N}(0, (2 s_j / s_1)^2)$, and all
-standard deviations log-normal, with standard deviation 1 on the log scale and medians $s_1 / 2$ for
-the state and $s_j / 2$ for the errors; $\varphi \sim \mathrm{N}(1/2, 1/4)$.
+Let $s_j$ be the standard deviation of series $j$ and $\bar y_j$ its mean. The levels $\alpha_j$ are
+$\mathrm{N}(\bar y_j, (2 s_j)^2)$, and the loadings are $\mathrm{N}(0, (2 s_j / s_1)^2)$. All
+standard deviations are log-normal with a standard deviation of 1 on the log scale; their medians
+are $s_1 / 2$ for the state and $s_j / 2$ for the errors. The coefficient is $\varphi \sim
+\mathrm{N}(1/2, 1/4)$.
 
 ## References
 
@@ -139,6 +145,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from latentfit import requirements as require
+
 latents = ("x",)
 
 
@@ -156,13 +164,14 @@ def model(y):
             further = pm.Normal("loading", 0, 2 * sd[1:] / sd[0], dims="further")
             loading = pt.concatenate([loading, further])
         sigma = pm.LogNormal("sigma", np.log(sd / 2), 1, dims="series")
-        start = pm.Normal.dist(0, _start(y), shape=1)
+        start = pm.Normal.dist(0, _first_deviation(y), shape=1)
         x = pm.AR(
             "x", rho=pt.stack([phi]), sigma=sigma_state, init_dist=start, shape=n, dims="time"
         )
         mu = alpha + loading * x[:, None]
-        seen = mu if np.ndim(y) == 2 else mu[:, 0]
-        pm.Normal("y", seen, sigma if np.ndim(y) == 2 else sigma[0], observed=y)
+        if np.ndim(y) == 1:
+            mu, sigma = mu[:, 0], sigma[0]
+        pm.Normal("y", mu, sigma, observed=y)
     return model
 
 
@@ -183,22 +192,22 @@ def m_step(expectations, data):
     alpha = np.mean(y, axis=0) - loading * np.mean(x)
     variance = np.mean((y - alpha - np.outer(x, loading)) ** 2, axis=0)
     variance += loading**2 * np.mean(squares - x**2)
-    found = {
+    new = {
         "phi": phi,
         "sigma_state": np.sqrt(variance_of_state),
         "alpha": alpha,
         "sigma": np.sqrt(variance),
     }
-    return found | ({"loading": loading[1:]} if len(loading) > 1 else {})
+    return new | ({"loading": loading[1:]} if len(loading) > 1 else {})
 
 
 def log_likelihood(params, data):
     y, loading, precision = _table(data["y"]), _loading(params), 1 / params["sigma"] ** 2
-    before, P_before, _, P_after = _filter(params, data["y"])
-    e = y - params["alpha"] - np.outer(before, loading)
+    m_predicted, P_predicted, _, P_filtered = _filter(params, data["y"])
+    e = y - params["alpha"] - np.outer(m_predicted, loading)
     h = np.sum(loading**2 * precision)
-    log_determinant = np.log1p(h * P_before) - np.sum(np.log(precision))
-    squares = e**2 @ precision - P_after * (e @ (loading * precision)) ** 2
+    log_determinant = np.log1p(h * P_predicted) - np.sum(np.log(precision))
+    squares = e**2 @ precision - P_filtered * (e @ (loading * precision)) ** 2
     return -0.5 * (y.size * np.log(2 * np.pi) + np.sum(log_determinant + squares))
 
 
@@ -209,11 +218,12 @@ expectations = {
 
 
 def initial(data, rng):
-    """The state is the first series about its mean, half of its variance error; random factors.
+    """Moments of the series, with the first series in place of the state, times random factors.
 
-    Loadings are the slopes of the other series on the first, the coefficient is its
-    autocorrelation, and half of the variance of each series is that of its error. All but the
-    heights get log-normal factors with 20 %; the coefficient stays below 0.95.
+    The loadings are the slopes of the other series on the first series, the coefficient is the
+    autocorrelation of the first series, and half of the variance of each series is attributed to
+    its error. All values but the levels and the standard deviation of the state are multiplied by
+    log-normal factors (0.2 on the log scale). The coefficient is at most 0.95.
     """
     y = _table(data["y"])
     _check(y)
@@ -239,12 +249,12 @@ def example_data():
 
 
 def _table(y):
-    """One column a series, also where there is a single one."""
+    """One column for each series; a single series becomes a table of one column."""
     return np.reshape(y, (len(y), -1))
 
 
-def _start(y):
-    """Standard deviation of the first state."""
+def _first_deviation(y):
+    """The known standard deviation of the first state."""
     return np.std(_table(y)[:, 0])
 
 
@@ -253,67 +263,32 @@ def _loading(params):
 
 
 def _filter(params, y):
-    """Mean and variance of each state given the rows before it, and given its own too."""
+    """m and P of each state given the rows before it, and given these and its own row."""
     loading, precision = _loading(params), 1 / params["sigma"] ** 2
     h = np.sum(loading**2 * precision)
     z = (_table(y) - params["alpha"]) @ (loading * precision)
-    m, P = 0.0, _start(y) ** 2
-    found = np.empty((4, len(y)))
+    m, P = 0.0, _first_deviation(y) ** 2
+    filtered = np.empty((4, len(y)))
     for t in range(len(y)):
-        P_after = P / (1 + h * P)
-        after = P_after * (m / P + z[t])
-        found[:, t] = m, P, after, P_after
-        m = params["phi"] * after
-        P = params["phi"] ** 2 * P_after + params["sigma_state"] ** 2
-    return found
+        P_filtered = P / (1 + h * P)
+        m_filtered = P_filtered * (m / P + z[t])
+        filtered[:, t] = m, P, m_filtered, P_filtered
+        m = params["phi"] * m_filtered
+        P = params["phi"] ** 2 * P_filtered + params["sigma_state"] ** 2
+    return filtered
 
 
 def _smooth(params, y):
-    """Mean and variance of each state given all rows, and its covariance with the next."""
-    before, P_before, after, P_after = _filter(params, y)
-    m, P = after.copy(), P_after.copy()
-    J = params["phi"] * P_after[:-1] / P_before[1:]
+    """m and P of each state given all rows, and its covariance with the next state."""
+    m_predicted, P_predicted, m_filtered, P_filtered = _filter(params, y)
+    m, P = m_filtered.copy(), P_filtered.copy()
+    J = params["phi"] * P_filtered[:-1] / P_predicted[1:]
     for t in reversed(range(len(y) - 1)):
-        m[t] = after[t] + J[t] * (m[t + 1] - before[t + 1])
-        P[t] = P_after[t] + J[t] ** 2 * (P[t + 1] - P_before[t + 1])
+        m[t] = m_filtered[t] + J[t] * (m[t + 1] - m_predicted[t + 1])
+        P[t] = P_filtered[t] + J[t] ** 2 * (P[t + 1] - P_predicted[t + 1])
     return m, P, J * P[1:]
 
 
 def _check(y):
-    n, p = y.shape
-    fewest = 2 * p + 4
-    if n < fewest:
-        raise ValueError(f"y has {n} row{'s' if n > 1 else ''}: {p} series take at least {fewest}")
-    spread = np.ptp(y, axis=0)
-    if not np.all(spread):
-        column = int(np.argmin(spread))
-        raise ValueError(f"series {column + 1} of y is {y[0, column]:g} all the time")
-
-
-_DIRECT = (
-    "direct maximisation (BFGS) of the likelihood that statsmodels 0.15 computes by its own Kalman "
-    "filter, statsmodels.tsa.statespace, with the same known first state"
-)
-published = (
-    {"name": "phi", "value": 0.4911582, "tolerance": 2e-6, "source": _DIRECT},
-    {"name": "sigma_state", "value": 0.5694275, "tolerance": 2e-6, "source": _DIRECT},
-    {"name": "loading[0]", "value": 0.9651852, "tolerance": 5e-6, "source": _DIRECT},
-    {"name": "loading[1]", "value": 3.955936, "tolerance": 2e-5, "source": _DIRECT},
-    {"name": "log_likelihood", "value": -534.073214, "tolerance": 1e-6, "source": _DIRECT},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": tolerance,
-            "source": _DIRECT,
-            "data": "nile.csv",
-            "column": "y=y",
-        }
-        for name, value, tolerance in (
-            ("phi", 0.861680, 5e-6),
-            ("sigma_state", 62.1895, 1e-3),
-            ("sigma[0]", 111.1875, 1e-3),
-            ("log_likelihood", -636.842886, 1e-6),
-        )
-    ),
-)
+    require.rows("y", y, 2 * y.shape[1] + 4)
+    require.variation_in_each_column("y", y)

@@ -1,7 +1,7 @@
 r"""Linear mixed model with random intercepts and slopes
 
-Each of $G$ groups (subjects, schools, plots) has a line of its own, and the lines are scattered
-about a common one. Measurement $j$ of group $i$, made at $x_{ij}$, is
+Each of $G$ groups (subjects, schools, plots) has a regression line of its own, and the lines vary
+about a common line. Measurement $j$ of group $i$, made at $x_{ij}$, is
 
 $$y_{ij} = (\beta_0 + b_{i0}) + (\beta_1 + b_{i1})\, x_{ij} + e_{ij}, \qquad
 b_i = \begin{pmatrix} b_{i0} \\ b_{i1} \end{pmatrix} \sim \mathrm{N}(0, D), \qquad
@@ -12,22 +12,24 @@ with all $b_i$ and $e_{ij}$ independent and
 $$D = \begin{pmatrix} \tau_0^2 & \rho\, \tau_0 \tau_1 \\ \rho\, \tau_0 \tau_1 & \tau_1^2
 \end{pmatrix} .$$
 
-The *random effects* $b_i$ are not seen; $\beta$ are the *fixed effects*. Write $Z_i$ for the matrix
-of rows $(1, x_{ij})$, so that $y_i = Z_i (\beta + b_i) + e_i$. Further $N = \sum_i n_i$ and
+The *random effects* $b_i$ are latent; $\beta$ are the *fixed effects*. Write $Z_i$ for the matrix
+of rows $(1, x_{ij})$, so that $y_i = Z_i (\beta + b_i) + e_i$. Further let $N = \sum_i n_i$ and
 $\theta = (\beta, \tau, \rho, \sigma)$.
 
 ## Data
 
 The example is a study of sleep deprivation (Belenky et al. 2003; `sleepstudy` of the R package
-lme4). Eighteen subjects were allowed three hours in bed a night, and `y` is their average
-reaction time, in milliseconds, on days `x` = 0, ..., 9: 180 rows, `group` being the number of
-the subject. A table of one's own has the same three columns, any numbers of rows a group, and any
-numbers to name the groups.
+lme4). Eighteen subjects were allowed three hours in bed each night. The column `y` is a subject's
+average reaction time in milliseconds on day `x` = 0, ..., 9, and `group` is the number of the
+subject: 180 rows.
+
+A table of your own has the same three columns. The groups may have different numbers of rows and
+are named by any numbers.
 
 ## Complete-data log-likelihood
 
-With $b$ known, the effects are a bivariate normal sample of mean zero, and $y - Z b$ follows an
-ordinary regression:
+If $b$ were known, the effects would be a bivariate normal sample with mean zero, and $y - Z b$
+would follow an ordinary regression:
 
 $$\log p(y, b \mid \theta) = - \frac{1}{2} \sum_i \left( \log |2 \pi D| + b_i^\top D^{-1} b_i
 \right) - \frac{N}{2} \log (2 \pi \sigma^2)
@@ -37,15 +39,15 @@ It is linear in the vectors $b_i$ and the matrices $b_i b_i^\top$.
 
 ## E step
 
-As a function of $b_i$ this is a quadratic, so that the $b_i$, given $y$, are normal and
-independent. Completing the square gives covariance and mean
+The complete-data log-likelihood is a quadratic function of $b_i$, so given $y$, the $b_i$ are
+normal and independent. Completing the square gives the covariance and the mean
 
 $$V_i = \left( D'^{-1} + \frac{Z_i^\top Z_i}{\sigma'^2} \right)^{-1}, \qquad
 m_i = \frac{1}{\sigma'^2} V_i Z_i^\top (y_i - Z_i \beta'), \qquad
 \mathrm{E}[b_i b_i^\top \mid y, \theta'] = m_i m_i^\top + V_i .$$
 
-In the code $V_i = (I + D' Z_i^\top Z_i / \sigma'^2)^{-1} D'$, which needs no inverse of $D'$ and
-holds where it has none.
+The code computes $V_i = (I + D' Z_i^\top Z_i / \sigma'^2)^{-1} D'$, which also holds if $D'$ is
+singular.
 
 ## M step
 
@@ -53,7 +55,8 @@ $$Q(\theta \mid \theta') = - \frac{1}{2} \sum_i \left( \log |D| + \mathrm{tr}\, 
 (m_i m_i^\top + V_i) \right) - N \log \sigma - \frac{1}{2 \sigma^2} \sum_i \left(
 \| y_i - Z_i (\beta + m_i) \|^2 + \mathrm{tr}\, Z_i^\top Z_i V_i \right) + \text{const}$$
 
-falls apart into a normal sample and a regression of $y_i - Z_i m_i$ on $Z_i$:
+consists of the log-likelihood of a normal sample and that of a regression of $y_i - Z_i m_i$ on
+$Z_i$. Its maximum is
 
 $$D = \frac{1}{G} \sum_i (m_i m_i^\top + V_i), \qquad
 \beta = \Big( \sum_i Z_i^\top Z_i \Big)^{-1} \sum_i Z_i^\top (y_i - Z_i m_i) ,$$
@@ -61,44 +64,44 @@ $$D = \frac{1}{G} \sum_i (m_i m_i^\top + V_i), \qquad
 $$\sigma^2 = \frac{1}{N} \sum_i \left( \| y_i - Z_i (\beta + m_i) \|^2
 + \mathrm{tr}\, Z_i^\top Z_i V_i \right) ,$$
 
-the last with the new $\beta$. Standard deviations and correlation are read off $D$.
+with the new $\beta$ in the last formula. The matrix $D$ contains the standard deviations and the
+correlation.
 
 ## Observed log-likelihood
 
-Given $\theta$ the vectors $y_i$ are independent and normal, of mean $Z_i \beta$ and covariance
-$\Sigma_i = \sigma^2 I + Z_i D Z_i^\top$. By the identities of Sylvester and Woodbury determinant
-and inverse of this $n_i \times n_i$ matrix come down to matrices of two rows: with
-$r_i = y_i - Z_i \beta$ and $V_i$ as in the E step, at $\theta$,
+Given $\theta$ the vectors $y_i$ are independent and normal with mean $Z_i \beta$ and covariance
+$\Sigma_i = \sigma^2 I + Z_i D Z_i^\top$. By the identities of Sylvester and Woodbury, the
+determinant and the inverse of this $n_i \times n_i$ matrix follow from matrices of size $2 \times
+2$. With $r_i = y_i - Z_i \beta$ and $V_i$ as in the E step, at $\theta$,
 
 $$\log p(y \mid \theta) = - \frac{1}{2} \sum_i \left( n_i \log (2 \pi \sigma^2)
 + \log \Big| I + \frac{D Z_i^\top Z_i}{\sigma^2} \Big|
 + \frac{\| r_i \|^2}{\sigma^2} - \frac{r_i^\top Z_i V_i Z_i^\top r_i}{\sigma^4} \right) .$$
 
-- **Not REML.** Most programs maximise the *restricted* likelihood unless told otherwise, which
-  allows for the estimation of $\beta$. In the example it gives standard deviations of 24.74 and
-  5.92 where maximum likelihood gives 23.78 and 5.72; that of the errors is 25.59 either way.
-- **Flat.** The height changes by a hundred-millionth where $\tau_0$ changes by $0.001$, and a
-  program that stops there prints no more than 23.780 for what is 23.78057.
-- **Boundary.** With few groups, or with slopes that hardly differ, the maximum may lie where $D$ is
-  singular: at $\rho = \pm 1$, or at $\tau_0 = 0$ or $\tau_1 = 0$, where $\rho$ means nothing. EM
-  comes close to it ever more slowly, and standard errors mean nothing there.
-- **Rate.** EM is the slower, the better the groups' own data tell their lines: then nearly all that
-  is known of $\theta$ is known through $b$, which is missing. The error shrinks by 0.958 in each
-  iteration of the example.
-- **Where x is zero** is where $\tau_0$ and $\rho$ are measured. Another origin is the same model
-  with other values of these.
-- **Refused** are data that do not tell $\sigma$ from the rest: a single group; a constant $x$;
-  groups each of which lies on its line exactly, where the likelihood is unbounded as
-  $\sigma \to 0$.
+- **Not REML.** Most programs maximise the *restricted* likelihood by default, which allows for the
+  estimation of $\beta$. In the example REML gives the standard deviations 24.74 and 5.92, and
+  maximum likelihood gives 23.78 and 5.72. The standard deviation of the errors is 25.59 in both.
+- **Flat likelihood.** The log-likelihood changes by a hundred-millionth if $\tau_0$ changes by
+  $0.001$. A program that stops at this precision prints 23.780 instead of 23.78057.
+- **Boundary.** With few groups, or with slopes that hardly differ, $D$ may be singular at the
+  maximum: $\rho = \pm 1$, or $\tau_0 = 0$ or $\tau_1 = 0$, in which case $\rho$ is not identified.
+  EM converges to such a maximum ever more slowly, and standard errors do not apply to it.
+- **Rate.** The better the data of the groups determine their lines, the slower EM converges: almost
+  all information on $\theta$ then comes through $b$, which is missing. In the example each
+  iteration multiplies the error by 0.958.
+- **The origin of x.** $\tau_0$ and $\rho$ refer to $x = 0$. Another origin gives the same model
+  with other values of these parameters.
+- **Refused** are data that do not determine $\sigma$: a single group; a constant $x$; groups whose
+  measurements all lie exactly on a line, for which the likelihood is unbounded as $\sigma \to 0$.
 
 ## Prior
 
-With $\bar x$, $s_x$, $\bar y$, $s_y$ means and standard deviations of all measurements, the
-natural sizes of intercept and slope are $u_0 = 2 s_y (1 + |\bar x| / s_x)$ and
-$u_1 = 2 s_y / s_x$. The fixed effects are normal with these standard deviations about $\bar y$ and
-0, the $\tau_k$ half-normal with scale $u_k$, $\rho$ uniform on $(-1, 1)$, and $\sigma$ log-normal
-with median $s_y$ and a standard deviation of 1 on the log scale. All move with the units of $x$ and
-$y$.
+Let $\bar x$, $s_x$, $\bar y$ and $s_y$ be the means and standard deviations of all measurements.
+The scales of the intercept and of the slope are $u_0 = 2 s_y (1 + |\bar x| / s_x)$ and $u_1 = 2 s_y
+/ s_x$. The fixed effects are normal with these standard deviations about $\bar y$ and
+0. The $\tau_k$ are half-normal with scale $u_k$, and $\rho$ is uniform on $(-1, 1)$. $\sigma$ is
+log-normal with median $s_y$ and a standard deviation of 1 on the log scale. The prior changes with
+the units of $x$ and $y$.
 
 ## References
 
@@ -116,7 +119,13 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("b",)
+
+# Largest residual sum of squares about the lines of the groups, relative to that of y about zero,
+# that is due to rounding.
+_EXACT_LINES_RELATIVE = 1e-20
 
 
 def model(y, x, group):
@@ -128,7 +137,7 @@ def model(y, x, group):
         beta = pm.Normal("beta", [np.mean(y), 0], size, dims="effect")
         tau = pm.HalfNormal("tau", size, dims="effect")
         rho = pm.Uniform("rho", -1, 1)
-        # Zero-avoiding: the likelihood is unbounded where every group lies on its line.
+        # Log-normal, since the likelihood is unbounded as sigma goes to zero on exact lines.
         sigma = pm.LogNormal("sigma", np.log(spread), 1)
         correlation = pm.math.stack([pm.math.stack([1, rho]), pm.math.stack([rho, 1])])
         covariance = correlation * tau[:, None] * tau
@@ -176,12 +185,12 @@ expectations = {"bb": lambda latents, data: _outer(latents["b"])}
 
 
 def initial(data, rng):
-    """The line through all measurements; half of the variance about it within groups, half between.
+    """The regression line of all measurements, and its residual variance divided into parts.
 
-    The half between is shared out evenly to intercepts and slopes, which start uncorrelated. All
-    three standard deviations are multiplied by a log-normal factor with 20 %, the coefficients are
-    moved by a fifth of the standard deviations of the random effects, and the correlation is
-    uniform on -0.3 to 0.3. EM climbs to the maximum from there.
+    Half of the residual variance is attributed to the errors, a quarter to the intercepts and a
+    quarter to the slopes. The three standard deviations are multiplied by log-normal factors (0.2
+    on the log scale). The coefficients get normal random terms with a fifth of the standard
+    deviations of the random effects, and the correlation is uniform between -0.3 and 0.3.
     """
     _check(data)
     y, Z, _, _ = _design(data)
@@ -203,7 +212,7 @@ def example_data():
 
 
 def _design(data):
-    """Response, rows (1, x), number of the group of each; and Z'Z of each group."""
+    """The response, the rows (1, x), the index of the group of each row, and Z'Z of each group."""
     _, code = np.unique(data["group"], return_inverse=True)
     Z = np.column_stack([np.ones(len(code)), data["x"]])
     ZZ = np.zeros((code.max() + 1, 2, 2))
@@ -228,35 +237,16 @@ def _outer(rows):
 
 
 def _check(data):
-    shapes = {np.shape(data[name]) for name in ("y", "x", "group")}
-    if len(shapes) > 1 or len(min(shapes)) != 1:
-        raise ValueError("y, x and group should be three columns of one length")
-    if np.ptp(data["x"]) == 0:
-        raise ValueError(f"every x is {data['x'][0]:g}: there is nothing to tell of slopes")
+    require.columns_of_one_length(y=data["y"], x=data["x"], group=data["group"])
+    require.variation("x", data["x"])
+    require.distinct("group", data["group"], 2, "groups")
     y, Z, code, ZZ = _design(data)
-    if len(ZZ) == 1:
-        raise ValueError(f"all measurements are of one group ({data['group'][0]:g})")
-    left = [
+    residuals = [
         y[code == i] - Z[code == i] @ np.linalg.lstsq(Z[code == i], y[code == i], rcond=None)[0]
         for i in range(len(ZZ))
     ]
-    if np.sum(np.concatenate(left) ** 2) <= 1e-20 * np.sum(y**2):
-        raise ValueError("the measurements of each group lie on a line: there is no error about it")
-
-
-_LME4 = (
-    "lme4 1.1-31, lmer(Reaction ~ Days + (Days | Subject), sleepstudy, REML = FALSE), with the "
-    "optimiser bobyqa and rhoend = 1e-12"
-)
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": _LME4}
-    for name, value, tolerance in (
-        ("beta[0]", 251.40510, 5e-6),
-        ("beta[1]", 10.467286, 5e-7),
-        ("tau[0]", 23.78056, 1e-5),
-        ("tau[1]", 5.716835, 1e-6),
-        ("rho", 0.081320, 1e-6),
-        ("sigma", 25.591816, 1e-6),
-        ("log_likelihood", -875.969672, 5e-7),
-    )
-)
+    if np.sum(np.concatenate(residuals) ** 2) <= _EXACT_LINES_RELATIVE * np.sum(y**2):
+        raise ValueError(
+            "the measurements of each group lie exactly on a line: "
+            "the variance of the errors cannot be estimated"
+        )

@@ -1,28 +1,28 @@
 r"""Local level model
 
-A series $y_1, \dots, y_n$ is a level that wanders, seen with an error. Both the level's steps and
-the errors are normal and independent:
+A series $y_1, \dots, y_n$ is the sum of a level, which is a random walk, and an error. The steps of
+the level and the errors are normal and independent:
 
 $$y_t = \mu_t + \varepsilon_t, \quad \varepsilon_t \sim \mathrm{N}(0, \sigma_\varepsilon^2),
 \qquad \mu_{t+1} = \mu_t + \eta_t, \quad \eta_t \sim \mathrm{N}(0, \sigma_\eta^2),
 \qquad \mu_1 \sim \mathrm{N}(a, b^2) .$$
 
-The latent is the level $\mu_1, \dots, \mu_n$, a random walk. The parameters are the standard
-deviation of the errors, $\sigma_\varepsilon$, in the code `sigma_irregular`, and that of the steps,
-$\sigma_\eta$, in the code `sigma_level`; their squares, of which the literature speaks, are
-`irregular_variance` and `level_variance`. Where the level begins is all but unknown: $a$ is the
-mean of the data, and $b$ is 100 times their standard deviation.
+The latent variable is the level $\mu_1, \dots, \mu_n$. The parameters are the standard deviation of
+the errors, $\sigma_\varepsilon$ (`sigma_irregular` in the code), and that of the steps,
+$\sigma_\eta$ (`sigma_level`). Their squares, which the literature reports, are `irregular_variance`
+and `level_variance`. The distribution of the first level is known and almost uninformative: $a$ is
+the mean of the data, and $b$ is 100 times their standard deviation.
 
 ## Data
 
-The volume of the Nile at Aswan in each year from 1871 to 1970, in $10^8\,\mathrm{m}^3$, 100 values:
-`nile.csv`, which R has as `Nile`. It is
-the running example of Durbin and Koopman (2012), chapter 2. A table of one's own has a column `y`,
-in the order of time; values may not be missing.
+The example, `nile.csv`, is the volume of the Nile at Aswan in each year from 1871 to 1970, in
+$10^8\,\mathrm{m}^3$: 100 values. It is `Nile` in R, and the main example of Durbin and Koopman
+(2012), chapter 2. A table of your own needs a column `y`, in the order of time, without missing
+values.
 
 ## Complete-data log-likelihood
 
-With the level known there are two samples of normal variables with mean zero, errors and steps:
+If the level were known, the errors and the steps would be two normal samples with mean zero:
 
 $$\log p(y, \mu \mid \theta) = -\frac{n}{2} \log 2\pi\sigma_\varepsilon^2
 - \sum_{t=1}^{n} \frac{(y_t - \mu_t)^2}{2 \sigma_\varepsilon^2}
@@ -35,19 +35,19 @@ $\mu_1$, does not depend on the parameters.
 
 ## E step
 
-Everything is normal, so that $\mu$ given $y$ is. Write $m_{t|s}$ and $P_{t|s}$ for mean and
-variance of $\mu_t$ given $y_1, \dots, y_s$. Forwards in time, the *Kalman filter*
-begins with $m_{1|0} = a$, $P_{1|0} = b^2$. Given the past, $y_t$ has mean $m_{t|t-1}$ and variance
-$F_t$, and its covariance with $\mu_t$ is $P_{t|t-1}$, so that, by the regression of one on
-the other,
+All distributions are normal, so $\mu$ given $y$ is normal. Write $m_{t|s}$ and $P_{t|s}$ for the
+mean and the variance of $\mu_t$ given $y_1, \dots, y_s$. The *Kalman filter* proceeds forwards in
+time from $m_{1|0} = a$, $P_{1|0} = b^2$. Given the past, $y_t$ has mean $m_{t|t-1}$ and variance
+$F_t$, and its covariance with $\mu_t$ is $P_{t|t-1}$. The regression of $\mu_t$ on $y_t$ gives
 
 $$F_t = P_{t|t-1} + \sigma_\varepsilon^2, \quad K_t = P_{t|t-1} / F_t, \quad
 m_{t|t} = m_{t|t-1} + K_t\, (y_t - m_{t|t-1}), \quad P_{t|t} = (1 - K_t)\, P_{t|t-1},$$
 
-and one step on $m_{t+1|t} = m_{t|t}$, $P_{t+1|t} = P_{t|t} + \sigma_\eta^2$. Backwards, the
-smoother of Rauch, Tung and Striebel. Given $\mu_{t+1}$, later observations say no more of $\mu_t$,
-and its regression on $\mu_{t+1}$ has the coefficient $J_t = P_{t|t} / P_{t+1|t}$ and the residual
-variance $(1 - J_t) P_{t|t}$. All of the data tell of $\mu_{t+1}$ its mean and its variance, so that
+and for the next time $m_{t+1|t} = m_{t|t}$, $P_{t+1|t} = P_{t|t} + \sigma_\eta^2$. The smoother of
+Rauch, Tung and Striebel proceeds backwards. Given $\mu_{t+1}$, later observations carry no further
+information on $\mu_t$. The regression of $\mu_t$ on $\mu_{t+1}$ has the coefficient $J_t = P_{t|t}
+/ P_{t+1|t}$ and the residual variance $(1 - J_t) P_{t|t}$. Averaging over $\mu_{t+1}$ given all
+data gives
 
 $$m_{t|n} = m_{t|t} + J_t\, (m_{t+1|n} - m_{t+1|t}), \qquad
 P_{t|n} = P_{t|t} + J_t^2\, (P_{t+1|n} - P_{t+1|t}), \qquad
@@ -59,14 +59,14 @@ $$\mathrm{E}\left[ (y_t - \mu_t)^2 \mid y \right] = (y_t - m_{t|n})^2 + P_{t|n},
 \mathrm{E}\left[ (\mu_{t+1} - \mu_t)^2 \mid y \right] = (m_{t+1|n} - m_{t|n})^2
 + P_{t+1|n} + P_{t|n} - 2 J_t P_{t+1|n} .$$
 
-Put $P_{t|n}$ into the last variance, with $J_t P_{t+1|t} = P_{t|t}$: it is
+Substituting $P_{t|n}$ and $J_t P_{t+1|t} = P_{t|t}$ into the last variance gives
 
 $$P_{t+1|n} + P_{t|n} - 2 J_t P_{t+1|n} = (1 - J_t)^2\, P_{t+1|n} + (1 - J_t)\, P_{t|t}, \qquad
-1 - J_t = \sigma_\eta^2 / P_{t+1|t} ,$$
+1 - J_t = \sigma_\eta^2 / P_{t+1|t} .$$
 
-a sum of positive terms, which is how it is computed: where steps are small, the differences on the
-left are lost in rounding. In the code the two expectations are `squared_errors` and
-`squared_steps`; `level` is $m_{t|n}$.
+The code uses the right-hand side, a sum of positive terms: if the steps are small, the differences
+on the left-hand side are lost to rounding. In the code the two expectations are `squared_errors`
+and `squared_steps`, and `level` is $m_{t|n}$.
 
 ## M step
 
@@ -75,7 +75,7 @@ $$Q(\theta \mid \theta') = -n \log \sigma_\varepsilon
 - (n - 1) \log \sigma_\eta
 - \frac{\sum_t \mathrm{E}(\mu_{t+1} - \mu_t)^2}{2 \sigma_\eta^2} + \text{const}$$
 
-is highest where each variance is the mean of its expected squares:
+is maximised if each variance is the mean of the expected squares:
 
 $$\sigma_\varepsilon^2 = \frac{1}{n} \sum_{t=1}^{n} \mathrm{E}\left[(y_t - \mu_t)^2 \mid y\right],
 \qquad \sigma_\eta^2 = \frac{1}{n-1} \sum_{t=1}^{n-1}
@@ -88,28 +88,29 @@ The filter gives the distribution of every observation given those before it:
 $$\log p(y \mid \theta) = -\frac{1}{2} \sum_{t=1}^{n} \left( \log 2\pi F_t
 + \frac{(y_t - m_{t|t-1})^2}{F_t} \right) .$$
 
-**What the start changes.** Durbin and Koopman let $b \to \infty$, a *diffuse* start, and take the
-likelihood of what does not depend on it, the differences $y_{t+1} - y_t$, a moving average.
-Its logarithm is the limit of
+**Effect of the first level.** Durbin and Koopman let $b \to \infty$, a *diffuse* start. They use
+the likelihood of the differences $y_{t+1} - y_t$, a moving average whose distribution does not
+depend on the first level. Its logarithm is the limit of
 
 $$\log p(y \mid \theta) + \tfrac{1}{2} \log 2\pi b^2 .$$
 
-In the example $b = 16\,838$. The maximum is $-643.1960$, and with that constant $-632.5457$, where
-the diffuse one is $-632.5456$. It lies at $\sigma_\varepsilon^2 = 15\,098.53$,
-$\sigma_\eta^2 = 1469.170$, the diffuse one at $15\,098.52$ and $1469.176$. With $b$ ten times
-smaller it would be at $15\,099.43$ and $1468.54$. (The diffuse maximum was computed to
-forty digits; the book prints 1469.1 for the second variance, which is 0.08 less.)
+In the example $b = 16\,838$. The maximum is $-643.1960$, and with this constant $-632.5457$; the
+diffuse maximum is $-632.5456$. The maximisers are $\sigma_\varepsilon^2 = 15\,098.53$,
+$\sigma_\eta^2 = 1469.170$, and for the diffuse start $15\,098.52$ and $1469.176$. With $b$ ten
+times smaller they would be $15\,099.43$ and $1468.54$. (The diffuse maximum was computed to forty
+digits; the book prints 1469.1 for the second variance, which is 0.08 less.)
 
-- **Boundary.** Where the data are as good as independent, $\sigma_\eta = 0$ may be the maximum;
-  where they are a random walk, $\sigma_\varepsilon = 0$. EM comes close to either ever more slowly:
-  the variance goes as $1/k$ after $k$ iterations. No estimate on the boundary has a standard error.
-- **Slow.** Most of what would be known of the steps if the level were seen is missing: in the
-  example the error shrinks by a factor of 0.974 in each iteration.
+- **Boundary.** If the data are close to independent, the maximum may have $\sigma_\eta = 0$; if
+  they are close to a random walk, it may have $\sigma_\varepsilon = 0$. EM converges to both ever
+  more slowly: after $k$ iterations the variance is of order $1/k$. Estimates on the boundary have
+  no standard errors.
+- **Slow convergence.** Most of the information that the level would give on the steps is missing:
+  in the example each iteration multiplies the error by 0.974.
 
 ## Prior
 
-Both standard deviations are half-normal with twice the standard deviation of the data as scale.
-They move with the units of the data, and are flat where the likelihood is high.
+Both standard deviations are half-normal with scale twice the standard deviation of the data. The
+prior changes with the units of the data and is almost flat where the likelihood is high.
 
 ## References
 
@@ -128,11 +129,13 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("level",)
 
 
 def model(y):
-    mean, sd = _start(y)
+    mean, sd = _first_level(y)
     spread = np.std(y)
     with pm.Model(coords={"time": range(len(y))}) as model:
         irregular = pm.HalfNormal("sigma_irregular", 2 * spread)
@@ -165,9 +168,9 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    before, P_before, _, _ = _filter(params, data["y"])
-    F = P_before + params["sigma_irregular"] ** 2
-    return -0.5 * np.sum(np.log(2 * np.pi * F) + (data["y"] - before) ** 2 / F)
+    m_predicted, P_predicted, _, _ = _filter(params, data["y"])
+    F = P_predicted + params["sigma_irregular"] ** 2
+    return -0.5 * np.sum(np.log(2 * np.pi * F) + (data["y"] - m_predicted) ** 2 / F)
 
 
 expectations = {
@@ -177,11 +180,11 @@ expectations = {
 
 
 def initial(data, rng):
-    """From the differences of the data, times random factors.
+    """Moments of the differences of the data, times random factors.
 
-    A difference has the variance s_level² + 2 s_irregular², and its covariance with the next is
-    -s_irregular². Of the first at least a tenth goes to either part. The factors are log-normal,
-    with 30 %.
+    A difference has the variance s_level² + 2 s_irregular², and its covariance with the next one is
+    -s_irregular². At least a tenth of the variance is attributed to each of the two terms. The
+    factors are log-normal (0.3 on the log scale).
     """
     y = data["y"]
     _check(y)
@@ -200,54 +203,38 @@ def example_data():
     return {"y": np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)}
 
 
-def _start(y):
-    """Mean and standard deviation of the first level."""
+def _first_level(y):
+    """The known mean and standard deviation of the first level."""
     return np.mean(y), 100 * np.std(y)
 
 
 def _filter(params, y):
-    """Mean and variance of each level given the observations before it, and given its own too."""
+    """m and P of each level given the observations before it, and given these and its own."""
     error, step = params["sigma_irregular"] ** 2, params["sigma_level"] ** 2
-    m, sd = _start(y)
+    m, sd = _first_level(y)
     P = sd**2
-    found = np.empty((4, len(y)))
-    for t, seen in enumerate(y):
+    filtered = np.empty((4, len(y)))
+    for t, observed in enumerate(y):
         K = P / (P + error)
-        after, P_after = m + K * (seen - m), K * error
-        found[:, t] = m, P, after, P_after
-        m, P = after, P_after + step
-    return found
+        m_filtered, P_filtered = m + K * (observed - m), K * error
+        filtered[:, t] = m, P, m_filtered, P_filtered
+        m, P = m_filtered, P_filtered + step
+    return filtered
 
 
 def _smooth(params, y):
-    """Mean and variance of each level given all of y, and the variance of each step."""
-    before, P_before, after, P_after = _filter(params, y)
-    m, P = after.copy(), P_after.copy()
-    J = P_after[:-1] / P_before[1:]
+    """m and P of each level given all observations, and the variance of each step."""
+    m_predicted, P_predicted, m_filtered, P_filtered = _filter(params, y)
+    m, P = m_filtered.copy(), P_filtered.copy()
+    J = P_filtered[:-1] / P_predicted[1:]
     for t in reversed(range(len(y) - 1)):
-        m[t] = after[t] + J[t] * (m[t + 1] - before[t + 1])
-        P[t] = P_after[t] + J[t] ** 2 * (P[t + 1] - P_before[t + 1])
-    rest = params["sigma_level"] ** 2 / P_before[1:]  # 1 - J
-    return m, P, rest**2 * P[1:] + rest * P_after[:-1]
+        m[t] = m_filtered[t] + J[t] * (m[t + 1] - m_predicted[t + 1])
+        P[t] = P_filtered[t] + J[t] ** 2 * (P[t + 1] - P_predicted[t + 1])
+    rest = params["sigma_level"] ** 2 / P_predicted[1:]  # 1 - J
+    return m, P, rest**2 * P[1:] + rest * P_filtered[:-1]
 
 
 def _check(y):
-    if np.ndim(y) != 1:
-        raise ValueError(f"y should be one column of numbers, not an array of shape {np.shape(y)}")
-    if len(y) < 4:
-        raise ValueError(
-            f"y has {len(y)} value{'s' if len(y) > 1 else ''}: "
-            f"errors and steps are told apart from 4 on"
-        )
-    if np.ptp(y) == 0:
-        raise ValueError(f"all {len(y)} values of y are equal ({y[0]:g}): nothing varies")
-
-
-_SOURCE = (
-    "Durbin and Koopman (2012), Time series analysis by state space methods, 2nd edition, chapter 2"
-)
-published = (
-    {"name": "irregular_variance", "value": 15099, "tolerance": 0.5, "source": _SOURCE},
-    # Printed 0.08 below the diffuse maximum, which is 1469.176.
-    {"name": "level_variance", "value": 1469.1, "tolerance": 0.1, "source": _SOURCE},
-)
+    require.one_column("y", y)
+    require.rows("y", y, 4)
+    require.variation("y", y)

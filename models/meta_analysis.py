@@ -1,33 +1,34 @@
 r"""Random-effects meta-analysis
 
-Each of $n$ studies has estimated the same kind of effect and says how precisely: study $i$ has an
-estimate $y_i$ and its standard error $s_i$, which is taken as known. The true effects differ from
-study to study:
+Each of $n$ studies has estimated an effect of the same kind. Study $i$ reports an estimate $y_i$
+and its standard error $s_i$, which is treated as known. The true effects differ from study to
+study:
 
 $$y_i \mid b_i \sim \mathrm{N}(\mu + b_i,\; s_i^2), \qquad b_i \sim \mathrm{N}(0, \tau^2) .$$
 
-The deviations $b_i$ are not seen. Write $\theta = (\mu, \tau)$. It is the one-way layout
-(`random-effects`) with a single unit in each group, which could not tell $\tau$ from $\sigma$ were
-the $s_i$ not known.
+The deviations $b_i$ are latent. Write $\theta = (\mu, \tau)$. This is the one-way layout
+(`random-effects`) with a single unit in each group. Without known $s_i$, $\tau$ and $\sigma$ would
+not be identified.
 
 ## Data
 
-The example are thirteen trials of BCG vaccine against tuberculosis (Colditz et al. 1994). With $a$
-cases and $b$ others among the vaccinated, $c$ and $d$ among those who were not, `y` is the
-logarithm of the ratio of the risks and `se` its standard error:
+The example, `bcg.csv`, has thirteen trials of BCG vaccine against tuberculosis (Colditz et al.
+1994). Let $a$ of the vaccinated have become ill and $b$ not, and $c$ and $d$ of those who were not
+vaccinated. The column `y` is the logarithm of the ratio of the risks, and `se` is its standard
+error:
 
 $$y = \log \frac{a / (a + b)}{c / (c + d)}, \qquad
 s^2 = \frac{1}{a} - \frac{1}{a + b} + \frac{1}{c} - \frac{1}{c + d} .$$
 
-`eight-schools.csv` has the effects of coaching on the scores of a test in eight schools (Rubin
-1981):
+The table `eight-schools.csv` has the effects of coaching on the scores of a test in eight schools
+(Rubin 1981):
 
 | | | | | | | | | |
 |---|---|---|---|---|---|---|---|---|
 | effect | 28 | 8 | −3 | 7 | −1 | 1 | 18 | 12 |
 | standard error | 15 | 10 | 16 | 11 | 9 | 11 | 10 | 18 |
 
-A table has one row a study, with the columns `y` and `se`.
+A table of your own has one row for each study, with the columns `y` and `se`.
 
 ## Complete-data log-likelihood
 
@@ -38,8 +39,9 @@ is linear in the $b_i$ and the $b_i^2$.
 
 ## E step
 
-Given $y$ the $b_i$ are independent and normal. The share of the variance of $y_i$ that is due to
-$b_i$, $\rho_i = \tau'^2 / (\tau'^2 + s_i^2)$, is what is kept of a deviation:
+Given $y$ the $b_i$ are independent and normal. Let $\rho_i = \tau'^2 / (\tau'^2 + s_i^2)$ be the
+share of the variance of $y_i$ that is due to $b_i$. The expectation of $b_i$ is this share of the
+deviation of $y_i$:
 
 $$m_i = \mathrm{E}[b_i \mid y, \theta'] = \rho_i\, (y_i - \mu'), \qquad
 \mathrm{E}[b_i^2 \mid y, \theta'] = m_i^2 + (1 - \rho_i)\, \tau'^2 .$$
@@ -50,7 +52,7 @@ $$Q(\theta \mid \theta') = - n \log \tau
 - \frac{1}{2 \tau^2} \sum_i \mathrm{E}[b_i^2 \mid y, \theta']
 - \frac{1}{2} \sum_i \frac{(y_i - \mu - m_i)^2}{s_i^2} + \text{const}$$
 
-is highest at
+is maximised by
 
 $$\mu = \frac{\sum_i (y_i - m_i) / s_i^2}{\sum_i 1 / s_i^2}, \qquad
 \tau^2 = \frac{1}{n} \sum_i \mathrm{E}[b_i^2 \mid y, \theta'] .$$
@@ -60,21 +62,21 @@ $$\mu = \frac{\sum_i (y_i - m_i) / s_i^2}{\sum_i 1 / s_i^2}, \qquad
 $$\log p(y \mid \theta) = - \frac{1}{2} \sum_i \left( \log (2 \pi (s_i^2 + \tau^2))
 + \frac{(y_i - \mu)^2}{s_i^2 + \tau^2} \right) .$$
 
-- **Boundary.** Let $w_i = 1 / s_i^2$. Where the studies differ less than their errors let expect,
-  the likelihood is highest at $\tau = 0$ and $\mu = \sum_i w_i y_i / \sum_i w_i$. Its slope in
-  $\tau^2$ there is $\frac{1}{2} \sum_i (w_i^2 (y_i - \mu)^2 - w_i)$. For the eight schools it is
-  $-0.0125$, and the maximum is $\tau = 0$, $\mu = 7.69$. Near $\tau = 0$, EM multiplies $\tau^2$ by
-  $1 - c\, \tau^2$ for some $c$: after $t$ iterations $\tau^2$ is about $1 / (c t)$, and zero is not
-  reached. Such a fit does not converge.
+- **Boundary.** Let $w_i = 1 / s_i^2$. If the studies differ less than their standard errors
+  suggest, the maximum is at $\tau = 0$ and $\mu = \sum_i w_i y_i / \sum_i w_i$. The derivative with
+  respect to $\tau^2$ at this point is $\frac{1}{2} \sum_i (w_i^2 (y_i - \mu)^2 - w_i)$. For the
+  eight schools it is $-0.0125$, and the maximum is $\tau = 0$, $\mu = 7.69$. Near $\tau = 0$, EM
+  multiplies $\tau^2$ by $1 - c\, \tau^2$ for some $c$. After $t$ iterations $\tau^2$ is about $1 /
+  (c t)$, so EM does not reach zero and does not converge.
 - **Not REML.** The restricted likelihood, the default of many programs, gives $\tau^2 = 0.313$ in
-  the example, where maximum likelihood has $0.280$.
-- **Several maxima** are possible where the standard errors are very different.
+  the example; maximum likelihood gives $0.280$.
+- **Several maxima** are possible if the standard errors are very different.
 
 ## Prior
 
-With $v$ the mean of the $s_i^2$ plus the variance of the $y_i$: $\mu$ is normal about the mean of
-the $y_i$ with variance $4 v$, and $\tau$ half-normal with scale $2 \sqrt{v}$. The latter has
-density at zero, where $\tau$ may belong.
+Let $v$ be the mean of the $s_i^2$ plus the variance of the $y_i$. The prior of $\mu$ is normal
+about the mean of the $y_i$ with variance $4 v$. The prior of $\tau$ is half-normal with scale $2
+\sqrt{v}$. Its density does not vanish at zero, where the maximum may be.
 
 ## References
 
@@ -93,6 +95,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("b",)
 
 
@@ -108,9 +112,9 @@ def model(y, se):
 
 def e_step(params, data):
     mu, variance = params["mu"], params["tau"] ** 2
-    kept = variance / (variance + data["se"] ** 2)
-    m = kept * (data["y"] - mu)
-    return {"b": m, "b2": m**2 + (1 - kept) * variance}
+    share = variance / (variance + data["se"] ** 2)
+    m = share * (data["y"] - mu)
+    return {"b": m, "b2": m**2 + (1 - share) * variance}
 
 
 def m_step(expectations, data):
@@ -129,22 +133,16 @@ expectations = {"b2": lambda latents, data: latents["b"] ** 2}
 
 
 def initial(data, rng):
-    """The mean of the estimates and their standard deviation, with a random part.
+    """The mean and the standard deviation of the estimates, with random parts.
 
-    Their standard deviation is larger than that of the effects; EM climbs down from there. It is
-    multiplied by a log-normal factor with 20 %, and the mean is moved by half its standard error.
+    The standard deviation of the estimates is larger than that of the effects, so EM decreases it.
+    It is multiplied by a log-normal factor (0.2 on the log scale). A normal random term with half
+    of its standard error is added to the mean.
     """
     y, se = data["y"], data["se"]
-    if np.ndim(y) != 1 or np.shape(y) != np.shape(se):
-        raise ValueError(
-            f"y and se should be two columns of one length, "
-            f"not arrays of shapes {np.shape(y)} and {np.shape(se)}"
-        )
-    wrong = np.flatnonzero(se <= 0)
-    if len(wrong):
-        raise ValueError(f"se is {se[wrong[0]]:g} in row {wrong[0] + 1}: it should be positive")
-    if len(y) == 1:
-        raise ValueError("a single study tells nothing of differences between studies")
+    require.columns_of_one_length(y=y, se=se)
+    require.positive("se", se)
+    require.rows("y", y, 2)
     spread = max(np.std(y), np.min(se))
     return {
         "mu": np.mean(y) + 0.5 * spread / np.sqrt(len(y)) * rng.normal(),
@@ -156,11 +154,3 @@ def example_data():
     table = Path(__file__).parent / "data" / "bcg.csv"
     y, se = np.loadtxt(table, delimiter=",", skiprows=1, unpack=True)
     return {"y": y, "se": se}
-
-
-_DIRECT = "direct maximisation by Nelder and Mead's method, to 1e-12"
-published = (
-    {"name": "mu", "value": -0.711199, "tolerance": 1e-6, "source": _DIRECT},
-    {"name": "tau", "value": 0.5291767, "tolerance": 1e-6, "source": _DIRECT},
-    {"name": "log_likelihood", "value": -12.665074, "tolerance": 1e-6, "source": _DIRECT},
-)

@@ -1,24 +1,25 @@
 r"""Two-way table with missing categories
 
-Each of $n$ individuals falls into one of $I$ row categories and one of $J$ column categories, with
-probability $p_{ij}$ for row $i$ and column $j$. For some of them only the row was recorded, for
-some only the column, for some neither: beside the table there are *supplementary margins*. What
-was recorded does not depend on what was not (missing at random), so that the reasons need
-no model. Leaving these individuals out would waste what is known of them, and, if they differ from
-the rest, mislead.
+Each of $n$ individuals belongs to one of $I$ row categories and one of $J$ column categories, with
+probability $p_{ij}$ for row $i$ and column $j$. For some individuals only the row was recorded, for
+some only the column, and for some neither, so the data are a table with *supplementary margins*.
+Which categories were recorded does not depend on the unrecorded categories (missing at random), so
+the reasons need no model. Omitting the incomplete individuals would waste information, and it would
+bias the estimates if they differ from the complete ones.
 
-Let $z_i$ be the cell of individual $i$, and $C_i$ the set of cells that agree with what was
-recorded: a single cell, a row, a column, or the whole table. The data are lines $(\text{row},
-\text{column}, \text{count})$: $m_l$ individuals have the set $C_l$.
+Let $z_i$ be the cell of individual $i$, and $C_i$ the set of cells that agree with the record: a
+single cell, a row, a column, or the whole table. The data are lines $(\text{row}, \text{column},
+\text{count})$: $m_l$ individuals have the set $C_l$.
 
 ## Data
 
-`victimisation.csv`: whether 756 households of the United States National Crime Survey had been
-victims of crime (1) or not (0) in the half-year before a first visit (row) and before a second
-(column). Some did not answer at one of the visits, or at both (Kadane 1985).
+The example, `victimisation.csv`, has 756 households of the United States National Crime Survey.
+They were asked at two visits whether they had been victims of crime (1) or not (0) in the preceding
+half-year. The row is the answer at the first visit, and the column is the answer at the second.
+Some households did not answer at one of the visits, or at both (Kadane 1985).
 
-In a table of one's own, too, a blank in `row` or `column` stands for a category that is not known.
-Categories may have any numbers and are taken in their order; lines that say the same add up.
+In a table of your own, too, an empty `row` or `column` means that the category is unknown.
+Categories may be any numbers; they are sorted. Lines with the same categories are added.
 
 ## Complete-data log-likelihood
 
@@ -28,18 +29,19 @@ $$\log p(z \mid p) = \sum_{ij} n_{ij} \log p_{ij} .$$
 
 ## E step
 
-The individuals of a line are divided among the cells that agree with it, in proportion to the
-probabilities of these:
+The complete-data log-likelihood is linear in the cell counts. The individuals of a line are divided
+among the cells that agree with it, in proportion to the probabilities of these cells:
 
 $$\mathrm{E}[n_{ij} \mid p'] =
 \sum_l m_l \, \frac{[ij \in C_l]\; p'_{ij}}{\sum_{ab \in C_l} p'_{ab}} .$$
 
-For a line with both categories that is its own count, for one with the row alone the count times
-the conditional probabilities of the columns.
+A line with both categories contributes its count to one cell. A line with the row alone contributes
+its count times the conditional probabilities of the columns given the row.
 
 ## M step
 
-$Q$ has these numbers in place of the $n_{ij}$, and is highest at their shares,
+$Q$ is the complete-data log-likelihood with the expected counts in place of the $n_{ij}$. Its
+maximum is the share of each cell,
 
 $$p_{ij} = \mathrm{E}[n_{ij} \mid p'] / n .$$
 
@@ -47,27 +49,29 @@ $$p_{ij} = \mathrm{E}[n_{ij} \mid p'] / n .$$
 
 $$\log p(\text{data} \mid p) = \sum_l m_l \log \sum_{ij \in C_l} p_{ij} .$$
 
-This is for individuals in turn: the number of ways to order them is left out. It is concave in
-$p$, so that all maxima have the same height. Individuals of whom nothing is known add nothing to
-it: they slow EM, and change no estimate. Caveats:
+This is the log-likelihood of the individuals in a given order; it omits the logarithm of the number
+of orders. It is concave in $p$, so all maxima have the same value. Individuals with neither
+category recorded contribute nothing to it: they slow EM down but do not change the estimates.
+Caveats:
 
-- **Closed form.** If only columns are ever missing, $\hat p_{ij}$ is the share of row $i$ among
-  all individuals whose row is known, times the share of column $j$ among the fully recorded ones of
-  that row.
-- **Boundary.** A cell in which nobody was fully recorded may be estimated as zero. That is a
-  proper answer, but large-sample standard errors mean nothing there, and EM is slow.
-- **Flat likelihood.** With no fully recorded individual in a row or a column, how that row or
-  column is divided is settled by the margins at best, and as a rule not at all: such data are
-  refused.
+- **Closed form.** If only columns are missing, $\hat p_{ij}$ is the share of row $i$ among all
+  individuals whose row is known, times the share of column $j$ among the fully recorded individuals
+  of this row.
+- **Boundary.** The estimate for a cell without fully recorded individuals may be zero. Zero is then
+  the maximum likelihood estimate, but large-sample standard errors do not apply to it, and EM is
+  slow.
+- **Flat likelihood.** If a row or a column has no fully recorded individual, its division into
+  cells is determined by the margins at best, and usually not at all. Such data are refused.
 
 ## Prior
 
-Probabilities are uniform on the simplex: `cell` holds them row by row, and `p` as a table.
+The probabilities are uniform on the simplex. In the declaration `cell` contains them row by row,
+and `p` is the table.
 
 ## References
 
 - H. O. Hartley (1958). Maximum likelihood estimation from incomplete data. *Biometrics* 14,
-  174–194. Partly classified counts by EM, before it had the name.
+  174–194. Partly classified counts by EM before it had this name.
 - T. Chen and S. E. Fienberg (1974). Two-dimensional contingency tables with both completely and
   partially cross-classified data. *Biometrics* 30, 629–642.
 - C. Fuchs (1982). Maximum likelihood estimation and model selection in contingency tables with
@@ -85,27 +89,29 @@ import numpy as np
 import pymc as pm
 import pytensor
 
-# The cells of those individuals of whom not both categories were recorded.
+from latentfit import requirements as require
+
+# The cells of the individuals whose categories were not both recorded.
 latents = ("cell_unobserved",)
 
 
 def model(row, column, count):
     agrees = _agreement(row, column)
     lines, rows, columns = agrees.shape
-    # Which cells agree with each individual, shape (individuals, cells).
+    # Cells that agree with the record of each individual, shape (individuals, cells).
     agrees = np.repeat(agrees.reshape(lines, -1), np.asarray(count, int), axis=0)
     single = agrees.sum(axis=1) == 1
     hidden = agrees[~single]
     coords = {"row_category": range(rows), "column_category": range(columns)}
     with pm.Model(coords=coords) as model:
-        # pm.Data itself takes no missing values.
+        # pm.Data does not accept missing values.
         for name, values in (("row", row), ("column", column), ("count", count)):
             model.register_data_var(pytensor.shared(_with_nan(values), name=name))
         cell = pm.Dirichlet("cell", np.ones(rows * columns))
         pm.Deterministic("p", cell.reshape((rows, columns)), dims=tuple(coords))
         pm.Categorical("cell_observed", cell, observed=agrees[single].argmax(axis=1))
         z = pm.Categorical("cell_unobserved", cell, shape=len(hidden))
-        # That the cell agrees with what was recorded is all that is known of the others.
+        # The only information on a latent cell is that it agrees with the record.
         agreement = pm.math.constant(hidden.astype(float))[np.arange(len(hidden)), z]
         pm.Bernoulli("agrees", agreement, observed=np.ones(len(hidden), int))
     return model
@@ -113,7 +119,7 @@ def model(row, column, count):
 
 def e_step(params, data):
     count, joint = data["count"], _agreement(data["row"], data["column"]) * params["p"]
-    # A line with nobody in it may have probability zero: there is nobody to divide.
+    # The probability of a line without individuals may be zero; its term is zero then.
     total = np.where(count > 0, joint.sum(axis=(1, 2)), 1)
     return {"cell_counts": np.tensordot(count, joint / total[:, None, None], axes=1)}
 
@@ -134,19 +140,20 @@ def to_model(params):
 
 
 def _cell_counts(latents, data):
-    """Recorded in full, and the others as the latents have them."""
+    """Individuals in each cell: those recorded in full, and those with a latent cell."""
     recorded = _recorded(data["row"], data["column"], data["count"])
-    others = np.bincount(latents["cell_unobserved"], minlength=recorded.size)
-    return recorded + others.reshape(recorded.shape)
+    latent = np.bincount(latents["cell_unobserved"], minlength=recorded.size)
+    return recorded + latent.reshape(recorded.shape)
 
 
 expectations = {"cell_counts": _cell_counts}
 
 
 def initial(data, rng):
-    """Shares of the cells among the individuals recorded in full, half a one added to each cell.
+    """Shares of the cells among the individuals recorded in full, times random factors.
 
-    They are multiplied by log-normal factors (0.3 on the log scale) and made to sum to one again.
+    Half an individual is added to each cell. The shares are multiplied by log-normal factors
+    (0.3 on the log scale) and normalised.
     """
     row, column, count = data["row"], data["column"], data["count"]
     _check(row, column, count)
@@ -156,9 +163,9 @@ def initial(data, rng):
 
 
 def simulate(params, data, rng):
-    """A cell for every individual, of which the same is recorded as before.
+    """A cell for every individual, of which the same categories are recorded as in the data.
 
-    Where one has a record that no line of the data has, there is a further line.
+    The new data have additional lines for records that do not occur in the data.
     """
     p, count = params["p"], np.asarray(data["count"], int)
     given = [_with_nan(data[name]) for name in ("row", "column")]
@@ -168,7 +175,7 @@ def simulate(params, data, rng):
         np.where(np.isnan(values[lines]), np.nan, _categories(values)[cell])
         for values, cell in zip(given, cells, strict=True)
     ]
-    # Infinite instead of NaN: blanks are equal then.
+    # Missing values are infinite here, since two NaN are not equal.
     records = np.nan_to_num(np.concatenate([given, drawn], axis=1), nan=np.inf)
     records, place = np.unique(records, axis=1, return_inverse=True)
     row, column = np.where(np.isinf(records), np.nan, records)
@@ -187,13 +194,13 @@ def _with_nan(values):
 
 
 def _categories(values):
-    """The numbers of the categories, in order."""
+    """The distinct categories, sorted."""
     values = _with_nan(values)
     return np.unique(values[~np.isnan(values)])
 
 
 def _agreement(row, column):
-    """Which cells agree with each line, shape (lines, rows, columns)."""
+    """Whether each cell agrees with each line, shape (lines, rows, columns)."""
     rows, columns = (
         np.isnan(values)[:, None] | (values[:, None] == _categories(values))
         for values in (_with_nan(row), _with_nan(column))
@@ -202,7 +209,7 @@ def _agreement(row, column):
 
 
 def _recorded(row, column, count):
-    """The table of the individuals of whom one cell is left."""
+    """Numbers of individuals in each cell whose record agrees with this cell alone."""
     agrees = _agreement(row, column)
     single = agrees.sum(axis=(1, 2)) == 1
     return np.tensordot(count * single, agrees, axes=1)
@@ -210,38 +217,18 @@ def _recorded(row, column, count):
 
 def _check(row, column, count):
     if np.ma.count_masked(count):
-        raise ValueError("count has a missing value; only row and column may")
-    wrong = count[(count < 0) | (count % 1 != 0)]
-    if len(wrong):
-        raise ValueError(f"count holds {wrong[0]:g}: numbers of individuals are whole")
-    if not np.any(count):
-        raise ValueError("count is zero throughout: there are no individuals")
+        raise ValueError("count has a missing value: only row and column may have missing values")
+    require.counts("count", count)
+    require.not_all_zero("count", count, "there are no individuals")
     recorded = _recorded(row, column, count)
     if recorded.size == 1:
-        raise ValueError("there is one row category and one column category: a single cell")
+        raise ValueError("there is one row category and one column category, so a single cell")
     if np.sum(recorded) == np.sum(count):
-        raise ValueError("the category of every individual is known: nothing is missing")
+        raise ValueError("both categories of every individual are known: nothing is missing")
     for name, values, axis in (("row", row, 1), ("column", column, 0)):
         empty = _categories(values)[recorded.sum(axis=axis) == 0]
         if len(empty):
             raise ValueError(
-                f"nobody in {name} {empty[0]:g} has both categories known: how that {name} is "
-                f"divided cannot be told"
+                f"no individual in {name} {empty[0]:g} has both categories recorded: "
+                f"the division of this {name} into cells cannot be estimated"
             )
-
-
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": 5e-9,
-        "source": "Schafer (2023), cvam: Coarsened Variable Modeling, R package version 0.9.3, "
-        "recorded output of its tests on the same data",
-    }
-    for name, value in (
-        ("p[0,0]", 0.69712335),
-        ("p[0,1]", 0.09863044),
-        ("p[1,0]", 0.13578303),
-        ("p[1,1]", 0.06846318),
-    )
-)

@@ -1,87 +1,91 @@
 r"""Mixture of linear regressions
 
-A response $y_i$ depends linearly on covariates $x_i = (x_{i1}, \dots, x_{ip})$, but not every unit
-follows the same line. Unit $i$ is of group $z_i = k$ with probability $w_k$, and each of the $K$
-groups has a regression of its own:
+A response $y_i$ depends linearly on covariates $x_i = (x_{i1}, \dots, x_{ip})$, but different units
+follow different lines. Unit $i$ belongs to group $z_i = k$ with probability $w_k$, and each of the
+$K$ groups has a regression of its own:
 
 $$z_i \sim \mathrm{Categorical}(w), \qquad
 y_i \mid z_i = k \sim \mathrm{N}( \alpha_k + \beta_k^\top (x_i - \bar x),\; \sigma_k^2 ) .$$
 
-Covariates are measured from their mean $\bar x$, so that $\alpha_k$ is the height of line $k$ in
-the middle of the data, and $\beta_k$ holds its slopes. The usual intercept, at $x = 0$, is
-$\alpha_k - \beta_k^\top \bar x$. It is the same model, but height and slope can be
-estimated almost without regard to each other, where intercept and slope cannot.
+The covariates are centred at their mean $\bar x$, so $\alpha_k$ is the value of line $k$ at
+$\bar x$, and $\beta_k$ contains its slopes. The usual intercept, at $x = 0$, is
+$\alpha_k - \beta_k^\top \bar x$. Centring does not change the model, but the estimates of value and
+slope are almost uncorrelated, whereas those of intercept and slope are not.
 
 Write $\theta = (w, \alpha, \beta, \sigma)$; `beta` has shape $(K, p)$. The likelihood is that of
-the responses given the covariates, whose own distribution does not matter.
+the responses given the covariates.
 
 ## Data
 
-In an experiment on the perception of tones, 150 times a trained musician heard a fundamental tone
-together with overtones whose frequencies were `stretchratio` times what nature makes of an octave,
-and tuned a second tone to be an octave above the first. The response is `tuned`, the ratio of the
-two. One theory has it that musicians go by the overtones, so that `tuned` equals `stretchratio`;
-the other that they have the octave in their head, so that it is 2 whatever they hear. The table is
-`tonedata` of the R packages fpc and mixtools, from E. A. Cohen (1980), *Inharmonic tone
-perception*, dissertation, Stanford University.
+The example, `tone.csv`, is an experiment on the perception of tones. A trained musician heard a
+fundamental tone together with overtones, and tuned a second tone to be an octave above the first,
+150 times. The covariate `stretchratio` determines the frequencies of the overtones; natural
+overtones have the value 2. The response `tuned` is the ratio of the two tones. By one theory
+musicians follow the overtones, so `tuned` equals `stretchratio`. By another theory they know the
+octave from memory, so `tuned` is 2 for any overtones. The table is `tonedata` of the R packages fpc
+and mixtools, from E. A. Cohen (1980), *Inharmonic tone perception*, dissertation, Stanford
+University.
 
 The published figures are for another table, `co2-gnp.csv`: gross national product and carbon
-dioxide emissions, both a head, of 28 countries in 1996; `CO2data` of mixtools, from Hurn, Justel
+dioxide emissions, both per head, of 28 countries in 1996; `CO2data` of mixtools, from Hurn, Justel
 and Robert (2003).
 
 ## Complete-data log-likelihood
 
-With the groups known there are $K$ separate regressions. Write $\mu_{ik} = \alpha_k + \beta_k^\top
-(x_i - \bar x)$, and $\phi(y; \mu, \sigma)$ for the normal density:
+If the groups were known, there would be $K$ separate regressions. Write $\mu_{ik} = \alpha_k +
+\beta_k^\top (x_i - \bar x)$, and $\phi(y; \mu, \sigma)$ for the normal density:
 
 $$\log p(y, z \mid \theta) = \sum_{i=1}^{n} \sum_{k=1}^{K} [z_i = k]
 \left( \log w_k + \log \phi(y_i; \mu_{ik}, \sigma_k) \right) .$$
 
 ## E step
 
-The indicators enter linearly. Their expectations are the responsibilities
+The complete-data log-likelihood is linear in the indicators. Their expectations are the
+responsibilities
 
 $$r_{ik} = p(z_i = k \mid y_i, \theta') =
 \frac{w'_k\, \phi(y_i; \mu'_{ik}, \sigma'_k)}{\sum_l w'_l\, \phi(y_i; \mu'_{il}, \sigma'_l)} ,$$
 
-computed from logarithms, the largest of a row taken out first.
+computed from logarithms, of which the largest of each row is subtracted first.
 
 ## M step
 
 $$Q(\theta \mid \theta') = \sum_i \sum_k r_{ik} \left( \log w_k - \log \sigma_k
 - \frac{(y_i - \mu_{ik})^2}{2 \sigma_k^2} \right) + \text{const}$$
 
-falls apart into the weights and one weighted regression for each group. With $X$ the matrix
-of rows $(1, (x_i - \bar x)^\top)$, $R_k = \mathrm{diag}(r_{1k}, \dots, r_{nk})$ and
-$n_k = \sum_i r_{ik}$,
+is the sum of a function of the weights and one weighted regression for each group. Let $X$ be the
+matrix of rows $(1, (x_i - \bar x)^\top)$, $R_k = \mathrm{diag}(r_{1k}, \dots, r_{nk})$ and
+$n_k = \sum_i r_{ik}$. The maximum is
 
 $$w_k = \frac{n_k}{n}, \qquad
 \begin{pmatrix} \alpha_k \\ \beta_k \end{pmatrix} = (X^\top R_k X)^{-1} X^\top R_k\, y, \qquad
 \sigma_k^2 = \frac{1}{n_k} \sum_i r_{ik} (y_i - \mu_{ik})^2 ,$$
 
-with the new $\mu_{ik}$ in the last. The coefficients minimise $\sum_i r_{ik} (y_i - \mu_{ik})^2$
-whatever $\sigma_k$ is; they are found as the least-squares solution of
+with the new $\mu_{ik}$ in the last formula. For every $\sigma_k$ the coefficients minimise
+$\sum_i r_{ik} (y_i - \mu_{ik})^2$. The code computes them as the least-squares solution of
 $\sqrt{R_k} X b = \sqrt{R_k}\, y$, which is more accurate than forming $X^\top R_k X$.
 
 ## Observed log-likelihood
 
 $$\log p(y \mid \theta) = \sum_i \log \sum_k w_k\, \phi(y_i; \mu_{ik}, \sigma_k) .$$
 
-- **No global maximum.** A line through $p + 1$ of the points, with $\sigma_k \to 0$, takes the
-  likelihood to infinity, and there are more such lines than points. What is meant by the maximum
-  likelihood estimate is the highest *interior* maximum.
-- **Several maxima.** Each line may settle on a different band of points. Compare several starts.
-- **Labels.** The groups can be renumbered without changing anything.
-- **Few values of a covariate.** Lines that are all observed at the same few $x$ can exchange
-  their parts from one $x$ to the next: the model is identified if there are enough different $x$
+- **No global maximum.** For a line through $p + 1$ of the points the likelihood grows without bound
+  as $\sigma_k \to 0$, and there are more such lines than points. The maximum likelihood estimate is
+  therefore defined as the highest *interior* maximum.
+- **Several maxima.** The lines may fit different bands of points. Compare several starts.
+- **Labels.** Renumbering the groups does not change the likelihood.
+- **Few values of a covariate.** If all lines are observed at the same few values of $x$, they can
+  exchange their values at one $x$. The model is identified if $x$ has enough different values
   (Hennig 2000).
 
 ## Prior
 
-Weights are uniform on the simplex. With $\bar y$ and $s$ the mean and the standard deviation of the
-response, and $s_j$ that of covariate $j$: heights are $\mathrm{N}(\bar y, (2s)^2)$, slopes
-$\mathrm{N}(0, (2s/s_j)^2)$, standard deviations log-normal with median $s$. All move with the units
-of the data, and the last keeps away from zero, where the likelihood is unbounded.
+The weights are uniform on the simplex. Let $\bar y$ and $s$ be the mean and the standard deviation
+of the response, and $s_j$ the standard deviation of covariate $j$. The $\alpha_k$ are
+$\mathrm{N}(\bar y, (2s)^2)$, and the slopes are $\mathrm{N}(0, (2s/s_j)^2)$. The standard
+deviations are log-normal with median $s$ and a standard deviation of 1 on the log scale; their
+density vanishes at zero, where the likelihood is unbounded. The prior changes with the units of the
+data.
 
 ## References
 
@@ -102,9 +106,13 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import responsibilities
 
 latents = ("z",)
+
+# Standard deviations about the lines up to this share of that of the response are rounding errors.
+_EXACT_LINES_RELATIVE = 1e-8
 
 
 def model(response, covariates, components=2):
@@ -121,7 +129,7 @@ def model(response, covariates, components=2):
         alpha = pm.Normal("alpha", centre, 2 * spread, dims="component")
         slope = 2 * spread / np.std(matrix, axis=0)
         beta = pm.Normal("beta", 0, slope, dims=("component", "covariate"))
-        # Zero-avoiding, since the likelihood is unbounded as a standard deviation goes to zero.
+        # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
         sigma = pm.LogNormal("sigma", np.log(spread), 1, dims="component")
         z = pm.Categorical("z", w, dims="observation")
         mu = alpha[z] + (beta[z] * (x - matrix.mean(axis=0))).sum(axis=-1)
@@ -149,28 +157,28 @@ def m_step(expectations, data):
 
 
 def log_likelihood(params, data):
-    _, height = responsibilities(_log_joint(params, data))
-    return height
+    _, log_likelihood = responsibilities(_log_joint(params, data))
+    return log_likelihood
 
 
 def initial(data, rng, components=2):
-    """Equal weights, lines that pass close to the points, a common standard deviation.
+    """Equal weights, lines close to the points, and a common standard deviation.
 
-    Lines are found as k-means finds centres: each is fitted to as many random observations as it
-    has coefficients; then, ten times, every observation goes to its nearest line, and every line is
-    fitted to its observations. Of twenty such sets of lines the one is taken from which the
-    observations are least far in all. The standard deviation is that of the observations about
-    their nearest line.
+    The lines are found by an analogue of k-means. Each line is first fitted to as many random
+    observations as it has coefficients. Then, ten times, each observation is assigned to its
+    nearest line, and each line is fitted to its observations. Of twenty such sets of lines the one
+    with the smallest sum of distances is used. The standard deviation is that of the observations
+    about their nearest line.
     """
+    _check(data, components)
     y, X = data["response"], _design(data)
-    _check(y, X, components)
-    found = min((_lines(X, y, components, rng) for _ in range(20)), key=lambda one: one[1].sum())
-    coefficients, distance = found
+    sets = (_lines(X, y, components, rng) for _ in range(20))
+    coefficients, distance = min(sets, key=lambda lines: lines[1].sum())
     sigma = np.sqrt(np.mean(distance**2))
-    if sigma <= 1e-8 * np.std(y):
+    if sigma <= _EXACT_LINES_RELATIVE * np.std(y):
         raise ValueError(
-            f"every response lies on one of {components} planes (lines, with one covariate): "
-            f"there is no spread about them to estimate"
+            f"every response lies exactly on one of {components} planes (lines, with one "
+            f"covariate): the standard deviations about them cannot be estimated"
         )
     return {
         "w": np.full(components, 1 / components),
@@ -187,7 +195,7 @@ def example_data():
 
 
 def _matrix(covariates):
-    """One column a covariate, also where there is a single one."""
+    """One column for each covariate; a single covariate becomes a table of one column."""
     return np.reshape(covariates, (len(covariates), -1))
 
 
@@ -198,7 +206,7 @@ def _design(data):
 
 
 def _least_squares(design, y, r):
-    """Coefficients of regressions on the design with weights r[:, k], a row for each k."""
+    """Coefficients of the regressions with weights r[:, k], a row for each k."""
     norms = np.linalg.norm(design, axis=0)
     roots = np.sqrt(r).T
     return np.array(
@@ -207,7 +215,7 @@ def _least_squares(design, y, r):
 
 
 def _lines(design, y, components, rng):
-    """Coefficients of lines near the points, and the distance of each point from the nearest."""
+    """Coefficients of lines near the points, and the distance of each point to its nearest line."""
     chosen = rng.permutation(len(y))[: components * design.shape[1]]
     r = np.zeros((len(y), components))
     r[chosen, np.arange(len(chosen)) % components] = 1
@@ -218,29 +226,6 @@ def _lines(design, y, components, rng):
     return coefficients, distance.min(axis=1)
 
 
-def _check(y, design, components):
-    n, size = design.shape
-    if components < 1:
-        raise ValueError(f"components must be at least 1, not {components}")
-    if len(y) != n:
-        raise ValueError(f"response has {len(y)} values and covariates have {n} rows")
-    if n <= components * size:
-        raise ValueError(
-            f"{n} observations are too few for {components} components "
-            f"of {size} coefficients and a variance each"
-        )
-    if np.ptp(y) == 0:
-        raise ValueError(f"all {n} values of response are equal ({y[0]:g}): there is no spread")
-    spread = np.std(design[:, 1:], axis=0)
-    if not spread.all():
-        raise ValueError(
-            f"column {np.argmin(spread) + 1} of covariates is constant: "
-            f"it says the same as the intercept, which the model has already"
-        )
-    if np.linalg.matrix_rank(design / np.linalg.norm(design, axis=0)) < size:
-        raise ValueError("the columns of covariates are linearly dependent: leave one out")
-
-
 def _log_joint(params, data):
     """log p(y, z = k | θ), shape (observations, components)."""
     w, alpha, beta, sigma = (params[name] for name in ("w", "alpha", "beta", "sigma"))
@@ -249,31 +234,13 @@ def _log_joint(params, data):
     return np.log(w) - np.log(sigma) - 0.5 * np.log(2 * np.pi) - 0.5 * standardised**2
 
 
-# Figures as printed there, groups sorted by slope. That run stopped when the log-likelihood changed
-# by less than 1e-8: it is up to 2e-5 short of the maximum, and these are the tolerances.
-# The intercepts printed, 8.678987 and 1.415150, are at x = 0: the Deterministic of that name.
-_MIXTOOLS = (
-    "Benaglia, Chauveau, Hunter and Young (2009), mixtools: an R package for analyzing finite "
-    "mixture models, Journal of Statistical Software 32(6), emissions of carbon dioxide"
-)
-published = tuple(
-    {
-        "name": name,
-        "value": value,
-        "tolerance": tolerance,
-        "source": _MIXTOOLS,
-        "data": "co2-gnp.csv",
-        "column": "response=co2, covariates=gnp",
-    }
-    for name, value, tolerance in (
-        ("w[0]", 0.754921, 2e-6),
-        ("w[1]", 0.245079, 2e-6),
-        ("intercept[0]", 8.678987, 2e-5),
-        ("intercept[1]", 1.415150, 1e-5),
-        ("beta[0,0]", -0.023344, 1e-6),
-        ("beta[1,0]", 0.676596, 1e-6),
-        ("sigma[0]", 2.049315, 5e-6),
-        ("sigma[1]", 0.809389, 2e-6),
-        ("log_likelihood", -66.93977, 1e-5),
-    )
-)
+def _check(data, components):
+    x = _matrix(data["covariates"])
+    require.at_least("components", components, 1)
+    n, size = len(x), x.shape[1] + 1
+    if n <= components * size:
+        raise ValueError(
+            f"{n} observations are too few for {components} components "
+            f"with {size} coefficients and a variance each"
+        )
+    require.regression(data["response"], x)

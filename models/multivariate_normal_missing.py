@@ -4,15 +4,16 @@ The rows $x_1, \dots, x_n$ of a table are a sample of $d$ measurements,
 
 $$x_i \sim \mathrm{N}_d(\mu, \Sigma) ,$$
 
-but some of the entries are missing, any of them in any row. Write $o$ for the columns that are seen
-in row $i$ and $m$ for those that are not; both depend on $i$. Vectors and matrices are split
+of which any entry in any row may be missing. Write $o$ for the columns that are observed in row $i$
+and $m$ for those that are missing; both depend on $i$. Vectors and matrices are divided
 accordingly: $x_{io}$ and $x_{im}$, $\mu_o$ and $\mu_m$, $\Sigma_{oo}$, $\Sigma_{mo}$,
 $\Sigma_{mm}$. The parameters are $\theta = (\mu, \Sigma)$.
 
-That an entry is missing may depend on what is seen, but not on what is not (*missing at random*,
-Rubin 1976). Then the process that hid it can be left out of the likelihood.
+Whether an entry is missing may depend on observed entries, but not on missing ones (*missing at
+random*, Rubin 1976). The likelihood then does not need a model of the missingness.
 
-The joint distribution of a row is declared as that of what is seen, and of the rest given it:
+The joint distribution of a row is declared as the distribution of the observed entries and the
+conditional distribution of the missing entries:
 
 $$x_{io} \sim \mathrm{N}(\mu_o, \Sigma_{oo}), \qquad
 x_{im} \mid x_{io} \sim \mathrm{N}\left( \mu_m + B_i (x_{io} - \mu_o),\; C_i \right), \qquad
@@ -20,13 +21,14 @@ B_i = \Sigma_{mo} \Sigma_{oo}^{-1}, \quad C_i = \Sigma_{mm} - B_i \Sigma_{om} .$
 
 ## Data
 
-The example is the air of New York on the 153 days from May to September 1973: ozone (parts per
-billion), solar radiation (langleys), wind (miles an hour) and maximum temperature (degrees
-Fahrenheit). Ozone was not recorded on 37 days and radiation not on 7, of which 2 are the same. The
-table is `airquality` of R, from Chambers, Cleveland, Kleiner and Tukey (1983). A table of one's own
-has one row a unit and any number of columns, with nothing, or `nan`, where a value is missing.
+The example, `airquality.csv`, has measurements of the air of New York on the 153 days from May to
+September 1973: ozone (parts per billion), solar radiation (langleys), wind (miles an hour) and
+maximum temperature (degrees Fahrenheit). Ozone is missing on 37 days and radiation on 7; both are
+missing on 2 of these days. The table is `airquality` of R, from Chambers, Cleveland, Kleiner and
+Tukey (1983). A table of your own has one row for each unit and any number of columns; a missing
+value is an empty cell or `nan`.
 
-`murray.csv` has two columns and twelve rows, made up by Murray (1977):
+The table `murray.csv` has two columns and twelve rows, constructed by Murray (1977):
 
 | | | | | | | | | | | | | |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
@@ -38,65 +40,68 @@ has one row a unit and any number of columns, with nothing, or `nan`, where a va
 $$\log p(x \mid \theta) = - \frac{n}{2} \log |2 \pi \Sigma|
 - \frac{1}{2} \sum_{i=1}^{n} (x_i - \mu)^\top \Sigma^{-1} (x_i - \mu)$$
 
-is linear in the sums $\sum_i x_i$ and $\sum_i x_i x_i^\top$. The second is taken about a point $c$
-which does not change, the means of what is seen of each column, for the sake of precision:
-$T = \sum_i (x_i - c) (x_i - c)^\top$.
+is linear in the sums $\sum_i x_i$ and $\sum_i x_i x_i^\top$. For numerical precision the second sum
+is taken about a fixed point $c$, the means of the observed entries of each column: $T = \sum_i (x_i
+- c) (x_i - c)^\top$.
 
 ## E step
 
 With $B_i$ and $C_i$ at $\theta'$, the missing entries are predicted by their regression on the
-others, $\hat x_{im} = \mu'_m + B_i (x_{io} - \mu'_o)$, and $\hat x_{io} = x_{io}$. What the
-prediction leaves open is added to the products:
+observed ones, $\hat x_{im} = \mu'_m + B_i (x_{io} - \mu'_o)$, and $\hat x_{io} = x_{io}$. The
+conditional covariance of the missing entries is added to the products:
 
 $$\mathrm{E}[x_i \mid x_{io}, \theta'] = \hat x_i, \qquad
 \mathrm{E}[T \mid x_o, \theta'] = \sum_i \left( (\hat x_i - c) (\hat x_i - c)^\top
 + \bar C_i \right) ,$$
 
-with $\bar C_i$ the $d \times d$ matrix that has $C_i$ in the rows and columns $m$, and zeros
-elsewhere. Rows with the same columns seen have the same $B_i$ and $C_i$, which are computed once
-for all of them.
+where $\bar C_i$ is the $d \times d$ matrix with $C_i$ in the rows and columns $m$, and zeros
+elsewhere. Rows with the same observed columns have the same $B_i$ and $C_i$, which are computed
+once for all of them.
 
-The latent `x_unobserved` has a row for each row of the table that lacks values, and in it these
-values from left to right. Rows that lack fewer than others are filled up with entries that are
-standard normal and on which nothing depends: their expectation is 0.
+The latent `x_unobserved` has a row for each row of the table with missing values, and contains
+these values from left to right. Rows with fewer missing values than others are filled with
+independent standard normal entries, whose expectation is 0.
 
 ## M step
 
-The complete sample has its maximum at its mean $\bar x$ and its covariance
+For a complete sample the maximum is the mean $\bar x$ and the covariance
 $\frac{1}{n} \sum_i (x_i - \bar x) (x_i - \bar x)^\top$. $Q$ is the same function of the expected
-sums, so that
+sums, so
 
 $$\mu = \frac{1}{n} \sum_i \hat x_i, \qquad
 \Sigma = \frac{1}{n} \mathrm{E}[T \mid x_o, \theta'] - (\mu - c) (\mu - c)^\top .$$
 
-Filling in $\hat x_i$ and taking the covariance of the filled-in table would leave out $\bar C_i$:
-variances would be too small, the more so the more is missing.
+The covariance of the table completed with $\hat x_i$ would omit $\bar C_i$: the variances would be
+too small, and the more values are missing, the more so.
 
 ## Observed log-likelihood
 
 $$\log p(x_o \mid \theta) = - \frac{1}{2} \sum_i \left( \log |2 \pi \Sigma_{oo}|
 + (x_{io} - \mu_o)^\top \Sigma_{oo}^{-1} (x_{io} - \mu_o) \right) .$$
 
-- **Monotone patterns.** If the columns can be put in an order in which whoever has a later one has
-  all earlier ones, the likelihood falls apart into regressions of each column on those before it,
-  and the maximum has a closed form (Anderson 1957). Otherwise there is none.
-- **Several maxima.** In `murray.csv` there are two, at the correlations $\pm \frac{1}{2}$ with both
-  variances $\frac{8}{3}$. Between them, at correlation 0 and variances $\frac{5}{2}$, is a saddle,
-  from which EM does not move.
-- **Rate.** The error shrinks in each iteration by the largest share of the information, on any
-  function of $\theta$, that is missing.
-- **Unbounded.** If the rows in which two columns are both seen lie on a line, or more generally
-  those of some columns on a plane, $\Sigma$ can shrink to it, and the likelihood grows without
-  bound.
-- **Refused** are columns without any spread or without any value, and pairs of columns that are
-  never seen together, of whose correlation nothing is known, or only in rows that lie on a line.
+- **Monotone patterns.** Suppose that the columns have an order in which every row with an observed
+  value in a column has observed values in all earlier columns. Then the likelihood is the product
+  of those of the regressions of each column on the columns before it, and the maximum has a closed
+  form (Anderson 1957). Otherwise it has none.
+- **Several maxima.** For `murray.csv` there are two, at the correlations $\pm \frac{1}{2}$ with
+  both variances $\frac{8}{3}$. Between them, at correlation 0 and variances $\frac{5}{2}$, is a
+  saddle point, which EM does not leave.
+- **Rate.** Each iteration multiplies the error by the largest fraction of missing information among
+  all functions of $\theta$.
+- **Unbounded likelihood.** If the rows in which two columns are both observed lie on a line, or
+  more generally those of several columns on a plane, $\Sigma$ can shrink to it, and the likelihood
+  grows without bound.
+- **Refused** are columns without variation or without observed values, and pairs of columns that
+  are never observed together, or only in rows that lie on a line. Their correlation cannot be
+  estimated.
 
 ## Prior
 
-$\Sigma = L L^\top$ is declared through $L$: what stands on its diagonal is log-normal with median
-$s_j$ and a standard deviation of 1 on the log scale in row $j$ (`scale`), and what stands below is
-normal about 0 with standard deviation $s_j$ (`shear`), $s_j$ being that of what is seen of column
-$j$. Means are normal about the means of what is seen, with standard deviation $2 s_j$.
+Let $s_j$ be the standard deviation of the observed entries of column $j$. The covariance $\Sigma =
+L L^\top$ is declared through $L$. The diagonal entry of row $j$ is log-normal with median $s_j$ and
+a standard deviation of 1 on the log scale (`scale`), and the entries below the diagonal are
+$\mathrm{N}(0, s_j^2)$ (`shear`). The means are normal about the means of the observed entries with
+standard deviation $2 s_j$.
 
 ## References
 
@@ -109,7 +114,8 @@ $j$. Means are normal about the means of what is seen, with standard deviation $
 - R. J. A. Little and D. B. Rubin (2002). *Statistical Analysis with Missing Data*, 2nd edition.
   Wiley. Chapter 11.
 - J. M. Chambers, W. S. Cleveland, B. Kleiner and P. A. Tukey (1983). *Graphical Methods for Data
-  Analysis*. Wadsworth."""
+  Analysis*. Wadsworth.
+"""
 
 from pathlib import Path
 
@@ -117,7 +123,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from latentfit import requirements as require
+
 latents = ("x_unobserved",)
+
+# Smallest singular value of two standardised columns that is not rounding.
+_SMALLEST_SINGULAR_VALUE = 1e-6
 
 
 def model(x):
@@ -134,21 +145,21 @@ def model(x):
         shear = pm.Normal("shear", 0, spread[i], dims="below")
         L = pt.diag(scale)[i, j].set(shear)
         cov = pm.Deterministic("cov", L @ L.T)
-        # A row for each that lacks values, filled up with standard normal entries.
+        # A row for each row with missing values; unused entries are standard normal.
         hole = _holes(x)
         mean, covariance = pt.zeros(hole.shape), pt.zeros((*hole.shape, hole.shape[1]))
         covariance = covariance + np.eye(hole.shape[1])
-        for k, (rows, seen, hidden, short) in enumerate(_patterns(x)):
-            given, within = mu[hidden], cov[np.ix_(hidden, hidden)]
-            if len(seen):
-                own = cov[np.ix_(seen, seen)]
-                pm.MvNormal(f"x_{k}", mu[seen], own, observed=x[np.ix_(rows, seen)])
-                B = pt.linalg.solve(own, cov[np.ix_(seen, hidden)], assume_a="pos").T
-                given = given + (x[np.ix_(rows, seen)] - mu[seen]) @ B.T
-                within = within - B @ cov[np.ix_(seen, hidden)]
-            if h := len(hidden):
-                mean = mean[short, :h].set(given)
-                covariance = covariance[short, :h, :h].set(within)
+        for k, (rows, o, m, place) in enumerate(_patterns(x)):
+            conditional_mean, C = mu[m], cov[np.ix_(m, m)]
+            if len(o):
+                cov_oo = cov[np.ix_(o, o)]
+                pm.MvNormal(f"x_{k}", mu[o], cov_oo, observed=x[np.ix_(rows, o)])
+                B = pt.linalg.solve(cov_oo, cov[np.ix_(o, m)], assume_a="pos").T
+                conditional_mean = conditional_mean + (x[np.ix_(rows, o)] - mu[o]) @ B.T
+                C = C - B @ cov[np.ix_(o, m)]
+            if size := len(m):
+                mean = mean[place, :size].set(conditional_mean)
+                covariance = covariance[place, :size, :size].set(C)
         pm.MvNormal("x_unobserved", mean, covariance, shape=hole.shape)
     return model
 
@@ -156,53 +167,53 @@ def model(x):
 def e_step(params, data):
     mu, cov = params["mu"], params["cov"]
     x = np.ma.filled(data["x"], np.nan)
-    predicted, open_ = np.zeros(_holes(x).shape), np.zeros_like(cov)
-    for rows, seen, hidden, short in _patterns(x):
-        B = np.linalg.solve(cov[np.ix_(seen, seen)], cov[np.ix_(seen, hidden)]).T
-        predicted[short, : len(hidden)] = mu[hidden] + (x[np.ix_(rows, seen)] - mu[seen]) @ B.T
-        C = cov[np.ix_(hidden, hidden)] - B @ cov[np.ix_(seen, hidden)]
-        open_[np.ix_(hidden, hidden)] += len(rows) * C
-    return {"x_unobserved": predicted, "products": _products(predicted, data) + open_}
+    predicted, sum_of_C = np.zeros(_holes(x).shape), np.zeros_like(cov)
+    for rows, o, m, place in _patterns(x):
+        B = np.linalg.solve(cov[np.ix_(o, o)], cov[np.ix_(o, m)]).T
+        predicted[place, : len(m)] = mu[m] + (x[np.ix_(rows, o)] - mu[o]) @ B.T
+        C = cov[np.ix_(m, m)] - B @ cov[np.ix_(o, m)]
+        sum_of_C[np.ix_(m, m)] += len(rows) * C
+    return {"x_unobserved": predicted, "products": _products(predicted, data) + sum_of_C}
 
 
 def m_step(expectations, data):
-    x = _filled(expectations["x_unobserved"], data)
+    x = _completed(expectations["x_unobserved"], data)
     mu = np.mean(x, axis=0)
-    apart = mu - _centre(data)
-    return {"mu": mu, "cov": expectations["products"] / len(x) - np.outer(apart, apart)}
+    shift = mu - _centre(data)
+    return {"mu": mu, "cov": expectations["products"] / len(x) - np.outer(shift, shift)}
 
 
 def log_likelihood(params, data):
     mu, cov = params["mu"], params["cov"]
     x, total = np.ma.filled(data["x"], np.nan), 0.0
-    for rows, seen, _, _ in _patterns(x):
-        L = np.linalg.cholesky(cov[np.ix_(seen, seen)])
-        white = np.linalg.solve(L, (x[np.ix_(rows, seen)] - mu[seen]).T)
-        log_root = np.sum(np.log(np.diag(L))) + len(seen) / 2 * np.log(2 * np.pi)
-        total -= len(rows) * log_root + np.sum(white**2) / 2
+    for rows, o, _, _ in _patterns(x):
+        L = np.linalg.cholesky(cov[np.ix_(o, o)])
+        standardised = np.linalg.solve(L, (x[np.ix_(rows, o)] - mu[o]).T)
+        log_root = np.sum(np.log(np.diag(L))) + len(o) / 2 * np.log(2 * np.pi)
+        total -= len(rows) * log_root + np.sum(standardised**2) / 2
     return total
 
 
-def _products(hidden, data):
-    gap = _filled(hidden, data) - _centre(data)
-    return gap.T @ gap
+def _products(missing, data):
+    deviations = _completed(missing, data) - _centre(data)
+    return deviations.T @ deviations
 
 
 expectations = {"products": lambda latents, data: _products(latents["x_unobserved"], data)}
 
 
 def to_model(params):
-    """The Cholesky factor that the covariance is declared through."""
+    """The Cholesky factor, through which the declaration states the covariance."""
     L = np.linalg.cholesky(params["cov"])
     below = np.tril_indices(len(L), -1)
     return {"mu": params["mu"], "scale": np.diag(L), "shear": L[below]}
 
 
 def initial(data, rng):
-    """Means and variances of what is seen of each column, and correlations at random.
+    """Means and variances of the observed entries of each column, and random correlations.
 
-    The means are moved by half a standard error. The correlations are those of 4 d random vectors:
-    EM does not leave a saddle at correlations of zero.
+    Normal random terms with half a standard error are added to the means. The correlations are
+    those of 4 d random vectors, since EM does not leave a saddle point at correlations of zero.
     """
     _check(data)
     x = np.ma.filled(data["x"], np.nan)
@@ -226,62 +237,48 @@ def example_data():
 
 
 def _patterns(x):
-    """Rows with the same columns missing; the columns seen, and those not.
-
-    With them the numbers of these rows among those that lack anything.
-    """
+    """Of each pattern of missing columns: its rows, columns o and m, and rows of the latent."""
     missing = np.isnan(x)
-    number = np.cumsum(missing.any(axis=1)) - 1
-    kinds, kind = np.unique(missing, axis=0, return_inverse=True)
-    for k, absent in enumerate(kinds):
-        rows = np.flatnonzero(kind.ravel() == k)
-        yield rows, np.flatnonzero(~absent), np.flatnonzero(absent), number[rows]
+    place = np.cumsum(missing.any(axis=1)) - 1
+    patterns, pattern = np.unique(missing, axis=0, return_inverse=True)
+    for k, columns in enumerate(patterns):
+        rows = np.flatnonzero(pattern.ravel() == k)
+        yield rows, np.flatnonzero(~columns), np.flatnonzero(columns), place[rows]
 
 
 def _holes(x):
-    """Which entries of the latent are missing values: as many of its row, from the left."""
+    """Entries of the latent that are missing values: the first ones of each of its rows."""
     count = np.sum(np.isnan(x), axis=1)
     return np.arange(np.max(count)) < count[count > 0, None]
 
 
 def _centre(data):
+    """c, the means of the observed entries."""
     return np.ma.mean(data["x"], axis=0).filled(0.0)
 
 
-def _filled(hidden, data):
+def _completed(missing, data):
+    """The table with values in place of the missing entries."""
     x = np.ma.filled(data["x"], np.nan)
-    x[np.isnan(x)] = hidden[_holes(x)]
+    x[np.isnan(x)] = missing[_holes(x)]
     return x
 
 
 def _check(data):
-    if np.ndim(data["x"]) != 2 or np.shape(data["x"])[1] < 2:
-        raise ValueError("x should be a table of at least two columns")
+    require.table("x", data["x"], columns=2)
     x = np.ma.filled(data["x"], np.nan)
-    seen = ~np.isnan(x)
+    observed = ~np.isnan(x)
     for j in range(x.shape[1]):
-        own = x[seen[:, j], j]
-        if not len(own):
+        values = x[observed[:, j], j]
+        if not len(values):
             raise ValueError(f"column {j + 1} of x has no values")
-        if np.ptp(own) == 0:
-            raise ValueError(f"column {j + 1} of x is constant ({own[0]:g}): leave it out")
+        if np.ptp(values) == 0:
+            raise ValueError(f"column {j + 1} of x is constant ({values[0]:g}): leave it out")
         for k in range(j):
-            pairs = x[np.ix_(seen[:, j] & seen[:, k], [k, j])]
-            named = f"columns {k + 1} and {j + 1} of x"
+            pairs = x[np.ix_(observed[:, j] & observed[:, k], [k, j])]
+            columns = f"columns {k + 1} and {j + 1} of x"
             if not len(pairs):
-                raise ValueError(f"{named} are never seen in the same row")
+                raise ValueError(f"{columns} are never observed in the same row")
             scaled = (pairs - np.mean(pairs, axis=0)) / np.nanstd(x[:, [k, j]], axis=0)
-            if np.linalg.matrix_rank(scaled, tol=1e-6) < 2:
-                raise ValueError(f"{named} lie on a line wherever both are seen")
-
-
-_MURRAY = "Murray (1977), in the discussion of Dempster, Laird and Rubin: both maxima"
-published = tuple(
-    {"name": name, "value": value, "tolerance": 1e-6, "source": _MURRAY, "data": "murray.csv"}
-    for name, value in (
-        ("cov[0,0]", 8 / 3),
-        ("cov[1,1]", 8 / 3),
-        ("mu[0]", 0.0),
-        ("mu[1]", 0.0),
-    )
-)
+            if np.linalg.matrix_rank(scaled, tol=_SMALLEST_SINGULAR_VALUE) < 2:
+                raise ValueError(f"the rows in which {columns} are both observed lie on a line")

@@ -1,34 +1,35 @@
 r"""Negative binomial counts
 
-Counts $y_1, \dots, y_n$ are Poisson, each with a rate of its own, which nobody sees and which
-varies from unit to unit as a gamma variable with mean $m$ and shape $k$:
+Counts $y_1, \dots, y_n$ are Poisson, each with a latent rate of its own. The rates vary from unit
+to unit and have a gamma distribution with mean $m$ and shape $k$:
 
 $$\lambda_i \sim \mathrm{Gamma}(k,\; k / m), \qquad y_i \mid \lambda_i \sim
 \mathrm{Poisson}(\lambda_i) ,$$
 
-the gamma distribution being given by shape and rate. The counts have mean $m$ and variance
-$m + m^2 / k$: the Poisson variance and that of the rates. As $k \to \infty$ the rates no longer
-vary and the counts are Poisson; a small $k$ means that most units have few, and a few very many.
-Write $\theta = (m, k)$. Greenwood and Yule (1920) derived the distribution in this way, for
-accidents.
+where the gamma distribution is given by shape and rate. The counts have mean $m$ and variance
+$m + m^2 / k$, the sum of the Poisson variance and the variance of the rates. As $k \to \infty$ the
+rates become equal and the counts Poisson. If $k$ is small, most units have few events and a few
+units have many. Write $\theta = (m, k)$. Greenwood and Yule (1920) derived the distribution in this
+way, for accidents.
 
 ## Data
 
-The example is the number of European red mites on each of 150 leaves of apple trees, 25 from each
-of six (Bliss and Fisher 1953):
+The example, `red-mites.csv`, is the number of European red mites on each of 150 leaves of apple
+trees, 25 leaves from each of six trees (Bliss and Fisher 1953):
 
 | mites | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 |
 |---|---|---|---|---|---|---|---|---|
 | leaves | 70 | 38 | 17 | 10 | 9 | 3 | 2 | 1 |
 | expected | 69.5 | 37.6 | 20.1 | 10.7 | 5.7 | 3.0 | 1.6 | 0.8 |
 
-The mean is 1.147, the variance 2.258. The last row is that of the maximum likelihood estimate. The
-file holds one row a leaf, sorted, as the model is of leaves. A table of frequencies has to be
-written out in the same way.
+The mean is 1.147 and the variance is 2.258. The last row has the expected numbers at the maximum
+likelihood estimate. The file has one row for each leaf, sorted by count, since the model describes
+leaves. A table of frequencies of your own must be written out in the same way, in a column `y`.
 
 ## Complete-data log-likelihood
 
-With the rates known there are a gamma sample and Poisson counts, which say no more:
+If the rates were known, they would be a gamma sample, and the Poisson counts would carry no further
+information on $\theta$:
 
 $$\log p(y, \lambda \mid \theta) = \sum_{i=1}^{n} \left( k \log \frac{k}{m} - \log \Gamma(k)
 + (k - 1) \log \lambda_i - \frac{k}{m} \lambda_i + y_i \log \lambda_i - \lambda_i - \log y_i!
@@ -38,71 +39,71 @@ It is linear in $\lambda_i$ and $\log \lambda_i$.
 
 ## E step
 
-As a function of $\lambda_i$ the complete-data likelihood is $\lambda_i^{k + y_i - 1}
-\exp\left( -(k / m + 1) \lambda_i \right)$, a gamma density again. With $a_i = k' + y_i$ and
-$b = k' / m' + 1$,
+As a function of $\lambda_i$ the complete-data likelihood is proportional to
+$\lambda_i^{k + y_i - 1} \exp\left( -(k / m + 1) \lambda_i \right)$, a gamma density. With
+$a_i = k' + y_i$ and $b = k' / m' + 1$,
 
 $$\mathrm{E}[\lambda_i \mid y, \theta'] = \frac{a_i}{b} =
 \frac{k' m' + m' y_i}{k' + m'}, \qquad
 \mathrm{E}[\log \lambda_i \mid y, \theta'] = \psi(a_i) - \log b ,$$
 
-where $\psi = (\log \Gamma)'$ is the digamma function. The first is a mean of the count and of all
-rates' mean $m'$, weighted as $m'$ to $k'$.
+where $\psi = (\log \Gamma)'$ is the digamma function. The first expectation is a weighted mean of
+the count $y_i$ and the mean $m'$ of all rates, with weights in the ratio $m'$ to $k'$.
 
 ## M step
 
-Write $\bar\lambda$ and $\ell$ for the means over $i$ of the two expectations:
+Let $\bar\lambda$ and $\ell$ be the means over $i$ of the two expectations:
 
 $$Q(\theta \mid \theta') = n \left( k \log \frac{k}{m} - \log \Gamma(k) + (k - 1)\, \ell
 - \frac{k}{m}\, \bar\lambda \right) + \text{const}, \qquad
 \frac{\partial Q}{\partial m} = \frac{n k}{m^2} (\bar\lambda - m) .$$
 
-Whatever $k$ is, $Q$ is highest at $m = \bar\lambda$. There
+For every $k$ it is maximised by $m = \bar\lambda$. At this $m$
 
 $$\frac1n \frac{\partial Q}{\partial k} = \log k - \psi(k) - c, \qquad
 c = \log \bar\lambda - \ell ,$$
 
-which by Jensen's inequality is a $c > 0$. $\log k - \psi(k)$ falls from infinity to zero, as $1 /
-k$ for small $k$ and as $1 / (2 k)$ for large, so that there is one solution. As a function of $u =
-1 / k$ it is all but straight, and Newton's method in $u$,
+where $c > 0$ by Jensen's inequality. The function $\log k - \psi(k)$ decreases from infinity to
+zero, as $1 / k$ for small $k$ and as $1 / (2 k)$ for large $k$, so the derivative has exactly one
+zero. As a function of $u = 1 / k$ it is almost linear. Newton's method in $u$,
 
 $$u \leftarrow u + \frac{\log k - \psi(k) - c}{k - k^2\, \psi'(k)} ,$$
 
-takes a few iterations from $k = \left( 3 - c + \sqrt{(c - 3)^2 + 24 c} \right) / (12 c)$, which
-solves the equation with $\log k - \psi(k) \approx \frac{1}{2 k} \left( 1 + \frac{1}{6 k + 1}
-\right)$ (Minka 2002).
+needs a few iterations from $k = \left( 3 - c + \sqrt{(c - 3)^2 + 24 c} \right) / (12 c)$. This
+starting value solves the equation with the approximation $\log k - \psi(k) \approx \frac{1}{2 k}
+\left( 1 + \frac{1}{6 k + 1} \right)$ (Minka 2002).
 
 ## Observed log-likelihood and rate of convergence
 
-The integral over $\lambda_i$ is that of a gamma density, but for its constant:
+The integral over $\lambda_i$ is that of an unnormalised gamma density:
 
 $$\log p(y \mid \theta) = \sum_i \log \frac{\Gamma(k + y_i)}{\Gamma(k)\, y_i!}
 + k \log \frac{k}{k + m} + y_i \log \frac{m}{k + m} .$$
 
-It is highest at $m = \bar y$, whatever $k$ is, and the $k$ that goes with it is the solution of one
+For every $k$ it is maximised by $m = \bar y$. The maximising $k$ is then the solution of one
 equation.
 
-- **Rate.** $m$ and $k$ are orthogonal, in $Q$ as in the log-likelihood, and converge each at a rate
-  of its own, the share of the information that is missing. That of $m$ is $k / (k + m)$: from
-  $\bar y$ on, it does not move. That of $k$ is $1 - I / I_c$, with what is known of $k$ from the
-  rates, $I_c = n\, (\psi'(k) - 1 / k)$, and from the counts,
+- **Rate.** The parameters $m$ and $k$ are orthogonal, in $Q$ and in the log-likelihood. Each
+  converges at its own rate, the fraction of missing information. The rate of $m$ is $k / (k + m)$;
+  at $m = \bar y$ EM does not change it. The rate of $k$ is $1 - I / I_c$, where the information on
+  $k$ in the rates is $I_c = n\, (\psi'(k) - 1 / k)$, and that in the counts is
 
   $$I = \sum_i \left( \psi'(k) - \psi'(k + y_i) - \frac1k + \frac{2}{k + m}
   - \frac{k + y_i}{(k + m)^2} \right) .$$
 
-  In the example the two are 0.472 and 0.857: one more decimal of $k$ takes 15 iterations.
+  In the example the two rates are 0.472 and 0.857: one more decimal of $k$ takes 15 iterations.
 - **Boundary.** If the variance of the counts, with divisor $n$, does not exceed their mean, the
-  likelihood is highest at $k = \infty$, which is the Poisson distribution, and else there is one
-  maximum (Levin and Reeds 1977). Such counts are refused. Where the variance is little above the
-  mean, $k$ is large and all but unknown, and EM takes thousands of iterations.
-- **What varies.** That rates are different and that one event leads to others (contagion) both make
-  counts negative binomial; they do not tell one from the other.
+  likelihood is highest at $k = \infty$, the Poisson distribution. Otherwise there is exactly one
+  maximum (Levin and Reeds 1977). Such counts are refused. If the variance is only slightly larger
+  than the mean, $k$ is large and poorly determined, and EM needs thousands of iterations.
+- **Interpretation.** Different rates make the counts negative binomial, and so does contagion, in
+  which one event leads to others. The counts do not distinguish these explanations.
 
 ## Prior
 
-Both parameters are log-normal, $m$ with the mean of the counts as its median and a standard
-deviation of 1 on the log scale, $k$ with median 1 and a standard deviation of 1.5. They stay clear
-of zero, and $k$ of infinity, before which the likelihood is flat.
+Both parameters are log-normal. The median of $m$ is the mean of the counts, and its standard
+deviation on the log scale is 1. The median of $k$ is 1, and its standard deviation on the log scale
+is 1.5. The prior density vanishes at zero and, for $k$, at infinity, where the likelihood is flat.
 
 ## References
 
@@ -124,6 +125,8 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 from scipy.special import digamma, gammaln, polygamma
+
+from latentfit import requirements as require
 
 latents = ("lam",)
 
@@ -154,29 +157,25 @@ def log_likelihood(params, data):
     return np.sum(choose - k * np.log1p(m / k) - y * np.log1p(k / m))
 
 
-# The rates of one realisation, of which the E step returns the expected logarithms.
+# The E step also returns the expectations of the logarithms of the rates.
 expectations = {"log_lam": lambda latents, data: np.log(latents["lam"])}
 
 
 def initial(data, rng):
-    """The mean, and the k that gives the counts their variance, each times a random factor.
+    """Moment estimates, times log-normal factors.
 
-    The factors are log-normal, of 10 % for the mean and of 30 % for k. The maximum is the only
-    one, and EM reaches it from anywhere.
+    The standard deviation of the factors on the log scale is 0.1 for the mean and 0.3 for k. EM
+    converges to the single maximum from all starting values.
     """
     y = data["y"]
-    if np.ndim(y) != 1:
-        raise ValueError(f"y should be one column of counts, not an array of shape {np.shape(y)}")
-    wrong = np.flatnonzero((y < 0) | (y != np.floor(y)))
-    if len(wrong):
-        raise ValueError(f"y is {y[wrong[0]]:g} in row {wrong[0] + 1}: a count is 0, 1, 2, ...")
-    if not np.any(y):
-        raise ValueError("every value of y is zero: there is nothing to estimate a rate from")
+    require.one_column("y", y)
+    require.counts("y", y)
+    require.not_all_zero("y", y, "a rate cannot be estimated")
     mean, variance = np.mean(y), np.var(y)
     if variance <= mean:
         raise ValueError(
-            f"the counts have mean {mean:.4g} and variance {variance:.4g}, which does not exceed "
-            f"it: the likelihood is highest without any variation of rates, at k = infinity"
+            f"y has mean {mean:.4g} and variance {variance:.4g}, which does not exceed the mean: "
+            f"the likelihood is highest for equal rates, at k = infinity"
         )
     return {
         "m": mean * rng.lognormal(0, 0.1),
@@ -190,18 +189,9 @@ def example_data():
 
 
 def _shape(excess):
-    """The k at which log k - ψ(k) equals the excess, by Newton's method in 1 / k (Minka 2002)."""
+    """Solution k of log k - ψ(k) = excess, by Newton's method in 1 / k (Minka 2002)."""
     inverse = 12 * excess / (3 - excess + np.sqrt((excess - 3) ** 2 + 24 * excess))
     for _ in range(5):
         k = 1 / inverse
         inverse = inverse + (np.log(k) - digamma(k) - excess) / (k - k**2 * polygamma(1, k))
     return 1 / inverse
-
-
-# theta there is k here; its intercept is log m.
-_MASS = "Venables and Ripley (2002), MASS, R package, version 7.3-58.2, glm.nb(y ~ 1)"
-published = (
-    {"name": "k", "value": 1.0245923868, "tolerance": 1e-8, "source": _MASS},
-    {"name": "m", "value": 1.1466666667, "tolerance": 1e-8, "source": _MASS},
-    {"name": "log_likelihood", "value": -222.4371536, "tolerance": 1e-7, "source": _MASS},
-)

@@ -1,46 +1,48 @@
 r"""Mixture of Poisson distributions
 
-Each of $n$ counts comes from one of $K$ groups that differ in their rate, and nobody recorded the
-group. Count $i$ is of group $z_i = k$ with probability $w_k$; within group $k$ it is Poisson with
-mean $\lambda_k$:
+Each of $n$ counts comes from one of $K$ groups with different rates. The group of a count is not
+recorded. Count $i$ belongs to group $z_i = k$ with probability $w_k$, and the counts of group $k$
+are Poisson with mean $\lambda_k$:
 
 $$z_i \sim \mathrm{Categorical}(w), \qquad x_i \mid z_i = k \sim \mathrm{Poisson}(\lambda_k) .$$
 
-Write $\theta = (w, \lambda)$. A single Poisson distribution has its variance equal to its mean. A
-mixture is more dispersed: its variance exceeds the mean by the variance of $\lambda_{z}$.
+Write $\theta = (w, \lambda)$. The variance of a single Poisson distribution equals its mean. The
+variance of a mixture exceeds its mean by the variance of $\lambda_{z}$.
 
 ## Data
 
-The example is the number of death notices for women of 80 and over in *The Times*, London, on
-each of the 1096 days of 1910 to 1912, as tabulated by Hasselblad (1969):
+The example, `times-deaths.csv`, is the number of death notices for women of 80 and over in *The
+Times*, London, on each of the 1096 days of 1910 to 1912, as tabulated by Hasselblad (1969):
 
 | deaths | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 |
 |---|---|---|---|---|---|---|---|---|---|---|
 | days | 162 | 267 | 271 | 185 | 111 | 61 | 27 | 8 | 3 | 1 |
 
-The mean is 2.157, the variance 2.605: more old people die in winter. The file holds one row a day,
-as the model is of days; their order is not known, and the rows are sorted. A table of frequencies
-has to be written out in the same way.
+The mean is 2.157 and the variance is 2.605: the rate of deaths is higher in winter. The file has
+one row for each day, since the model describes days. The order of the days is not known, and the
+rows are sorted by count. A table of frequencies of your own must be written out in the same way, in
+a column `x`.
 
 ## Complete-data log-likelihood
 
-With the groups known this is a sum over groups, each a Poisson sample of its own:
+If the groups were known, the data would be $K$ separate Poisson samples:
 
 $$\log p(x, z \mid \theta) = \sum_{i=1}^{n} \sum_{k=1}^{K} [z_i = k]
 \left( \log w_k + x_i \log \lambda_k - \lambda_k - \log x_i! \right) ,$$
 
-where $[z_i = k]$ is 1 if count $i$ is of group $k$ and 0 if not.
+where $[z_i = k]$ is 1 if count $i$ belongs to group $k$, and 0 otherwise.
 
 ## E step
 
-The indicators enter linearly, and their expectations are by Bayes' theorem
+The complete-data log-likelihood is linear in the indicators. Their expectations are by Bayes'
+theorem
 
 $$r_{ik} = p(z_i = k \mid x_i, \theta') =
 \frac{w'_k\, e^{-\lambda'_k} \lambda_k'^{\,x_i}}{\sum_{l} w'_l\, e^{-\lambda'_l}
 \lambda_l'^{\,x_i}} .$$
 
-The factorial is common to all groups and cancels. Powers of large counts overflow, so that the
-computation is done with logarithms, the largest of a row taken out first.
+The factorial is common to all groups and cancels. Powers of large counts overflow, so the code
+computes with logarithms and subtracts the largest logarithm of each row before it exponentiates.
 
 ## M step
 
@@ -53,37 +55,38 @@ Maximising it (over $w$ with a Lagrange multiplier for $\sum_k w_k = 1$) gives
 
 $$w_k = \frac{n_k}{n}, \qquad \lambda_k = \frac{1}{n_k} \sum_i r_{ik}\, x_i .$$
 
-Of the counts this takes $K$ sums of weights and $K$ weighted sums, and those of parts of the data
-add up. After every M step $\sum_k w_k \lambda_k$ is the mean of the data.
+The M step needs $K$ sums of responsibilities and $K$ weighted sums of counts. Each sum over all
+data equals the total of the sums over parts of the data. After every M step $\sum_k w_k \lambda_k$
+is the mean of the data.
 
 ## Observed log-likelihood
 
 $$\log p(x \mid \theta) = \sum_{i} \log \sum_{k} w_k\, e^{-\lambda_k} \lambda_k^{x_i} / x_i! .$$
 
-It is bounded, as no probability exceeds 1. Caveats:
+It is bounded, since no probability exceeds 1. Caveats:
 
-- **Slow convergence.** Where groups overlap, little is known of $z$, and EM crawls: its rate is
-  the share of information that is missing. In the example the errors along the slowest direction
-  shrink by a factor of 0.99567 only, so that one more decimal takes 530 iterations. Up and down
-  that ridge the log-likelihood hardly changes: from $w_1 = 0.3$, $\lambda = (1, 2.5)$ it is 0.035
-  short of the maximum after 100 iterations, when $w_1$ is still 0.31 instead of 0.36. This made
-  the example a standard test of methods that accelerate EM.
-- **Several maxima.** The likelihood is highest for a finite number of groups, and no more will
-  raise it (Lindsay 1983). In the example these are three, one of them with $\lambda = 0$ and a
-  weight of 0.0067, for a log-likelihood that is 0.019 higher than that of two. From most starts EM
-  does not find it: two of the three groups come to coincide, and there it ends. Of four groups,
-  two and two coincide, and convergence is slower than linear. Two groups become one where the
-  variance does not exceed the mean.
-- **A rate of zero.** Where zeros are in excess, the maximum may have $\lambda_k = 0$; $0^0 = 1$
-  in the formulas above. Standard errors mean nothing on that boundary, and the prior below keeps
-  the posterior off it.
-- **Labels.** Exchanging two groups changes nothing.
+- **Slow convergence.** The more the groups overlap, the larger is the fraction of missing
+  information, which is the rate of EM. In the example each iteration multiplies the error in the
+  slowest direction by 0.99567, so one more decimal takes 530 iterations. In this direction the
+  log-likelihood is almost flat. From $w_1 = 0.3$, $\lambda = (1, 2.5)$ it is 0.035 below the
+  maximum after 100 iterations, when $w_1$ is 0.31 instead of 0.36. The example is therefore a
+  standard test of methods that accelerate EM.
+- **Several maxima.** The likelihood is maximised by a finite number of groups; further groups do
+  not increase it (Lindsay 1983). In the example this number is three. One of the three groups has
+  $\lambda = 0$ and a weight of 0.0067, and the log-likelihood is 0.019 higher than that of two
+  groups. From most starts EM does not find this maximum but converges to a point at which two of
+  the three groups coincide. With four groups, two and two coincide, and convergence is slower than
+  linear. Two groups coincide if the variance does not exceed the mean.
+- **A rate of zero.** If there are more zeros than in a Poisson sample, the maximum may have
+  $\lambda_k = 0$; the formulas above hold with $0^0 = 1$. Standard errors do not apply on this
+  boundary, and the prior below keeps the posterior away from it.
+- **Labels.** Exchanging two groups does not change the likelihood.
 
 ## Prior
 
-Weights are uniform on the simplex. Rates are log-normal with the mean of the data as their median
-and a standard deviation of 1 on the log scale; they move with the unit of time in which events are
-counted, and stay clear of zero.
+The weights are uniform on the simplex. The rates are log-normal; their median is the mean of the
+data, and their standard deviation on the log scale is 1. The prior changes with the unit of time in
+which events are counted, and its density vanishes at zero.
 
 ## References
 
@@ -102,6 +105,7 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
 from latentfit.em.primitives import responsibilities
 
 latents = ("z",)
@@ -135,33 +139,24 @@ def m_step(statistics, data):
 def log_likelihood(params, data):
     counts, times = np.unique(data["x"], return_counts=True)
     log_factorials = times @ [math.lgamma(count + 1) for count in counts]
-    _, height = responsibilities(_log_joint(params, data))
-    return height - log_factorials
+    _, log_likelihood = responsibilities(_log_joint(params, data))
+    return log_likelihood - log_factorials
 
 
 def initial(data, rng, components=2):
-    """Equal weights, rates between the mean of the counts and those of equal parts of them.
+    """Equal weights, and rates between the mean of the counts and the means of equal parts.
 
-    The sorted counts are cut into as many equal parts as there are components. A rate lies
-    halfway between the mean of its part and the mean of all, so that none begins at zero, and is
-    multiplied by a log-normal factor of 10 %, which tells parts with the same mean apart.
+    The sorted counts are divided into one part of equal size for each component. A rate is halfway
+    between the mean of its part and the mean of all counts, so no rate starts at zero. It is
+    multiplied by a log-normal factor (0.1 on the log scale), so parts with equal means start at
+    different rates.
     """
     x = data["x"]
-    if np.ndim(x) != 1:
-        raise ValueError(f"x should be one column of counts, not an array of shape {np.shape(x)}")
-    wrong = np.flatnonzero((x < 0) | (x != np.floor(x)))
-    if len(wrong):
-        raise ValueError(f"x is {x[wrong[0]]:g} in row {wrong[0] + 1}: a count is 0, 1, 2, ...")
-    if components < 1:
-        raise ValueError(f"components must be at least 1, not {components}")
-    if not np.any(x):
-        raise ValueError("every value of x is zero: there is nothing to estimate a rate from")
-    distinct = len(np.unique(x))
-    if components > distinct:
-        raise ValueError(
-            f"x has {distinct} distinct value{'s' if distinct > 1 else ''}, "
-            f"too few for {components} components"
-        )
+    require.one_column("x", x)
+    require.counts("x", x)
+    require.at_least("components", components, 1)
+    require.not_all_zero("x", x, "a rate cannot be estimated")
+    require.distinct("x", x, components, "components")
     parts = [part.mean() for part in np.array_split(np.sort(x), components)]
     return {
         "w": np.full(components, 1 / components),
@@ -180,25 +175,3 @@ def _log_joint(params, data):
     with np.errstate(divide="ignore", invalid="ignore"):
         log_power = np.where(x > 0, x * np.log(lam), 0.0)
         return np.log(w) + log_power - lam
-
-
-# Components sorted by rate. The first source prints estimates to thirteen decimals, and holds
-# algorithms to five; the second prints the maximum.
-_SQUAREM = (
-    "Varadhan, SQUAREM: squared extrapolation methods for accelerating EM-like monotone "
-    "algorithms, R package, reference values of the test Hasselblad1969"
-)
-_BB = (
-    "Varadhan and Gilbert (2009), BB: an R package for solving a large system of nonlinear "
-    "equations, Journal of Statistical Software 32(4), the Poisson mixture of its vignette"
-)
-published = tuple(
-    {"name": name, "value": value, "tolerance": tolerance, "source": source}
-    for name, value, tolerance, source in (
-        ("w[0]", 0.3598853970, 1e-5, _SQUAREM),
-        ("w[1]", 0.6401146030, 1e-5, _SQUAREM),
-        ("lam[0]", 1.2560951013, 1e-5, _SQUAREM),
-        ("lam[1]", 2.6634043567, 1e-5, _SQUAREM),
-        ("log_likelihood", -1989.946, 5e-4, _BB),
-    )
-)

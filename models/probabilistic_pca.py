@@ -1,58 +1,62 @@
 r"""Probabilistic principal component analysis
 
-Observations $x_1, \dots, x_n$ in $d$ dimensions lie about a plane of $q < d$ dimensions. Where on
-it observation $i$ belongs is the latent $z_i$; about the plane it is scattered alike in all
-directions:
+Observations $x_1, \dots, x_n$ in $d$ dimensions lie near a plane of $q < d$ dimensions. The latent
+$z_i$ is the position of observation $i$ in the plane. The deviations from the plane have the same
+variance in all directions:
 
 $$z_i \sim \mathrm{N}(0, I_q), \qquad x_i \mid z_i \sim \mathrm{N}(\mu + W z_i,\; \sigma^2 I_d) .$$
 
-The parameters are the mean $\mu$, the loadings $W$, a $d \times q$ matrix, and the standard
-deviation $\sigma$. The dimension $q$ is set by `--set components=2`. Without $z$, an observation is
-normal with covariance $C = W W^\top + \sigma^2 I$, in the code `covariance`.
+The parameters are the mean $\mu$, the loadings $W$ (a $d \times q$ matrix) and the standard
+deviation $\sigma$. The option `--set components=2` sets the dimension $q$. Marginally, an
+observation is normal with covariance $C = W W^\top + \sigma^2 I$, in the code `covariance`.
 
-**What is not identified.** With any orthogonal $R$, $W R$ and $R^\top z$ do as well as $W$ and $z$:
-$(W R)(W R)^\top = W W^\top$. The plane is determined, the axes on it are not, nor their signs. What
-can be compared are $\mu$, $\sigma$ and $C$.
+**What is not identified.** For any orthogonal matrix $R$, the loadings $W R$ and the positions
+$R^\top z$ give the same distribution of $x$ as $W$ and $z$, since $(W R)(W R)^\top = W W^\top$. The
+plane is identified, but the axes in the plane and their signs are not. The identified quantities
+are $\mu$, $\sigma$ and $C$.
 
 ## Data
 
-The four measurements of 150 irises, in cm: `iris.csv`, from Fisher (1936), who had most of them
-from Anderson; columns `sepal_length`, `sepal_width`, `petal_length`, `petal_width`. The model does
-not know of the three species. In a table of one's own every column is a variable and every row an
-observation, without missing values; `--column x=a,b,c` chooses. Variables in different units are
-best divided by their standard deviations first: unlike factor analysis, the model depends on the
-units.
+The example, `iris.csv`, has four measurements of 150 irises in cm, from Fisher (1936), who had most
+of them from Anderson. The columns are `sepal_length`, `sepal_width`, `petal_length` and
+`petal_width`. The model does not use the species.
+
+In a table of your own every column is a variable and every row an observation, without missing
+values. Use `--column x=a,b,c` to select the columns. Unlike factor analysis, the model depends on
+the units of the variables. Divide variables in different units by their standard deviations first.
 
 ## Complete-data log-likelihood
 
-With $z$ known this is a linear regression of every variable on $z$, all with one variance:
+If $z$ were known, every variable would follow a linear regression on $z$, all with the same
+variance:
 
 $$\log p(x, z \mid \theta) = -\frac{n d}{2} \log 2\pi\sigma^2
 - \frac{1}{2 \sigma^2} \sum_{i=1}^{n} \lVert x_i - \mu - W z_i \rVert^2
 - \frac{n q}{2} \log 2\pi - \frac12 \sum_i \lVert z_i \rVert^2 .$$
 
-Multiplied out, it is linear in $z_i$ and in $\sum_i z_i z_i^\top$.
+Expanding the squares shows that it is linear in $z_i$ and in $\sum_i z_i z_i^\top$.
 
 ## E step
 
-The exponent is quadratic in $z_i$, so that $z_i$ given $x_i$ is normal. Its precision is the matrix
-of the quadratic form, and its mean is where the gradient vanishes:
+The exponent is a quadratic function of $z_i$, so the conditional distribution of $z_i$ given $x_i$
+is normal. Its precision is the matrix of the quadratic form, and its mean is the point where the
+gradient vanishes:
 
 $$M = W^\top W + \sigma^2 I_q, \qquad
 \mathrm{E}[z_i \mid x_i] = M^{-1} W^\top (x_i - \mu), \qquad
 \mathrm{Cov}(z_i \mid x_i) = \sigma^2 M^{-1} .$$
 
-The covariance is the same for all observations, and therefore
+The covariance is the same for all observations, so
 
 $$\sum_i \mathrm{E}[z_i z_i^\top \mid x_i] = n \sigma^2 M^{-1}
 + \sum_i \mathrm{E}[z_i \mid x_i]\, \mathrm{E}[z_i \mid x_i]^\top ,$$
 
-in the code `zz`. Nothing larger than $q \times q$ is inverted.
+in the code `zz`. Only matrices of size $q \times q$ are inverted.
 
 ## M step
 
-$Q$ is the sum of squares of the regression, expected. Let $S$ be the covariance of the data with
-divisor $n$, and of the latents, with means over the observations denoted by bars,
+$Q$ contains the expected sum of squares of the regression. Let $S$ be the covariance of the data
+with divisor $n$, and let bars denote means over the observations:
 
 $$S_{zz} = \overline{\mathrm{E}[z z^\top]}
 - \overline{\mathrm{E}[z]}\; \overline{\mathrm{E}[z]}^\top, \qquad
@@ -63,7 +67,7 @@ Setting the derivatives with respect to $\mu$, $W$ and $\sigma^2$ to zero gives 
 $$W = S_{xz} S_{zz}^{-1}, \qquad \mu = \bar x - W\, \overline{\mathrm{E}[z]}, \qquad
 \sigma^2 = \frac{1}{d} \operatorname{tr} \left( S - W S_{xz}^\top \right) .$$
 
-From $\mu = \bar x$ on, the mean of $\mathrm{E}[z]$ is zero, and $\mu$ stays there.
+If $\mu = \bar x$, the mean of $\mathrm{E}[z]$ is zero, and the M step does not change $\mu$.
 
 ## Observed log-likelihood
 
@@ -83,25 +87,28 @@ W W^\top = \sum_{j \le q} (\lambda_j - \sigma^2)\, u_j u_j^\top ,$$
 
 where the log-likelihood is $-\frac{n}{2} \bigl( d \log 2\pi + d + \sum_{j \le q} \log \lambda_j +
 (d - q) \log \sigma^2 \bigr)$. The plane is that of the first $q$ principal components, and
-$\sigma^2$ is the mean variance in the directions left out. In the example the eigenvalues are
-4.2001, 0.2411, 0.0777 and 0.0237.
+$\sigma^2$ is the mean variance in the other directions. In the example the eigenvalues are 4.2001,
+0.2411, 0.0777 and 0.0237.
 
-- **One maximum.** Any other stationary point takes the plane of other eigenvectors, or of fewer,
-  and is a saddle: EM leaves it. All maxima have the same covariance; the start decides at which of
-  their rotations EM ends.
-- **Boundary.** If the observations lie exactly in a plane of $q$ dimensions, $\sigma$ goes to zero
-  and the likelihood to infinity; such data are refused.
-- **Slow where little is left about the plane.** Put $W$ with a first column of another length into
-  the two steps: near the maximum its error shrinks by a factor of $1 - 2 \sigma^2 (\lambda_1 -
-  \sigma^2) / \lambda_1^2$ in each iteration, 0.976 in the example. When $\sigma \to 0$ the position
-  along the plane is known exactly, and no step can lengthen $W$ any more.
-- **Numbers of components** are not chosen by the likelihood, which only rises with them.
+- **One maximum.** Every other stationary point uses the plane of other eigenvectors, or of fewer,
+  and is a saddle point, which EM leaves. All maxima have the same covariance. The starting values
+  determine the rotation of the estimated loadings.
+- **Boundary.** If the observations lie exactly in a plane of $q$ dimensions, the likelihood grows
+  without bound as $\sigma \to 0$; such data are refused.
+- **Slow convergence if the variance about the plane is small.** Consider a first column of $W$
+  whose length is not that at the maximum. Near the maximum each iteration multiplies the error of
+  this length by $1 - 2 \sigma^2 (\lambda_1 - \sigma^2) / \lambda_1^2$, which is 0.976 in the
+  example. In the limit $\sigma \to 0$ the positions in the plane are known exactly, and no
+  iteration changes the length of $W$.
+- **Number of components.** The maximal log-likelihood never decreases with the number of
+  components, so it does not choose one.
 
 ## Prior
 
-The entries of $W$ are $\mathrm{N}(0, s^2)$, with $s^2$ the mean variance of the columns, which
-favours no rotation; $\mu_j$ is $\mathrm{N}(\bar x_j, (2 s_j)^2)$, with $s_j$ the standard deviation
-of column $j$; $\sigma$ is log-normal with median $s / 2$ and standard deviation 1 on the log scale.
+Let $s_j$ be the standard deviation of column $j$, and $s^2$ the mean variance of the columns. The
+entries of $W$ are $\mathrm{N}(0, s^2)$, a prior that does not change under rotations. The means are
+$\mu_j \sim \mathrm{N}(\bar x_j, (2 s_j)^2)$. $\sigma$ is log-normal with median $s / 2$ and a
+standard deviation of 1 on the log scale.
 
 ## References
 
@@ -110,13 +117,16 @@ of column $j$; $\sigma$ is log-normal with median $s / 2$ and standard deviation
 - S. Roweis (1998). EM algorithms for PCA and SPCA. *Advances in Neural Information Processing
   Systems* 10, 626–632. The same with $\sigma \to 0$.
 - R. A. Fisher (1936). The use of multiple measurements in taxonomic problems. *Annals of Eugenics*
-  7, 179–188. The data."""
+  7, 179–188. The data.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+
+from latentfit import requirements as require
 
 latents = ("z",)
 
@@ -157,8 +167,8 @@ def log_likelihood(params, data):
     W, variance, M = params["W"], params["sigma"] ** 2, _precision(params)
     (n, d), q = data["x"].shape, W.shape[1]
     deviations = data["x"] - params["mu"]
-    along = deviations @ W
-    squares = np.sum(deviations**2) - np.sum(along * np.linalg.solve(M, along.T).T)
+    projected = deviations @ W
+    squares = np.sum(deviations**2) - np.sum(projected * np.linalg.solve(M, projected.T).T)
     log_determinant = (d - q) * np.log(variance) + np.linalg.slogdet(M).logabsdet
     return -0.5 * (n * (d * np.log(2 * np.pi) + log_determinant) + squares / variance)
 
@@ -167,10 +177,10 @@ expectations = {"zz": lambda latents, data: latents["z"].T @ latents["z"]}
 
 
 def initial(data, rng, components=2):
-    """The mean of the data, loadings in random directions, half of the variance about the plane.
+    """The mean of the data, half of the variance about the plane, and random loadings.
 
-    Entries of W are normal, so that no direction is favoured; together they make for about the
-    other half of the variance.
+    The entries of W are normal, so every direction of the plane is equally likely. Their variance
+    is such that the plane explains about half of the variance of the data.
     """
     x = data["x"]
     _check(x, components)
@@ -188,55 +198,22 @@ def example_data():
 
 
 def _precision(params):
-    """M, the precision of z given x times σ²."""
+    """M, which is σ² times the precision of z given x."""
     W = params["W"]
     return W.T @ W + params["sigma"] ** 2 * np.eye(W.shape[1])
 
 
 def _check(x, components):
-    if np.ndim(x) != 2:
-        raise ValueError(f"x should be a table of columns, not an array of shape {np.shape(x)}")
+    require.table("x", x, columns=2)
     n, d = x.shape
     if not 1 <= components < d:
         raise ValueError(
             f"components must be between 1 and {d - 1} with {d} columns, not {components}"
-            if d > 1
-            else "x has one column: a plane of fewer dimensions takes two"
         )
-    spread = np.ptp(x, axis=0)
-    if not np.all(spread):
-        column = int(np.argmin(spread))
-        raise ValueError(f"column {column + 1} of x is {x[0, column]:g} in every row")
+    require.variation_in_each_column("x", x)
     rank = np.linalg.matrix_rank(x - np.mean(x, axis=0))
     if rank <= components:
         raise ValueError(
-            f"the {n} rows of x lie in a plane of {rank} dimension{'s' if rank > 1 else ''}: "
-            f"with {components} component{'s' if components > 1 else ''} nothing is left about it"
+            f"the {n} rows of x lie in a plane of {rank} dimension{'s' if rank > 1 else ''}: with "
+            f"{components} component{'s' if components > 1 else ''} the variance about it is zero"
         )
-
-
-_CLOSED = "closed form: Tipping and Bishop (1999), from the eigenvalues of the sample covariance"
-published = (
-    {"name": "sigma", "value": 0.225126959436, "tolerance": 1e-9, "source": _CLOSED},
-    {"name": "covariance[0,0]", "value": 0.67466168, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[0,1]", "value": -0.03547704, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[0,2]", "value": 1.26293006, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[2,2]", "value": 3.10156371, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "covariance[3,3]", "value": 0.58442632, "tolerance": 1e-8, "source": _CLOSED},
-    {"name": "log_likelihood", "value": -404.962780156, "tolerance": 1e-8, "source": _CLOSED},
-    *(
-        {
-            "name": name,
-            "value": value,
-            "tolerance": 1e-8,
-            "source": _CLOSED,
-            "options": {"components": components},
-        }
-        for components, name, value in (
-            (1, "sigma", 0.337844756593),
-            (1, "log_likelihood", -470.669458321),
-            (3, "sigma", 0.153870700114),
-            (3, "log_likelihood", -379.914630122),
-        )
-    ),
-)

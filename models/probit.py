@@ -1,50 +1,51 @@
 r"""Probit regression with latent utilities
 
-A unit answers yes or no, $y_i \in \{0, 1\}$: yes if what it gains by it, its *utility* $z_i$, is
-positive. The utility is not seen. It depends linearly on covariates $x_i = (x_{i1}, \dots,
+The answer of a unit is yes or no, $y_i \in \{0, 1\}$. It is yes if the *utility* $z_i$ of this
+answer is positive. The utility is latent. It depends linearly on covariates $x_i = (x_{i1}, \dots,
 x_{ip})$:
 
 $$z_i \sim \mathrm{N}(\eta_i, 1), \qquad \eta_i = \alpha + \beta^\top (x_i - \bar x), \qquad
 y_i = [z_i > 0] .$$
 
-The variance is 1 because only the sign of the utility is seen: utilities $c z_i$ with
-$c > 0$ give the same answers. Covariates are measured from their mean $\bar x$, so that $\alpha$
-belongs to a unit in the middle of the data; the usual intercept, at $x = 0$, is
+The variance is fixed at 1, since only the sign of the utility determines the answer: utilities
+$c z_i$ with $c > 0$ give the same answers. The covariates are centred at their mean $\bar x$, so
+$\alpha$ is the value of $\eta$ at $\bar x$. The usual intercept, at $x = 0$, is
 $\alpha - \beta^\top \bar x$, in the code `intercept`. Write $b = (\alpha, \beta)$, and $X$ for the
-matrix of rows $(1, (x_i - \bar x)^\top)$: $\eta = X b$.
+matrix of rows $(1, (x_i - \bar x)^\top)$, so that $\eta = X b$.
 
 ## Data
 
-In a course on economics some of the students were taught by a new method (`psi`, the personalized
-system of instruction). The response is 1 if their grade improved; `gpa` is their grade point
-average, `tuce` the score of a test of what they knew of economics at the beginning. There are 32
-students; 14 of them were taught by the new method, and the grades of 11 improved (Spector and
-Mazzeo 1980; `ProgramEffectiveness` of the R package AER). A table of one's own
-has a column `response` of zeros and ones; the other columns are the covariates.
+The example, `spector.csv`, has 32 students of an economics course, 14 of whom were taught by a new
+method (`psi`, the personalized system of instruction). The response is 1 if the grade of a student
+improved, which was the case for 11 students. The covariate `gpa` is the grade point average, and
+`tuce` is the score of a test of economic knowledge at the beginning of the course (Spector and
+Mazzeo 1980; `ProgramEffectiveness` of the R package AER).
+
+A table of your own needs a column `response` of zeros and ones; the other columns are the
+covariates.
 
 ## Complete-data log-likelihood
 
-With the utilities known, this is a linear regression with variance 1:
+If the utilities were known, they would follow a linear regression with variance 1:
 
 $$\log p(y, z \mid b) = -\frac{n}{2} \log 2\pi - \frac{1}{2} \sum_{i=1}^{n} (z_i - \eta_i)^2$$
 
-for every $z$ whose signs are those that $y$ says. What depends on $b$ is linear in the $z_i$,
-since $z_i^2$ is not multiplied by anything: a regression takes from its responses nothing but
-$X^\top z$.
+for every $z$ with the signs that $y$ determines. The terms with $b$ are linear in $z_i$, since
+$z_i^2$ is not multiplied by a parameter. The M step needs only the expectation of $X^\top z$.
 
 ## E step
 
-Given its sign, a utility is normal and cut off at zero. With $\phi$ and $\Phi$ the normal density
-and distribution function, $\int_0^\infty (z - \eta)\, \phi(z - \eta)\, dz = \phi(\eta)$, and
-$p(z_i > 0) = \Phi(\eta_i)$, so that
+Given its sign, a utility has a normal distribution truncated at zero. Let $\phi$ and $\Phi$ be the
+normal density and distribution function. Since $\int_0^\infty (z - \eta)\, \phi(z - \eta)\, dz =
+\phi(\eta)$ and $p(z_i > 0) = \Phi(\eta_i)$,
 
 $$m_i = \mathrm{E}[z_i \mid y_i, b'] = \begin{cases}
 \eta'_i + \phi(\eta'_i) / \Phi(\eta'_i) & \text{if } y_i = 1 \\
 \eta'_i - \phi(\eta'_i) / \Phi(-\eta'_i) & \text{if } y_i = 0 . \end{cases}$$
 
-In short, $m_i = \eta'_i + q_i M(q_i \eta'_i)$ with the sign $q_i = 2 y_i - 1$ and $M(t) = \phi(t)
-/ \Phi(t)$. Far out both parts of the quotient are zero in floating-point numbers; without the
-factor $e^{-t^2/2}$ that they share it is $\sqrt{2 / \pi} / \mathrm{erfcx}(-t / \sqrt{2})$, where
+Both cases are $m_i = \eta'_i + q_i M(q_i \eta'_i)$ with the sign $q_i = 2 y_i - 1$ and $M(t) =
+\phi(t) / \Phi(t)$. Far out in the tail, numerator and denominator underflow to zero. Dividing both
+by $e^{-t^2/2}$ gives $M(t) = \sqrt{2 / \pi} / \mathrm{erfcx}(-t / \sqrt{2})$, where
 $\mathrm{erfcx}(u) = e^{u^2} \mathrm{erfc}(u)$ is the scaled error function.
 
 ## M step
@@ -52,32 +53,34 @@ $\mathrm{erfcx}(u) = e^{u^2} \mathrm{erfc}(u)$ is the scaled error function.
 $$Q(b \mid b') = -\frac{1}{2} \sum_i (m_i - \eta_i)^2 + \text{const} , \qquad
 b = (X^\top X)^{-1} X^\top m .$$
 
-EM is least squares, over and over, on utilities that are filled in.
+Each iteration of EM is a least-squares regression of the expected utilities.
 
 ## Observed log-likelihood and rate of convergence
 
 $$\log p(y \mid b) = \sum_i \log \Phi(q_i \eta_i) .$$
 
-It is concave (every term is), so that there is one maximum at most. As
-$M'(t) = -M(t)(t + M(t))$, its second derivatives are $-X^\top W X$, where $W$ is diagonal and
-$W_{ii} = M(t_i) (t_i + M(t_i))$, $t_i = q_i \eta_i$, lies between 0 and 1.
+Every term is concave, so there is at most one maximum. Since $M'(t) = -M(t)(t + M(t))$, the matrix
+of second derivatives is $-X^\top W X$, where $W$ is diagonal. With $t_i = q_i \eta_i$, its entries
+$W_{ii} = M(t_i) (t_i + M(t_i))$ lie between 0 and 1.
 
-- **Slow.** Those of Q are $-X^\top X$, and $I - (X^\top X)^{-1} X^\top W X$ is what the error is
-  multiplied with in each iteration: the share of the information that is lost with the utilities.
-  $W_{ii} = 2 / \pi = 0.64$ where the answer was open, $\eta_i = 0$; it goes to 0 where it was
-  foreseen and to 1 where the opposite was. The better the answers are foretold, the slower is EM.
-  In the example the largest eigenvalue is 0.799.
-- **Perfect separation.** If some $b \ne 0$ has $q_i \eta_i \ge 0$ for all units, and not all of
-  them zero, the likelihood rises forever along it, and there is no maximum (Albert and Anderson
-  1984). Whether there is such a $b$ is a linear programme: the highest $\sum_i q_i \eta_i$, under
-  $q_i \eta_i \ge 0$ and $|b_j| \le 1$, is positive then and zero otherwise. It is solved before EM
-  begins, and such data are refused.
+- **Slow convergence.** The second derivatives of $Q$ are $-X^\top X$, so each iteration multiplies
+  the error by $I - (X^\top X)^{-1} X^\top W X$, the fraction of missing information. $W_{ii}$ is $2
+  / \pi = 0.64$ if both answers are equally probable, $\eta_i = 0$. It goes to 0 if the observed
+  answer is almost certain, and to 1 if the opposite answer is. The better the covariates predict
+  the answers, the slower EM converges. In the example the largest eigenvalue is 0.799.
+- **Perfect separation.** Suppose that some $b \ne 0$ has $q_i \eta_i \ge 0$ for all units, and
+  $q_i \eta_i > 0$ for at least one. The likelihood then increases without end in the direction of
+  $b$, and there is no maximum (Albert and Anderson 1984). A linear programme decides whether such a
+  $b$ exists: the largest $\sum_i q_i \eta_i$ subject to $q_i \eta_i \ge 0$ and $|b_j| \le 1$ is
+  positive in this case, and zero otherwise. It is solved before EM starts, and such data are
+  refused.
 
 ## Prior
 
-$\alpha \sim \mathrm{N}(0, 3^2)$ and $\beta_j \sim \mathrm{N}(0, (3 / s_j)^2)$ with $s_j$ the
-standard deviation of covariate $j$: they move with the units of the covariates. A slope of $3 /
-s_j$ takes the probability from 0.0013 to 0.9987 within two standard deviations of the covariate.
+Let $s_j$ be the standard deviation of covariate $j$. The prior is $\alpha \sim \mathrm{N}(0, 3^2)$
+and $\beta_j \sim \mathrm{N}(0, (3 / s_j)^2)$, which changes with the units of the covariates. A
+slope of $3 / s_j$ changes the probability from 0.0013 to 0.9987 within two standard deviations of
+the covariate.
 
 ## References
 
@@ -97,7 +100,12 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("z",)
+
+# Solutions of the linear programme up to this value are rounding errors.
+_LINEAR_PROGRAMME_ROUNDING = 1e-6
 
 
 def model(response, covariates):
@@ -133,14 +141,14 @@ def log_likelihood(params, data):
 
 
 def initial(data, rng):
-    """Least squares on the answers as they are, plus a random part.
+    """The least-squares regression of the signs of the utilities, plus a random part.
 
-    The responses of the regression are -1 and 1 times the mean size of a standard normal variable.
-    There is one maximum, and EM reaches it from anywhere. The random part is normal, with a
-    standard deviation of 0.2 over that of the covariate.
+    The signs -1 and 1 are multiplied by the mean absolute value of a standard normal variable. The
+    random part is normal; its standard deviation is 0.2 divided by that of the covariate. EM
+    converges to the single maximum from all starting values.
     """
+    _check(data["response"], _matrix(data["covariates"]))
     y, X = data["response"], _design(data)
-    _check(y, _matrix(data["covariates"]))
     b = _least_squares(X, np.sqrt(2 / np.pi) * (2 * y - 1))
     b = b + 0.2 * rng.normal(size=len(b)) / np.sqrt(np.mean(X**2, axis=0))
     return {"alpha": b[0], "beta": b[1:]}
@@ -153,7 +161,7 @@ def example_data():
 
 
 def _matrix(covariates):
-    """One column a covariate, also where there is a single one."""
+    """One column for each covariate; a single covariate becomes a table of one column."""
     return np.reshape(covariates, (len(covariates), -1))
 
 
@@ -168,7 +176,7 @@ def _eta(params, data):
 
 
 def _density_ratio(t):
-    """φ(t) / Φ(t); in the far left tail, where both are zero, it is -t."""
+    """M(t) = φ(t) / Φ(t), which is -t far out in the left tail, where φ and Φ underflow."""
     from scipy.special import erfcx
 
     return np.sqrt(2 / np.pi) / erfcx(-t / np.sqrt(2))
@@ -180,51 +188,22 @@ def _least_squares(design, z):
 
 
 def _check(y, x):
-    if np.ndim(y) != 1 or len(y) != len(x):
-        raise ValueError(
-            f"response should be one column with a value for each of the {len(x)} rows of "
-            f"covariates, not an array of shape {np.shape(y)}"
-        )
-    wrong = np.flatnonzero((y != 0) & (y != 1))
-    if len(wrong):
-        raise ValueError(
-            f"response is {y[wrong[0]]:g} in row {wrong[0] + 1}: an answer is 0 for no or 1 for yes"
-        )
-    if np.ptp(y) == 0:
-        raise ValueError(f"every response is {y[0]:g}: nothing tells one answer from the other")
-    spread = np.std(x, axis=0)
-    if not spread.all():
-        raise ValueError(
-            f"column {np.argmin(spread) + 1} of covariates is constant: "
-            f"it says the same as the intercept, which the model has already"
-        )
-    design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / spread])
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise ValueError("the columns of covariates are linearly dependent: leave one out")
+    require.zeros_and_ones("response", y)
+    require.regression(y, x)
+    design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / np.std(x, axis=0)])
     if _separated(y, design):
         raise ValueError(
-            "perfect separation: a combination of the covariates foretells the answers without "
-            "error but perhaps on the border, so that the likelihood has no maximum"
+            "perfect separation: a linear combination of the covariates predicts every answer "
+            "without error, except where it is zero, so the likelihood has no maximum"
         )
 
 
 def _separated(y, design):
-    """Whether some b has q η >= 0 for all units, and not only zeros."""
+    """Whether some b has q η >= 0 for all units, and q η > 0 for at least one."""
     from scipy.optimize import linprog
 
     signed = (2 * y - 1)[:, None] * design
-    none = np.zeros(len(y))
-    # The simplex method: its solutions are corners, and do not use up any tolerance.
-    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=none, bounds=(-1, 1), method="highs-ds")
-    return -found.fun > 1e-6
-
-
-_GREENE = "Greene (2003), Econometric analysis, 5th edition, chapter 21, probit"
-_STATSMODELS = "statsmodels 0.15, Probit on Spector and Mazzeo's data"
-published = (
-    {"name": "intercept", "value": -7.452, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[0]", "value": 1.626, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[1]", "value": 0.052, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "beta[2]", "value": 1.426, "tolerance": 5e-4, "source": _GREENE},
-    {"name": "log_likelihood", "value": -12.818804, "tolerance": 5e-7, "source": _STATSMODELS},
-)
+    zero = np.zeros(len(y))
+    # The simplex method returns vertices, which satisfy the constraints without using a tolerance.
+    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=zero, bounds=(-1, 1), method="highs-ds")
+    return -found.fun > _LINEAR_PROGRAMME_ROUNDING

@@ -1,20 +1,19 @@
 r"""One-way random effects
 
-Units come in $G$ groups, and what makes the groups differ is itself random. Unit $j$ of group $i$
+Units belong to $G$ groups, and the differences between the groups are random. Unit $j$ of group $i$
 is
 
 $$y_{ij} = \mu + b_i + e_{ij}, \qquad b_i \sim \mathrm{N}(0, \tau^2), \qquad
 e_{ij} \sim \mathrm{N}(0, \sigma^2), \qquad j = 1, \dots, n_i ,$$
 
-all of them independent. The effects $b_i$ are not seen; $\tau^2$ and $\sigma^2$ are the
-*components of variance* between and within groups. Write $\theta = (\mu, \tau, \sigma)$ and
-$N = \sum_i n_i$.
+all of them independent. The effects $b_i$ are latent; $\tau^2$ and $\sigma^2$ are the *components
+of variance* between and within groups. Write $\theta = (\mu, \tau, \sigma)$ and $N = \sum_i n_i$.
 
 ## Data
 
-The example is the yield of dyestuff, in grams of standard colour, of five preparations from each
-of six batches of an intermediate product (Davies and Goldsmith 1972; `Dyestuff` of the R package
-lme4):
+The example, `dyestuff.csv`, is the yield of dyestuff, in grams of standard colour, of five
+preparations from each of six batches of an intermediate product (Davies and Goldsmith 1972;
+`Dyestuff` of the R package lme4):
 
 | batch | yield | mean |
 |---|---|---|
@@ -25,14 +24,16 @@ lme4):
 | 5 | 1595, 1630, 1515, 1635, 1625 | 1600 |
 | 6 | 1520, 1455, 1450, 1480, 1445 | 1470 |
 
-The question was how much of the variation of the yield comes from the intermediate product. A table
-has one row a unit, with the columns `y` and `group`; any numbers will do to name the groups.
-`dyestuff2.csv` has the same layout and is artificial (Box and Tiao 1973; `Dyestuff2` of lme4): its
-groups differ less than they would by chance.
+The question was how much of the variation of the yield is due to the intermediate product. The
+table `dyestuff2.csv` has the same layout and is artificial (Box and Tiao 1973; `Dyestuff2` of
+lme4): its groups differ less than expected by chance.
+
+A table of your own has one row for each unit, with the columns `y` and `group`. The groups are
+named by any numbers.
 
 ## Complete-data log-likelihood
 
-With $b$ known, the effects are a normal sample and the errors $y_{ij} - \mu - b_i$ another:
+If $b$ were known, the effects and the errors $y_{ij} - \mu - b_i$ would be two normal samples:
 
 $$\log p(y, b \mid \theta) = -\frac{G}{2} \log (2 \pi \tau^2) - \frac{1}{2 \tau^2} \sum_i b_i^2
 - \frac{N}{2} \log (2 \pi \sigma^2) - \frac{1}{2 \sigma^2} \sum_{i,j} (y_{ij} - \mu - b_i)^2 .$$
@@ -41,16 +42,16 @@ It is linear in the $b_i$ and the $b_i^2$.
 
 ## E step
 
-As a function of $b_i$ this is a quadratic, so that the $b_i$, given $y$, are normal and
-independent. With $\bar y_i$ the mean of group $i$, the precisions of the two sources add:
+The complete-data log-likelihood is a quadratic function of $b_i$, so given $y$, the $b_i$ are
+normal and independent. With $\bar y_i$ the mean of group $i$, the precisions of the two terms add:
 
 $$\frac{1}{V_i} = \frac{1}{\tau'^2} + \frac{n_i}{\sigma'^2}, \qquad
 m_i = \mathrm{E}[b_i \mid y, \theta'] = \frac{n_i V_i}{\sigma'^2} (\bar y_i - \mu'), \qquad
 \mathrm{E}[b_i^2 \mid y, \theta'] = m_i^2 + V_i .$$
 
-The factor before $\bar y_i - \mu'$ is $\rho_i = n_i \tau'^2 / (\sigma'^2 + n_i \tau'^2)$, between 0
-and 1: the effect of a group is its mean's distance from $\mu'$, shrunk. In the code
-$V_i = \tau'^2 (1 - \rho_i)$, which holds for $\tau' = 0$ too.
+The factor of $\bar y_i - \mu'$ is $\rho_i = n_i \tau'^2 / (\sigma'^2 + n_i \tau'^2)$, between 0 and
+1: the expected effect of a group is the deviation of its mean from $\mu'$, shrunk towards zero. The
+code computes $V_i = \tau'^2 (1 - \rho_i)$, which also holds for $\tau' = 0$.
 
 ## M step
 
@@ -58,7 +59,7 @@ $$Q(\theta \mid \theta') = -G \log \tau - \frac{1}{2 \tau^2} \sum_i (m_i^2 + V_i
 - N \log \sigma - \frac{1}{2 \sigma^2} \sum_{i,j} \left( (y_{ij} - \mu - m_i)^2 + V_i \right)
 + \text{const}$$
 
-is highest at
+is maximised by
 
 $$\mu = \frac{1}{N} \sum_{i,j} (y_{ij} - m_i), \qquad
 \tau^2 = \frac{1}{G} \sum_i (m_i^2 + V_i), \qquad
@@ -66,41 +67,41 @@ $$\mu = \frac{1}{N} \sum_{i,j} (y_{ij} - m_i), \qquad
 
 ## Observed log-likelihood
 
-Within a group there are $n_i - 1$ contrasts of variance $\sigma^2$, and independent of them the
-mean, of variance $\tau^2 + \sigma^2 / n_i$. With $S_i = \sum_j (y_{ij} - \bar y_i)^2$,
+Each group has $n_i - 1$ contrasts with variance $\sigma^2$, and independent of these its mean with
+variance $\tau^2 + \sigma^2 / n_i$. With $S_i = \sum_j (y_{ij} - \bar y_i)^2$,
 
 $$\log p(y \mid \theta) = - \sum_i \left( \frac{n_i}{2} \log (2 \pi)
 + \frac{n_i - 1}{2} \log \sigma^2 + \frac{1}{2} \log (\sigma^2 + n_i \tau^2)
 + \frac{S_i}{2 \sigma^2} + \frac{n_i (\bar y_i - \mu)^2}{2 (\sigma^2 + n_i \tau^2)} \right) .$$
 
-If all groups are of one size $n$, the maximum has a closed form. Let $S_W = \sum_i S_i$ and
+If all groups have the same size $n$, the maximum has a closed form. Let $S_W = \sum_i S_i$ and
 $S_B = n \sum_i (\bar y_i - \bar y)^2$. Then $\mu = \bar y$, and
 
 $$\sigma^2 = \frac{S_W}{G (n - 1)}, \qquad
 \tau^2 = \frac{1}{n} \left( \frac{S_B}{G} - \sigma^2 \right)
 \qquad \text{if } \frac{S_B}{G} > \frac{S_W}{G (n - 1)} .$$
 
-In the example $S_W = 58830$ and $S_B = 56357.5$, so that $\sigma^2 = 2451.25$,
-$\tau^2 = 1388.33$. Caveats:
+In the example $S_W = 58830$ and $S_B = 56357.5$, so $\sigma^2 = 2451.25$ and $\tau^2 = 1388.33$.
+Caveats:
 
-- **Not REML.** Most programs maximise the *restricted* likelihood unless told otherwise. That has
-  $G - 1$ in the place of the $G$ under $S_B$, and $\tau^2 = 1764.05$: standard deviations of 42.00
-  and 49.51, where maximum likelihood gives 37.26 and 49.51.
-- **Boundary.** If the condition on the right fails, the likelihood is highest at $\tau = 0$,
-  where $\sigma^2 = (S_W + S_B) / N$: the groups tell nothing. So in `dyestuff2.csv`. Near
-  $\tau = 0$, EM multiplies $\tau^2$ by $1 - c\, \tau^2$ for some $c$, which is never much less than
-  1: after $t$ iterations $\tau^2$ is about $1 / (c t)$, and zero is not reached unless EM is
-  accelerated.
-- **Rate.** Close to the maximum the error of $\mu$ shrinks by the mean of the $\rho_i$ in each
-  iteration, 0.74 in the example: EM is the slower, the more the groups differ.
-- **Refused** are data that do not tell $\sigma$ from $\tau$: a single group; groups of one unit
-  each; groups without variation, where the likelihood is unbounded as $\sigma \to 0$.
+- **Not REML.** Most programs maximise the *restricted* likelihood by default. It has $G - 1$ in
+  place of the $G$ below $S_B$, which gives $\tau^2 = 1764.05$ and the standard deviations 42.00 and
+  49.51. Maximum likelihood gives 37.26 and 49.51.
+- **Boundary.** If the condition on the right fails, the likelihood is highest at $\tau = 0$ and
+  $\sigma^2 = (S_W + S_B) / N$: the groups do not differ. An example is `dyestuff2.csv`. Near $\tau
+  = 0$, EM multiplies $\tau^2$ by $1 - c\, \tau^2$ for some $c$, a factor that goes to 1. After $t$
+  iterations $\tau^2$ is about $1 / (c t)$, so EM does not reach zero unless it is accelerated.
+- **Rate.** Near the maximum each iteration multiplies the error of $\mu$ by the mean of the
+  $\rho_i$, 0.74 in the example. The more the groups differ, the slower EM converges.
+- **Refused** are data that do not distinguish $\sigma$ from $\tau$: a single group; groups of one
+  unit each; groups without variation, for which the likelihood is unbounded as $\sigma \to 0$.
 
 ## Prior
 
-With $s$ the standard deviation of all units: $\mu \sim \mathrm{N}(\bar y, (2s)^2)$, $\sigma$
-log-normal with median $s$ and a standard deviation of 1 on the log scale, and $\tau$ half-normal
-with scale $2s$. The last has density at zero, where the likelihood is finite and $\tau$ may belong.
+Let $s$ be the standard deviation of all units. The prior is $\mu \sim \mathrm{N}(\bar y, (2s)^2)$;
+$\sigma$ is log-normal with median $s$ and a standard deviation of 1 on the log scale; $\tau$ is
+half-normal with scale $2s$. The density of $\tau$ does not vanish at zero, where the likelihood is
+finite and the maximum may be.
 
 ## References
 
@@ -120,7 +121,12 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("b",)
+
+# Sums of squares within groups up to this share of that of y about zero are rounding errors.
+_NO_VARIATION_RELATIVE = 1e-14
 
 
 def model(y, group):
@@ -129,7 +135,7 @@ def model(y, group):
     with pm.Model(coords={"name": names, "unit": range(len(y))}) as model:
         mu = pm.Normal("mu", centre, 2 * spread)
         tau = pm.HalfNormal("tau", 2 * spread)
-        # Zero-avoiding: the likelihood is unbounded where groups have no variation.
+        # Log-normal, since the likelihood is unbounded as sigma goes to zero in constant groups.
         sigma = pm.LogNormal("sigma", np.log(spread), 1)
         b = pm.Normal("b", 0, tau, dims="name")
         pm.Normal("y", mu + b[code], sigma, observed=y, dims="unit")
@@ -175,28 +181,17 @@ expectations = {"b2": lambda latents, data: latents["b"] ** 2}
 
 
 def initial(data, rng):
-    """The mean of the groups, their spread, and that within them, times or plus a random part.
+    """Moment estimates, with random parts.
 
-    Between groups it is the standard deviation of their means, or what chance would make of that
-    if it is larger; EM climbs to the maximum from there or from anywhere. Both standard deviations
-    are multiplied by a log-normal factor with 20 %; the mean is moved by half a standard error.
+    The standard deviation between groups is that of the group means, but at least that which the
+    errors alone give to the means. Both standard deviations are multiplied by log-normal factors
+    (0.2 on the log scale). A normal random term with half a standard error is added to the mean.
     """
-    y, group = data["y"], data["group"]
-    if np.ndim(y) != 1 or np.shape(y) != np.shape(group):
-        raise ValueError(
-            f"y and group should be two columns of one length, "
-            f"not arrays of shapes {np.shape(y)} and {np.shape(group)}"
-        )
+    _check(data)
     size, mean, within = _groups(data)
-    if len(size) == 1:
-        raise ValueError(f"all units are of one group ({group[0]:g}): groups cannot differ")
-    if np.all(size == 1):
-        raise ValueError("no group has more than one unit: nothing tells of the spread within")
-    if np.sum(within) <= 1e-14 * np.sum(y**2):
-        raise ValueError("units of the same group are all equal: there is no spread within groups")
     sigma = np.sqrt(np.sum(within) / np.sum(size - 1))
-    chance = sigma / np.sqrt(np.mean(size))
-    tau = max(np.std(mean), chance)
+    of_errors = sigma / np.sqrt(np.mean(size))
+    tau = max(np.std(mean), of_errors)
     return {
         "mu": np.mean(mean) + 0.5 * tau / np.sqrt(len(mean)) * rng.normal(),
         "tau": tau * rng.lognormal(0, 0.2),
@@ -219,13 +214,12 @@ def _groups(data):
     return size, mean, np.bincount(code, (y - mean[code]) ** 2)
 
 
-_CLOSED = "closed form for groups of one size, with S_W = 58830 and S_B = 56357.5"
-_LME4 = "lme4 1.1-31, lmer(Yield ~ 1 + (1 | Batch), Dyestuff, REML = FALSE)"
-published = (
-    {"name": "mu", "value": 1527.5, "tolerance": 1e-4, "source": _CLOSED},
-    {"name": "sigma", "value": 2451.25**0.5, "tolerance": 1e-5, "source": _CLOSED},
-    {"name": "tau", "value": 1388.33333333**0.5, "tolerance": 1e-5, "source": _CLOSED},
-    {"name": "tau", "value": 37.260, "tolerance": 5e-4, "source": _LME4},
-    {"name": "sigma", "value": 49.510, "tolerance": 5e-4, "source": _LME4},
-    {"name": "log_likelihood", "value": -163.66353, "tolerance": 5e-6, "source": _LME4},
-)
+def _check(data):
+    y, group = data["y"], data["group"]
+    require.columns_of_one_length(y=y, group=group)
+    require.distinct("group", group, 2, "groups")
+    size, _, within = _groups(data)
+    if np.all(size == 1):
+        raise ValueError("no group has more than one unit: sigma cannot be estimated")
+    if np.sum(within) <= _NO_VARIATION_RELATIVE * np.sum(y**2):
+        raise ValueError("the units of each group are equal: there is no variation within groups")

@@ -1,31 +1,35 @@
 r"""Tobit regression with a response censored at zero
 
-A response cannot be negative, and is zero for many units. What a household spends on durable goods
-is what it would spend by its means, $z_i$, as long as that is positive; where it is not, nothing
-is spent, and $z_i$ remains unseen:
+A response cannot be negative, and it is zero for many units. An example is the expenditure of a
+household on durable goods. Its latent value $z_i$ follows a linear regression. The response equals
+$z_i$ if this is positive, and zero otherwise:
 
 $$z_i \sim \mathrm{N}(\eta_i, \sigma^2), \qquad \eta_i = \alpha + \beta^\top (x_i - \bar x), \qquad
 y_i = \max(z_i, 0) .$$
 
-Covariates $x_i = (x_{i1}, \dots, x_{ip})$ are measured from their mean, so that $\alpha$ belongs to
-a unit in the middle of the data; the usual intercept, at $x = 0$, is $\alpha - \beta^\top \bar x$,
-in the code `intercept`. Write $b = (\alpha, \beta)$, $\theta = (b, \sigma)$, and $X$ for the matrix
-of rows $(1, (x_i - \bar x)^\top)$: $\eta = X b$. Units with $y_i > 0$ are seen as they are. Latent
-are only the $z_i$ of the set $C$ of *censored* units, those with $y_i = 0$.
+The covariates $x_i = (x_{i1}, \dots, x_{ip})$ are centred at their mean, so $\alpha$ is the value
+of $\eta$ at $\bar x$. The usual intercept, at $x = 0$, is $\alpha - \beta^\top \bar x$, in the code
+`intercept`. Write $b = (\alpha, \beta)$, $\theta = (b, \sigma)$, and $X$ for the matrix of rows
+$(1, (x_i - \bar x)^\top)$, so that $\eta = X b$. The value $z_i$ is latent only for the set $C$ of
+*censored* units, those with $y_i = 0$.
 
 ## Data
 
-Twenty households of Tobin (1958), `tobin` of the R package survival: what they spent on durable
-goods (`response`; 13 of them nothing), the `age` of their head, and their liquidity ratio times
-1000 (`quant`). So few households tell little, and no slope is clear of zero. A table of one's own
-has a column `response`, zero where it is censored; the other columns are the covariates.
+The example, `tobin.csv`, has twenty households of Tobin (1958), `tobin` of the R package survival:
+their expenditure on durable goods (`response`; zero for 13 of them), the `age` of the head of the
+household, and the liquidity ratio times 1000 (`quant`). Twenty households determine the slopes
+poorly; neither differs significantly from zero.
 
-`affairs.csv` is a larger one: 601 readers of a magazine, and how often in the past year they had an
-extramarital affair, 451 of them never (Fair 1978; `Affairs` of the R package AER).
+The table `affairs.csv` is larger. It has 601 readers of a magazine, and how often in the past year
+they had an extramarital affair; 451 of them had none (Fair 1978; `Affairs` of the R package AER).
+
+A table of your own needs a column `response`, which is zero where it is censored; the other columns
+are the covariates.
 
 ## Complete-data log-likelihood
 
-Put $z_i = y_i$ for the units that are seen. Then there is a linear regression of $z$:
+Let $z_i = y_i$ for the uncensored units. If all $z_i$ were known, they would follow a linear
+regression:
 
 $$\log p(y, z \mid \theta) = -\frac{n}{2} \log 2\pi\sigma^2
 - \frac{1}{2 \sigma^2} \sum_{i=1}^{n} (z_i - \eta_i)^2 , \qquad z_i \le 0 \text{ for } i \in C .$$
@@ -34,34 +38,34 @@ It is linear in the $z_i$ and the $z_i^2$.
 
 ## E step
 
-Given that it is not positive, a normal variable has lost its upper part. With $\phi$ and $\Phi$ the
+Given $z_i \le 0$, $z_i$ has a normal distribution truncated at zero. With $\phi$ and $\Phi$ the
 normal density and distribution function, $M(t) = \phi(t) / \Phi(t)$ and $t_i = -\eta'_i / \sigma'$,
 
 $$m_i = \mathrm{E}[z_i \mid z_i \le 0, \theta'] = \eta'_i - \sigma' M(t_i), \qquad
 \mathrm{E}[z_i^2 \mid z_i \le 0, \theta'] = \eta'_i m_i + \sigma'^2 .$$
 
-The first is $\int_{-\infty}^{t} u\, \phi(u)\, du = -\phi(t)$. The second follows by
-integration by parts: $z\, (z - \eta)$ times the density is $-\sigma^2 z$ times its derivative, and
-what would stand at the border, $z = 0$, vanishes, so that
-$\mathrm{E}[z\, (z - \eta) \mid z \le 0] = \sigma^2$. Far out, where $\phi$ and $\Phi$ are both zero
-in floating-point numbers, $M(t) = \sqrt{2 / \pi} / \mathrm{erfcx}(-t / \sqrt{2})$ with the scaled
-error function $\mathrm{erfcx}(u) = e^{u^2} \mathrm{erfc}(u)$.
+The first formula follows from $\int_{-\infty}^{t} u\, \phi(u)\, du = -\phi(t)$. The second follows
+from integration by parts: $z\, (z - \eta)$ times the density is $-\sigma^2 z$ times its derivative,
+and the boundary term vanishes at $z = 0$, so $\mathrm{E}[z\, (z - \eta) \mid z \le 0] = \sigma^2$.
+Far out in the tail, $\phi$ and $\Phi$ both underflow to zero. The code uses $M(t) = \sqrt{2 / \pi}
+/ \mathrm{erfcx}(-t / \sqrt{2})$ with the scaled error function $\mathrm{erfcx}(u) = e^{u^2}
+\mathrm{erfc}(u)$.
 
 ## M step
 
-Let $m_i = y_i$ and $v_i = 0$ for the units that are seen, $v_i = \mathrm{E}[z_i^2] - m_i^2$ for the
-others.
+Let $m_i = y_i$ and $v_i = 0$ for the uncensored units, and $v_i = \mathrm{E}[z_i^2] - m_i^2$ for
+the censored units.
 
 $$Q(\theta \mid \theta') = -n \log \sigma
 - \frac{1}{2 \sigma^2} \sum_i \left( (m_i - \eta_i)^2 + v_i \right) + \text{const}$$
 
-is highest at the least squares of $m$ on the covariates, and with the mean of the squares that
-are left:
+is maximised by the least-squares regression of $m$ on the covariates and the mean of the remaining
+squares:
 
 $$b = (X^\top X)^{-1} X^\top m, \qquad
 \sigma^2 = \frac{1}{n} \sum_i \left( (m_i - \eta_i)^2 + v_i \right) .$$
 
-Without the $v_i$, that is with the $m_i$ taken for data, $\sigma$ would come out too small.
+Without the $v_i$, that is, with the $m_i$ treated as data, $\sigma$ would be too small.
 
 ## Observed log-likelihood
 
@@ -69,28 +73,28 @@ $$\log p(y \mid \theta) = \sum_{i \notin C} \left(
 \log \phi \left( \frac{y_i - \eta_i}{\sigma} \right) - \log \sigma \right)
 + \sum_{i \in C} \log \Phi \left( -\frac{\eta_i}{\sigma} \right) .$$
 
-As a function of $h = 1 / \sigma$ and $g = b / \sigma$ every term is concave, $\log h$, minus half
-the square of $h y_i - x_i^\top g$, and $\log \Phi$ of a linear function, so that there is one
-maximum at most (Olsen 1978). Caveats:
+As a function of $h = 1 / \sigma$ and $g = b / \sigma$ it is a sum of concave terms: $\log h$, minus
+half the square of $h y_i - x_i^\top g$, and $\log \Phi$ of a linear function. There is therefore at
+most one maximum (Olsen 1978). Caveats:
 
-- **Slow.** What is lost with the censored units sets the rate: with 13 of 20, the error shrinks
-  by a factor of 0.814 in each iteration.
-- **No maximum.** The likelihood rises forever along a direction $(h, g)$, $h \ge 0$, in which $h
-  y_i = x_i^\top g$ for all units that are seen, and $x_i^\top g \le 0$ for all that are censored.
-  If $h > 0$, the units that are seen lie on a plane, on which no censored one is positive:
-  $\sigma$ goes to zero. If $h = 0$, the covariates separate perfectly some of the censored units
-  from all others, as in probit regression. Whether there is such a direction, a linear programme
-  tells before EM begins; such data are refused.
-- **Below the border.** What is assumed of the $z_i$ is all that is known of those
-  below zero: a wrong distribution there, or a spread that is not the same for all, makes the
-  coefficients wrong, and not only their errors, as it would in least squares.
+- **Slow convergence.** The rate depends on the information lost through censoring. With 13 of 20
+  units censored, each iteration multiplies the error by 0.814.
+- **No maximum.** The likelihood increases without end along a direction $(h, g)$, $h \ge 0$, in
+  which $h y_i = x_i^\top g$ for all uncensored units and $x_i^\top g \le 0$ for all censored units.
+  If $h > 0$, the uncensored units lie in a plane that is not positive at any censored unit, and
+  $\sigma \to 0$. If $h = 0$, the covariates perfectly separate some of the censored units from all
+  other units, as in probit regression. A linear programme decides before EM starts whether such a
+  direction exists; such data are refused.
+- **Distribution below zero.** The distribution of the censored values is assumed, not observed. A
+  wrong distribution, or a variance that differs between units, biases the coefficients. In least
+  squares it would affect only their standard errors.
 
 ## Prior
 
-Zero is where the censoring begins, and with $r$ the root mean square of the positive responses:
-$\alpha \sim \mathrm{N}(0, (3r)^2)$, $\beta_j \sim \mathrm{N}(0, (3 r / s_j)^2)$ with $s_j$ the
-standard deviation of covariate $j$, and $\sigma$ log-normal with median $r$ and a standard
-deviation of 1 on the log scale. All move with the units of the data.
+Let $r$ be the root mean square of the positive responses, and $s_j$ the standard deviation of
+covariate $j$. The prior is $\alpha \sim \mathrm{N}(0, (3r)^2)$, since zero is the point of
+censoring, and $\beta_j \sim \mathrm{N}(0, (3 r / s_j)^2)$. $\sigma$ is log-normal with median $r$
+and a standard deviation of 1 on the log scale. The prior changes with the units of the data.
 
 ## References
 
@@ -110,22 +114,27 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 
+from latentfit import requirements as require
+
 latents = ("z",)
+
+# Solutions of the linear programme up to this value are rounding errors.
+_LINEAR_PROGRAMME_ROUNDING = 1e-6
 
 
 def model(response, covariates):
     matrix = _matrix(covariates)
     size = np.sqrt(np.mean(response[response > 0] ** 2))
-    seen, censored = np.flatnonzero(response > 0), np.flatnonzero(response == 0)
-    coords = {"covariate": range(matrix.shape[1]), "seen": seen, "censored": censored}
+    uncensored, censored = np.flatnonzero(response > 0), np.flatnonzero(response == 0)
+    coords = {"covariate": range(matrix.shape[1]), "seen": uncensored, "censored": censored}
     with pm.Model(coords=coords) as model:
         x = pm.Data("covariates", covariates).reshape(matrix.shape)
         alpha = pm.Normal("alpha", 0, 3 * size)
         beta = pm.Normal("beta", 0, 3 * size / np.std(matrix, axis=0), dims="covariate")
-        # Zero-avoiding: of data that all but lie on a plane, the likelihood is high there.
+        # Log-normal, since the likelihood is high near zero for data close to a plane.
         sigma = pm.LogNormal("sigma", np.log(size), 1)
         eta = alpha + ((x - matrix.mean(axis=0)) * beta).sum(axis=-1)
-        pm.Normal("positive", eta[seen], sigma, observed=response[seen], dims="seen")
+        pm.Normal("positive", eta[uncensored], sigma, observed=response[uncensored], dims="seen")
         z = pm.Normal("z", eta[censored], sigma, dims="censored")
         below = pm.math.switch(z <= 0, 1.0, 0.0)
         pm.Bernoulli("zero", below, observed=np.ones(len(censored), int), dims="censored")
@@ -164,14 +173,15 @@ expectations = {"z2": lambda latents, data: latents["z"] ** 2}
 
 
 def initial(data, rng):
-    """Least squares on the responses as they are, zeros and all, plus a random part.
+    """The least-squares regression of the responses, including zeros, plus a random part.
 
-    There is one maximum, and EM reaches it from anywhere. The random part of the coefficients is
-    normal, with a standard deviation of 0.2 of that of the errors over that of the covariate; the
-    standard deviation of the errors is multiplied by a log-normal factor with 20 %.
+    The random part of the coefficients is normal; its standard deviation is 0.2 times that of the
+    errors, divided by that of the covariate. The standard deviation of the errors is multiplied by
+    a log-normal factor (0.2 on the log scale). EM converges to the single maximum from all starting
+    values.
     """
+    _check(data["response"], _matrix(data["covariates"]))
     y, X = data["response"], _design(data)
-    _check(y, _matrix(data["covariates"]))
     b = _least_squares(X, y)
     sigma = np.sqrt(np.mean((y - X @ b) ** 2))
     b = b + 0.2 * sigma * rng.normal(size=len(b)) / np.sqrt(np.mean(X**2, axis=0))
@@ -190,7 +200,7 @@ def example_data():
 
 
 def _matrix(covariates):
-    """One column a covariate, also where there is a single one."""
+    """One column for each covariate; a single covariate becomes a table of one column."""
     return np.reshape(covariates, (len(covariates), -1))
 
 
@@ -205,7 +215,7 @@ def _eta(params, data):
 
 
 def _density_ratio(t):
-    """φ(t) / Φ(t); in the far left tail, where both are zero, it is -t."""
+    """M(t) = φ(t) / Φ(t), which is -t far out in the left tail, where φ and Φ underflow."""
     from scipy.special import erfcx
 
     return np.sqrt(2 / np.pi) / erfcx(-t / np.sqrt(2))
@@ -217,87 +227,42 @@ def _least_squares(design, z):
 
 
 def _check(y, x):
-    if np.ndim(y) != 1 or len(y) != len(x):
-        raise ValueError(
-            f"response should be one column with a value for each of the {len(x)} rows of "
-            f"covariates, not an array of shape {np.shape(y)}"
-        )
-    wrong = np.flatnonzero(y < 0)
-    if len(wrong):
-        raise ValueError(
-            f"response is {y[wrong[0]]:g} in row {wrong[0] + 1}: it is censored at zero, "
-            f"and cannot be negative"
-        )
-    if not np.any(y):
-        raise ValueError("every response is zero: there is nothing to tell of their size")
+    require.not_negative("response", y)
+    require.not_all_zero("response", y, "the size of positive responses cannot be estimated")
     if np.all(y > 0):
-        raise ValueError("no response is zero: nothing is censored, and least squares will do")
-    spread = np.std(x, axis=0)
-    if not spread.all():
-        raise ValueError(
-            f"column {np.argmin(spread) + 1} of covariates is constant: "
-            f"it says the same as the intercept, which the model has already"
-        )
-    design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / spread])
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise ValueError("the columns of covariates are linearly dependent: leave one out")
-    h, rise = _ascent(y, design)
-    if h > 1e-6:
+        raise ValueError("no response is zero: nothing is censored; use least squares")
+    require.regression(y, x)
+    design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / np.std(x, axis=0)])
+    h, increase = _ascent(y, design)
+    if h > _LINEAR_PROGRAMME_ROUNDING:
         raise ValueError(
             "the positive responses lie on a plane (a line, with one covariate) that is not above "
-            "zero at any other unit: there is no spread about it to estimate"
+            "zero at any other unit: the standard deviation about it cannot be estimated"
         )
-    if rise > 1e-6:
+    if increase > _LINEAR_PROGRAMME_ROUNDING:
         raise ValueError(
-            "perfect separation: a combination of the covariates foretells zeros without error, "
-            "so that the likelihood has no maximum"
+            "perfect separation: a linear combination of the covariates predicts some of the "
+            "zeros without error, so the likelihood has no maximum"
         )
 
 
 def _ascent(y, design):
-    """The direction (h, g) along which the likelihood rises forever: h, and how fast.
+    """A direction (h, g) in which the likelihood increases without end.
 
-    Both are zero where there is none.
+    Returned are h and the objective of the linear programme; both are zero if there is none.
     """
     from scipy.optimize import linprog
 
-    seen, censored = design[y > 0], design[y == 0]
+    uncensored, censored = design[y > 0], design[y == 0]
     scaled = y[y > 0] / np.max(y)
-    # The simplex method: its solutions are corners, and do not use up any tolerance.
+    # The simplex method returns vertices, which satisfy the constraints without using a tolerance.
     found = linprog(
         np.append(-1.0, censored.sum(axis=0)),
-        A_eq=np.column_stack([scaled, -seen]),
-        b_eq=np.zeros(len(seen)),
+        A_eq=np.column_stack([scaled, -uncensored]),
+        b_eq=np.zeros(len(uncensored)),
         A_ub=np.column_stack([np.zeros(len(censored)), censored]),
         b_ub=np.zeros(len(censored)),
         bounds=[(0, 1), *[(-1, 1)] * design.shape[1]],
         method="highs-ds",
     )
     return found.x[0], -found.fun
-
-
-_TOBIN = (
-    "R 4, survival 3.5-3, survreg(Surv(durable, durable > 0, type = 'left') ~ age + quant, "
-    "tobin, dist = 'gaussian')"
-)
-_FAIR = "Kleiber and Zeileis (2008), Applied econometrics with R, chapter 5, tobit for Fair's data"
-published = (
-    {"name": "intercept", "value": 15.1449, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "beta[0]", "value": -0.1291, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "beta[1]", "value": -0.0455, "tolerance": 5e-5, "source": _TOBIN},
-    {"name": "sigma", "value": 5.57, "tolerance": 5e-3, "source": _TOBIN},
-    {"name": "log_likelihood", "value": -28.9401, "tolerance": 5e-5, "source": _TOBIN},
-    *(
-        {"name": name, "value": value, "tolerance": tolerance, "source": _FAIR}
-        | {"data": "affairs.csv"}
-        for name, value, tolerance in (
-            ("intercept", 8.174, 5e-4),
-            ("beta[0]", -0.179, 5e-4),
-            ("beta[1]", 0.554, 5e-4),
-            ("beta[2]", -1.686, 5e-4),
-            ("beta[3]", 0.326, 5e-4),
-            ("beta[4]", -2.285, 5e-4),
-            ("sigma", 8.247, 5e-4),
-        )
-    ),
-)

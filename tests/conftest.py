@@ -18,12 +18,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="module", params=["numpy", "compiled"])
-def way(request):
-    """Primitives in NumPy alone, however large their tables, or compiled, however small."""
-    from latentfit.em.primitives import _worth
+def implementation(request):
+    """Compute all primitives by NumPy, or all by compiled kernels, whatever the table sizes."""
+    from latentfit.em.primitives import _dispatch
 
-    most = sys.maxsize if request.param == "numpy" else 0
+    threshold = sys.maxsize if request.param == "numpy" else 0
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("ENTRIES", "TIMES"):
-            patch.setattr(_worth, name, most)
+        for name in ("MIN_COMPILED_ENTRIES", "MIN_COMPILED_RECURSION_STEPS"):
+            patch.setattr(_dispatch, name, threshold)
         yield request.param

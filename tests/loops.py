@@ -1,4 +1,4 @@
-"""Which nodes of a compiled function Python evaluates one entry at a time."""
+"""Nodes of a compiled PyTensor function that are evaluated by Python, entry by entry."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from pytensor.tensor.elemwise import Elemwise
 
 
 def without_loop(function: Any) -> list[Any]:
-    """Those for which there is no loop of NumPy's or SciPy's.
+    """Return the elementwise nodes for which neither NumPy nor SciPy has a compiled loop.
 
-    PyTensor makes a ufunc of the operation's Python code for them, and keeps it with the operation
-    or with the node.
+    For these PyTensor makes a ufunc of the operation's Python code, and stores it with the
+    operation or with the node.
     """
     return [node for node in function.maker.fgraph.toposort() if _interpreted(node)]
 

@@ -10,7 +10,7 @@ import xarray as xr
 from latentfit import em
 from latentfit.agreement import (
     Comparison,
-    JointMode,
+    JointModeResult,
     Latent,
     Optimum,
     Parameter,
@@ -122,7 +122,7 @@ def comparison(*, components: int = 2, size: int = 80, seed: int = 4) -> Compari
             Optimum("direct", top + 1e-9, 3, params),
         ),
         uncertainty=_uncertainty(params, x, fit.best.rate),
-        joint_mode=JointMode(params, {"b": x[:3]}, "With b free the mode lies elsewhere."),
+        joint_mode=JointModeResult(params, {"b": x[:3]}, "With b free the mode lies elsewhere."),
         dimension=2 * components,
         fit=fit,
         timings={"em_s": 0.02, "mle_s": 3.1, "map_s": 0.4, "posterior_s": 21.0, "other_s": 1.0},

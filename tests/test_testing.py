@@ -73,9 +73,9 @@ def test_a_declaration_needs_its_latents_and_steps(asked):
     assert_em(MODEL.model, MODEL.e_step, MODEL.m_step, latents=["y_unobserved"], data=DATA)
     assert asked["model"].latents == ("y_unobserved",)
     assert asked["model"].model is MODEL.model
-    with pytest.raises(DeclarationError, match="does not say its latents"):
+    with pytest.raises(DeclarationError, match="does not define latents"):
         assert_em(MODEL.model, MODEL.e_step, MODEL.m_step)
-    with pytest.raises(DeclarationError, match="does not say its e_step, m_step"):
+    with pytest.raises(DeclarationError, match="does not define e_step, m_step"):
         assert_em(MODEL.model, latents=["y_unobserved"])
     with pytest.raises(InputError, match="no model named"):
         assert_em("nothing-like-it")

@@ -32,7 +32,7 @@ from scipy import stats
 import latentfit
 from latentfit import bayes
 from latentfit import declaration as declared
-from latentfit.agreement._alignment import Alignment, align
+from latentfit.agreement.alignment import Alignment, align
 from latentfit.bayes.views import hessian_function
 from latentfit.errors import LatentfitError
 
@@ -84,6 +84,7 @@ CLASSES = {
     "gaussian-mixture": "w",
     "latent-class": "w",
     "mixture-of-regressions": "w",
+    "multivariate-gaussian-mixture": "w",
     "poisson-mixture": "w",
     "zero-inflated-poisson": "p",
 }
@@ -131,7 +132,7 @@ class Swapped:
         self._types = [value.type for value in inputs]
 
     def on(self, declaration: declared.Declaration) -> "OneSample | None":
-        """What `bayes.standard_errors` asks of a density, on the data of another declaration.
+        """What `bayes.asymptotic_errors` asks of a density, on the data of another declaration.
 
         None where these are of another shape, as tables are of which each line is a count.
         """
@@ -234,7 +235,7 @@ class Study:
                 return None
             if not np.allclose(ours[1], theirs[1], rtol=0, atol=1e-8 * scale):
                 return None
-        ours, theirs = (bayes.standard_errors(d, point) for d in (sample, anew))
+        ours, theirs = (bayes.asymptotic_errors(d, point) for d in (sample, anew))
         same = all(np.allclose(ours[n], theirs[n], rtol=1e-6, equal_nan=True) for n in ours)
         return found if same else None
 
@@ -273,7 +274,7 @@ class Study:
             if ratio < -1e-6:
                 fate["lower"] += 1
             where = aligned.point(point)
-            found = bayes.standard_errors(density, where.unconstrained)
+            found = bayes.asymptotic_errors(density, where.unconstrained)
             value, score = density.log_likelihood(where.unconstrained)
             bend = bayes.curvature_of(
                 density.hessian(where.unconstrained), score, density.space.bounded

@@ -1,23 +1,30 @@
 """What PyMC computes from the declaration: views, maxima, standard errors, and draws.
 
-One subfolder for each idea, of which each uses those before it only:
+One subfolder for each idea, of which each uses only those before it:
 
 - `marginalize`: strategies that marginalise latents;
 - `views`: the observed view, its log densities, and functions evaluated at many draws;
 - `maxima`: the MLE, the MAP estimate, the joint mode, and identification;
 - `sampling`: draws of θ by NUTS, of replicated data, and of the latents;
-- `complete_data`: conditional expectations of the latents, and Q.
+- `complete_data`: conditional expectations of the latents, and Q;
+- `information`: standard errors and profile likelihood intervals.
 """
 
-from latentfit.bayes._boundary import at_boundary, boundary
-from latentfit.bayes._information import natural_errors, standard_errors
-from latentfit.bayes._newton import Curvature, curvature_of
-from latentfit.bayes._profile import profile_intervals
-from latentfit.bayes._routes import by_louis, by_oakes, by_observed, by_supplement
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS as DRAWS
 from latentfit.bayes.complete_data import CompleteData, Statistics, complete_data_view
 from latentfit.bayes.complete_data import complete_data_by_draws as by_draws
 from latentfit.bayes.complete_data import pairs_key as pairs_of
+from latentfit.bayes.information import (
+    asymptotic_errors,
+    at_boundary,
+    boundary_labels,
+    delta_method_errors,
+    louis_errors,
+    oakes_errors,
+    observed_errors,
+    profile_intervals,
+    supplemented_errors,
+)
 from latentfit.bayes.maxima import (
     Identification,
     JointMode,
@@ -46,6 +53,16 @@ from latentfit.bayes.views import MarkovChainTerms as Chain
 from latentfit.bayes.views import category_counts as categories
 from latentfit.bayes.views import marginalisations as integrations
 from latentfit.bayes.views import smoothed_probabilities as smoothed
+from latentfit.em.information import Curvature, curvature_of
+
+# Former names, until all callers use the present ones.
+boundary = boundary_labels
+by_louis = louis_errors
+by_oakes = oakes_errors
+by_observed = observed_errors
+by_supplement = supplemented_errors
+natural_errors = delta_method_errors
+standard_errors = asymptotic_errors
 
 __all__ = [
     "DRAWS",
@@ -62,9 +79,11 @@ __all__ = [
     "Maximum",
     "Recovered",
     "Statistics",
+    "asymptotic_errors",
     "at_boundary",
     "available",
     "boundary",
+    "boundary_labels",
     "by_draws",
     "by_louis",
     "by_oakes",
@@ -74,14 +93,18 @@ __all__ = [
     "coarser",
     "complete_data_view",
     "curvature_of",
+    "delta_method_errors",
     "identification",
     "integrations",
     "intractable",
     "joint_mode",
+    "louis_errors",
     "maximise",
     "maximum_a_posteriori",
     "maximum_likelihood",
     "natural_errors",
+    "oakes_errors",
+    "observed_errors",
     "observed_view",
     "outwards",
     "pairs_of",
@@ -94,4 +117,5 @@ __all__ = [
     "sample",
     "smoothed",
     "standard_errors",
+    "supplemented_errors",
 ]

@@ -1,101 +1,83 @@
-"""A reported log-likelihood: is it log p(x | θ)?
+"""A reported log-likelihood: whether it is log p(x | θ).
 
-Compared with the declaration's observed view at every θ that is tried. If it differs, the
-difference is told from a constant, the ratio from a factor, and the value from that of another
-iteration along EM's path.
+It is compared with the declaration's log p(x | θ) at every trial θ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from latentfit.check._result import Check, Finding, Outcome
-from latentfit.check._subject import Subject
+from latentfit.check import _log_likelihood_mistakes
+from latentfit.check._log_likelihood_mistakes import SAME_LOG_LIKELIHOOD_RELATIVE
+from latentfit.check.calls import Failure, guarded
+from latentfit.check.examination import Examination
+from latentfit.check.result import Check, Finding, Outcome
 
-_SAME = 1e-8
 
-
-def examine(subject: Subject, given: Mapping[str, float], path: Sequence[float]) -> Outcome:
-    """Compare a reported log-likelihood with the declaration's.
+def examine(examination: Examination, timeout: float) -> Outcome:
+    """Call the derivation's ``log_likelihood`` at every trial point, and compare.
 
     Parameters
     ----------
-    subject : Subject
-    given : mapping
-        ``{trial.where: value}``.
-    path : sequence of float
-        What it returned when it was called along the trials one after the other; a function
-        that lags behind gives there what belongs to the trial before.
+    examination : Examination
+    timeout : float
+        Seconds for one call.
     """
-    if subject.log_likelihood is None:
-        return Outcome((Check("log_likelihood", "skip", "the file reports none"),))
-    if not subject.density.tractable:
-        unknown = "log p(x | θ) is not known: the latents cannot be integrated out"
-        return Outcome((Check("log_likelihood", "skip", unknown),))
-    trials = [trial for trial in subject.trials if trial.where in given]
-    values = np.array([given[trial.where] for trial in trials])
-    exact = np.array([subject.density.log_likelihood(trial.point)[0] for trial in trials])
-    if not len(values):
-        return Outcome((Check("log_likelihood", "skip", "it could not be evaluated"),))
+    if examination.log_likelihood is None:
+        return _skipped("the file defines no log_likelihood")
+    evaluate = guarded(examination.log_likelihood, "log_likelihood", timeout=timeout)
+    values: dict[str, float] = {}
+    for trial in examination.trial_points:
+        result = evaluate(trial.params, examination.data)
+        if isinstance(result, Failure):
+            return _contract_broken(result.message)
+        try:
+            values[trial.label] = float(result)
+        except (TypeError, ValueError):
+            return _contract_broken(
+                f"log_likelihood returned a value of type {type(result).__name__}; one number is "
+                f"expected"
+            )
+    if not examination.density.tractable:
+        return _skipped("log p(x | θ) is not known: the latents cannot be integrated out")
+    return _compared(examination, values)
+
+
+def _compared(examination: Examination, given: Mapping[str, float]) -> Outcome:
+    """Compare values of the log-likelihood, ``{TrialPoint.label: value}``."""
+    trials = [trial for trial in examination.trial_points if trial.label in given]
+    values = np.array([given[trial.label] for trial in trials])
+    exact = np.array([examination.density.log_likelihood(trial.point)[0] for trial in trials])
     error = np.abs(values - exact) / (1 + np.abs(exact))
-    if np.all(error <= _SAME):
-        detail = f"equal to log p(x | θ) at {len(values)} values of θ, to {error.max():.1g}"
+    if np.all(error <= SAME_LOG_LIKELIHOOD_RELATIVE):
+        detail = (
+            f"log_likelihood is log p(x | θ) at {len(values)} values of θ; largest relative error "
+            f"{error.max():.1g}"
+        )
         return Outcome((Check("log_likelihood", "pass", detail),))
     worst = int(np.argmax(np.where(np.isfinite(error), error, np.inf)))
+    label = trials[worst].label
     message = (
-        f"log_likelihood is {values[worst]:.8g} where log p(x | θ) is {exact[worst]:.8g} "
-        f"({trials[worst].where}; exact)"
+        f"log_likelihood is {values[worst]:.8g}; log p(x | θ) is {exact[worst]:.8g} (difference "
+        f"{values[worst] - exact[worst]:+.2g}; θ is {label}; exact)"
     )
     finding = Finding(
         "log_likelihood",
         "log_likelihood",
         "error",
         message,
-        _explained(subject, values, exact, np.asarray(path)),
-        {
-            "given": float(values[worst]),
-            "expected": float(exact[worst]),
-            "where": trials[worst].where,
-        },
+        _log_likelihood_mistakes.explain(examination, values, exact),
+        {"given": float(values[worst]), "expected": float(exact[worst]), "where": label},
     )
     return Outcome((Check("log_likelihood", "fail", message),), (finding,))
 
 
-def _explained(
-    subject: Subject, values: np.ndarray, exact: np.ndarray, path: np.ndarray
-) -> str | None:
-    size = 1 + np.abs(exact).max()
-    difference = values - exact
-    if np.ptp(difference) <= _SAME * size:
-        return f"it is log p(x | θ) plus a constant, {difference.mean():.8g}"
-    if len(path) == len(exact) and len(exact) > 2:
-        late = np.abs(path[1:] - exact[:-1])
-        if np.all(late <= _SAME * size):
-            return "it is evaluated one step late: this is the value at the θ before"
-    with np.errstate(all="ignore"):
-        ratio = values / exact
-    if np.isfinite(ratio).all() and np.ptp(ratio) <= _SAME * np.abs(ratio).max():
-        return _factor(subject, float(ratio.mean()))
-    posterior = np.array([subject.density.log_posterior(t.point)[0] for t in subject.trials])
-    if len(posterior) == len(values) and np.ptp(values - posterior) <= _SAME * size:
-        return "the log prior is counted: it is log p(x | θ) + log p(θ), but for a constant"
-    with np.errstate(all="ignore"):
-        if np.allclose(np.log(values), exact, rtol=_SAME):
-            return "it is the likelihood; its logarithm is wanted"
-    return None
+def _skipped(reason: str) -> Outcome:
+    return Outcome((Check("log_likelihood", "skip", reason),))
 
 
-def _factor(subject: Subject, factor: float) -> str:
-    for name, array in subject.data.items():
-        counts = {
-            f"the length of {name}": np.size(array),
-            f"the number of observed {name}": np.ma.count(array),
-        }
-        for words, count in counts.items():
-            if np.isclose(factor * count, 1, rtol=1e-7):
-                return f"a mean where the sum belongs: it is divided by {words}, {count}"
-            if np.isclose(-factor * count, 1, rtol=1e-7):
-                return f"its sign is wrong, and it is divided by {words}, {count}"
-    if np.isclose(factor, -1, rtol=1e-7):
-        return "its sign is wrong"
-    return f"it is log p(x | θ) times {factor:.6g}"
+def _contract_broken(message: str) -> Outcome:
+    return Outcome(
+        (Check("log_likelihood", "fail", message),),
+        (Finding("contract", "log_likelihood", "error", message),),
+    )

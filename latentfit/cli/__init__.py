@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints. One module for each command."""
+"""The command line: parse arguments, call the library, print the result. One module a command."""
 
 from latentfit.cli._main import main
 

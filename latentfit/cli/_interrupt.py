@@ -1,4 +1,4 @@
-"""Ctrl-C, also while native code is at work."""
+"""Make Ctrl-C reliable while native code runs."""
 
 import signal
 import sys
@@ -6,29 +6,29 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_AGAIN_S = 0.05
+_RETRY_SECONDS = 0.05
 
 
 @contextmanager
-def delivered() -> Iterator[None]:
-    """Within the block, no interrupt is lost.
+def reliable_interrupts() -> Iterator[None]:
+    """Within the block, a KeyboardInterrupt that Python cannot propagate is raised again.
 
-    A KeyboardInterrupt raised in a callback of a compiler, or in a finaliser, has nowhere to go:
-    Python reports it and carries on. Here it is raised again, until it meets ordinary code.
+    Python reports an exception in a finaliser or in a callback from native code, and continues. The
+    interrupt signal is sent again after such a report until it is raised in ordinary code.
     """
     report = sys.unraisablehook
 
-    def repeat(lost: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            report(lost)
+    def send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            report(unraisable)
             return
-        # Not at once: it would be raised right here, and lost again.
+        # Without a delay the interrupt would be raised in this function and be lost again.
         main = threading.main_thread().ident
-        timer = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
+        timer = threading.Timer(_RETRY_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
         timer.daemon = True
         timer.start()
 
-    sys.unraisablehook = repeat
+    sys.unraisablehook = send_again
     try:
         yield
     finally:

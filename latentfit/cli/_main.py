@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of their errors."""
+"""The entry point of the command line: runs a command and reports its errors in one line."""
 
 import logging
 import sys
@@ -11,31 +11,31 @@ import click
 
 from latentfit import __version__
 from latentfit.cli import check, compare, fit, models, new
-from latentfit.cli._interrupt import delivered
-from latentfit.cli._room import with_room
+from latentfit.cli._interrupt import reliable_interrupts
+from latentfit.cli._large_frame import call_in_large_frame
 from latentfit.errors import LatentfitError
 
-_BAD_INPUT = 2
+_BAD_INPUT_STATUS = 2
 
 
-class _Interruptible(click.Group):
+class _Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            # Click would print an empty line first, and one line is what is promised.
+            # Click prints an empty line for a KeyboardInterrupt, but not for an Abort.
             raise click.Abort from None
 
 
-@click.group(cls=_Interruptible, no_args_is_help=False)
+@click.group(cls=_Group, no_args_is_help=False)
 @click.version_option(__version__, message="latentfit %(version)s")
 def latentfit() -> None:
     """Check EM algorithms against the PyMC models that they were derived from.
 
     TARGET is a name from the catalogue, such as gaussian-mixture, or the path of a .py file.
 
-    Exit status: 0 if all is well, 1 for a disagreement, a failed check or a fit that did not
-    converge, 2 for bad input or usage.
+    Exit status: 0 on success; 1 for a disagreement, a failed check or a fit that did not converge;
+    2 for bad input or usage.
     """
 
 
@@ -54,29 +54,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status. Where it is 2, one line on stderr says why.
+        The exit status. If it is 2, one line on stderr says why.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     if not debug and not sys.warnoptions:
-        # Of the libraries underneath: what matters of it, verdicts and messages say.
+        # Warnings of other libraries are suppressed: the results state what matters of them.
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
     try:
-        with delivered():
-            status = with_room(
+        with reliable_interrupts():
+            status = call_in_large_frame(
                 lambda: latentfit.main(arguments, prog_name="latentfit", standalone_mode=False)
             )
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        print(f"latentfit: {_line(error)}", file=sys.stderr)
-        return _BAD_INPUT
+        print(f"latentfit: {_error_line(error)}", file=sys.stderr)
+        return _BAD_INPUT_STATUS
     return status or 0
 
 
-def _line(error: BaseException) -> str:
-    """What the user reads of an error, on one line."""
+def _error_line(error: BaseException) -> str:
+    """Return the message for the user on one line."""
     match error:
         case click.Abort() | KeyboardInterrupt():
             line = "interrupted"

@@ -1,4 +1,4 @@
-"""Text and JSON for whoever asked."""
+"""Print text on stdout and write JSON."""
 
 import os
 import sys
@@ -9,48 +9,66 @@ from latentfit.errors import InputError
 from latentfit.plain import plain
 
 
-def say(text: str) -> None:
-    """Print on stdout. A reader that has left early changes nothing about the exit status."""
+def print_text(text: str) -> None:
+    """Print a text on stdout; a reader that closes the pipe early causes no error."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # Python flushes once more at its own end, and must not meet the broken pipe there.
+        # Python flushes stdout once more when it exits, which would raise the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def rendered(renderable: Any) -> str:
-    """What Rich would print, for `say`."""
+def render(renderable: Any) -> str:
+    """Return what Rich would print, without trailing spaces."""
     from rich.console import Console
 
     console = Console()
     with console.capture() as capture:
         console.print(renderable)
-    # Rich fills lines up to the width; a file or a pipe has no use for that.
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
-def check_json(target: str | None) -> None:
-    """Raise `InputError` for a place that no JSON can be written to, before a long run."""
-    if target in (None, "-"):
+def check_json_path(path: str | None) -> None:
+    """Check before a long run that its result can be written as JSON.
+
+    Raises
+    ------
+    InputError
+        If `path` is a folder, lies in a folder that does not exist, or is not writable.
+    """
+    if path in (None, "-"):
         return
-    path = Path(str(target))
-    if path.is_dir():
-        raise InputError(f"{path}: a folder, where the name of a JSON file was expected")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: no folder {path.parent} to write it in")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"{path}: not writable")
+    file = Path(str(path))
+    if file.is_dir():
+        raise InputError(f"{file}: this is a folder; expected the name of a JSON file")
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.parent} to write it in")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise InputError(f"{file}: not writable")
 
 
-def write_json(target: str, result: Any) -> None:
-    """Write a result as JSON, numbers that are not finite as null; ``-`` is stdout."""
+def write_json(path: str, result: Any) -> None:
+    """Write a result as JSON, with null for numbers that are not finite.
+
+    Parameters
+    ----------
+    path : str
+        ``-`` is stdout.
+    result : object
+        Anything that `latentfit.plain.plain` converts.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     import json
 
     text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False)
-    if target == "-":
-        say(text)
+    if path == "-":
+        print_text(text)
         return
     try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
+        Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{target}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""Where the time of a command went."""
+"""Measure how long the stages of a command and its imports take."""
 
 import builtins
 import sys
@@ -9,62 +9,69 @@ from typing import Any, Self
 
 
 class Stopwatch:
-    """Time without that in which modules are imported, which is kept apart.
+    """A clock that stops while modules are imported, and measures that time separately.
 
-    Modules are imported where they are first needed, which may be anywhere. While the stopwatch
-    runs, every import statement of the main thread is timed: once, for the modules that it brings
-    along.
+    Modules are imported where they are first needed, which can be inside any stage. While the
+    stopwatch runs, it measures the import statements of the main thread. An import within an
+    import is part of the outer one.
 
     Attributes
     ----------
-    imports : float
-        Seconds in which modules were imported.
+    import_seconds : float
+        Time that imports took so far.
     """
 
     def __init__(self) -> None:
-        self.imports = 0.0
-        self._began = time.perf_counter()
-        self._original = builtins.__import__
+        self.import_seconds = 0.0
+        self._started = time.perf_counter()
+        self._original_import = builtins.__import__
         self._importing = False
         self._thread = threading.get_ident()
 
     def __enter__(self) -> Self:
-        builtins.__import__ = self._import
+        """Start to measure imports."""
+        builtins.__import__ = self._timed_import
         return self
 
     def __exit__(self, *error: object) -> None:
-        builtins.__import__ = self._original
+        """Stop to measure imports."""
+        builtins.__import__ = self._original_import
 
     def clock(self) -> float:
-        """Seconds, without those of imports that are over."""
-        return time.perf_counter() - self.imports
+        """Return the time in seconds since an arbitrary moment, without completed imports."""
+        return time.perf_counter() - self.import_seconds
 
-    def table(self, spent: Mapping[str, float]) -> str:
-        """Imports, stages, what is in none of them, and the sum, a line each.
+    def table(self, stage_seconds: Mapping[str, float]) -> str:
+        """Return a table of the times of imports, each stage and everything else, and their sum.
 
         Parameters
         ----------
-        spent : dict
+        stage_seconds : mapping
             Seconds in each stage, by its title.
         """
-        whole = time.perf_counter() - self._began
-        other = whole - self.imports - sum(spent.values())
-        lines = {"imports": self.imports, **spent, "everything else": other, "in all": whole}
-        width = max(map(len, lines))
-        return "\n".join(f"{title:<{width}}  {seconds:8.2f} s" for title, seconds in lines.items())
+        total = time.perf_counter() - self._started
+        other = total - self.import_seconds - sum(stage_seconds.values())
+        rows = {
+            "imports": self.import_seconds,
+            **stage_seconds,
+            "everything else": other,
+            "in all": total,
+        }
+        width = max(map(len, rows))
+        return "\n".join(f"{title:<{width}}  {seconds:8.2f} s" for title, seconds in rows.items())
 
-    def _import(self, name: str, *rest: Any, **named: Any) -> Any:
+    def _timed_import(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if self._importing or threading.get_ident() != self._thread:
-            return self._original(name, *rest, **named)
+            return self._original_import(name, *args, **kwargs)
         self._importing = True
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
-            return self._original(name, *rest, **named)
+            return self._original_import(name, *args, **kwargs)
         finally:
-            self.imports += time.perf_counter() - began
+            self.import_seconds += time.perf_counter() - started
             self._importing = False
 
 
-def say_timings(watch: Stopwatch, spent: Mapping[str, float]) -> None:
-    """Print where the time went, on stderr: stdout is for the result."""
-    print(watch.table(spent), file=sys.stderr)
+def print_timings(watch: Stopwatch, stage_seconds: Mapping[str, float]) -> None:
+    """Print the table of timings on stderr, because stdout holds the result."""
+    print(watch.table(stage_seconds), file=sys.stderr)

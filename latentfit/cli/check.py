@@ -1,4 +1,4 @@
-"""``latentfit check``."""
+"""The command ``latentfit check``."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentfit.cli._inputs import check_settings, table
+from latentfit.cli._data import read_data
 from latentfit.cli._options import Common, common, on_data
-from latentfit.cli._output import check_json, rendered, say, write_json
+from latentfit.cli._output import check_json_path, print_text, render, write_json
+from latentfit.cli._settings import check_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from latentfit.check import CheckResult, Finding
 
-_STATUS = {"pass": "passed", "fail": "failed", "warn": "note", "skip": "skipped"}
-_SEVERITY = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
+_STATUS_WORDS = {"pass": "passed", "fail": "failed", "warn": "note", "skip": "skipped"}
+_SEVERITY_STYLES = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
 
 
 @click.command("check")
@@ -24,7 +25,7 @@ _SEVERITY = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
 @click.option(
     "--against",
     metavar="MODEL",
-    help="The model to hold TARGET against, where TARGET is a file of e_step and m_step alone.",
+    help="The model that TARGET is checked against, if TARGET has e_step and m_step only.",
 )
 @click.option(
     "--timeout",
@@ -32,7 +33,7 @@ _SEVERITY = {"error": ("error", "bold red"), "warning": ("note", "yellow")}
     default=10.0,
     show_default=True,
     metavar="S",
-    help="Seconds that one call of a step may take.",
+    help="Maximum time of one call of a step, in seconds.",
 )
 @common()
 def command(
@@ -43,17 +44,17 @@ def command(
     against: str | None,
     timeout: float,
 ) -> int:
-    """Say whether an E step and an M step are right, and if not, where.
+    """Check whether an E step and an M step are right, and if not, where.
 
-    They are held against the PyMC model in the same file, or in that of --against: each step
-    alone, then both together. Nothing is sampled from the posterior.
+    They are checked against the PyMC model in the same file, or in the file of --against: first
+    each step alone, then both together. The check does not sample from the posterior.
     """
     import latentfit
 
-    check_json(options.json)
+    check_json_path(options.json)
     model = latentfit.load_derivation(target, against) if against else latentfit.load(target)
     check_settings(model, options.settings)
-    values = table(model, data, columns)
+    values = read_data(model, data, columns)
     with options.progress as progress:
         result = model.check(
             values,
@@ -65,26 +66,26 @@ def command(
         )
     if options.json:
         write_json(options.json, result.to_dict())
-    if not options.quiet and options.json != "-":
-        say(rendered(_text(result)))
+    if options.prints_text:
+        print_text(render(_result_text(result)))
     return 0 if result.passed else 1
 
 
-def _text(result: "CheckResult") -> Any:
-    """The verdict, each finding, and what was examined."""
+def _result_text(result: "CheckResult") -> Any:
+    """Return the verdict, the findings and the table of checks."""
     from rich.console import Group
     from rich.text import Text
 
     verdict = Text(f"{result.verdict}.", "bold green" if result.passed else "bold red")
-    return Group(verdict, Text(), *_findings(result.findings), _checks(result))
+    return Group(verdict, Text(), *_findings_text(result.findings), _checks_table(result))
 
 
-def _findings(findings: "Sequence[Finding]") -> "Iterator[Any]":
+def _findings_text(findings: "Sequence[Finding]") -> "Iterator[Any]":
     from rich.padding import Padding
     from rich.text import Text
 
     for finding in findings:
-        severity, style = _SEVERITY[finding.severity]
+        severity, style = _SEVERITY_STYLES[finding.severity]
         yield Text.assemble((severity, style), f"  {finding.place}, ", (finding.name, "bold"))
         yield Padding(Text(finding.message), (0, 0, 0, 2))
         if finding.hint:
@@ -92,7 +93,7 @@ def _findings(findings: "Sequence[Finding]") -> "Iterator[Any]":
         yield Text()
 
 
-def _checks(result: "CheckResult") -> "Table":
+def _checks_table(result: "CheckResult") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -101,5 +102,5 @@ def _checks(result: "CheckResult") -> "Table":
     table.add_column(ratio=1, overflow="fold")
     for check in result.checks:
         detail = f": {check.detail}" if check.detail else ""
-        table.add_row(_STATUS[check.status], Text(f"{check.id}{detail}"))
+        table.add_row(_STATUS_WORDS[check.status], Text(f"{check.id}{detail}"))
     return table

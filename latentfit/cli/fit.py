@@ -1,4 +1,4 @@
-"""``latentfit fit``."""
+"""The command ``latentfit fit``."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -7,44 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentfit.cli._inputs import connected, table, varied
-from latentfit.cli._options import Common, Range, common, count, fitted
-from latentfit.cli._output import check_json, say, write_json
+from latentfit.cli._data import cluster_client, read_data
+from latentfit.cli._fit_json import fit_entries
+from latentfit.cli._options import Common, common, count, fitted
+from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.cli._settings import Range, split_range
 from latentfit.errors import InputError, LatentfitError
 
 if TYPE_CHECKING:
-    from latentfit.em import Fit, ShortRun, Solution
     from latentfit.model import LatentModel
 
 
 @click.command("fit")
 @fitted
-@count("--max-iterations", 10_000, "Iterations of EM at most.")
+@count("--max-iterations", 10_000, "Maximum number of EM iterations.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0, min_open=True),
     default=1e-8,
     show_default=True,
     metavar="X",
-    help="Estimated relative distance from the limit at which EM stops.",
+    help="Estimated relative distance from the limit point at which EM stops.",
 )
-@count("--workers", 1, "Processes in which the starts run side by side.")
+@count("--workers", 1, "Number of processes that run the starts in parallel.")
 @click.option(
     "--standard-errors",
     is_flag=True,
-    help="Also from the observed information, of the model's own log-likelihood.",
+    help="Compute standard errors from the observed information of the model's log_likelihood.",
 )
 @click.option(
     "--bootstrap",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Also from EM on N data sets drawn at its estimate.",
+    help="Compute standard errors from EM on N data sets that are drawn at the estimate.",
 )
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Scheduler of the Dask cluster on which a folder of Parquet files is fitted. By default "
-    "one of this machine's own.",
+    help="Scheduler of the Dask cluster that fits a folder of Parquet files. By default a cluster "
+    "is started on this machine.",
 )
 @common()
 def command(
@@ -64,35 +65,27 @@ def command(
 ) -> int:
     """Run EM alone, without PyMC.
 
-    With a range, such as --set components=1..6, it runs at each of these values, and AIC, BIC and
-    ICL are set side by side.
+    With a range, such as --set components=1..6, EM runs for each of these values, and AIC, BIC and
+    ICL are compared.
 
-    Where --data is a folder of Parquet files, the E steps run on a Dask cluster.
+    If --data is a folder of Parquet files, the E steps run on a Dask cluster.
     """
     import latentfit
 
-    check_json(options.json)
+    check_json_path(options.json)
     model = latentfit.load(target)
-    several, settings = varied(model, options.settings)
-    chunked = data is not None and data.is_dir()
-    if cluster and not chunked:
+    varied, settings = split_range(model, options.settings)
+    in_files = data is not None and data.is_dir()
+    if in_files:
+        needs_memory = bool(standard_errors or bootstrap or varied or short_runs)
+        _check_usage_for_files(needs_memory=needs_memory, workers=workers)
+    elif cluster:
         raise click.UsageError(
-            "--cluster needs --data FOLDER, of Parquet files", click.get_current_context()
+            "--cluster needs --data FOLDER, a folder of Parquet files", click.get_current_context()
         )
-    if chunked and (standard_errors or bootstrap or several or short_runs):
-        raise click.UsageError(
-            "--standard-errors, --bootstrap, --short-runs and a range need data in memory, a CSV "
-            "file",
-            click.get_current_context(),
-        )
-    if chunked and workers > 1:
-        raise click.UsageError(
-            "--workers is for data in memory: those in chunks have a cluster",
-            click.get_current_context(),
-        )
-    values = data if chunked else table(model, data, columns)
+    values = data if in_files else read_data(model, data, columns)
     stopping = latentfit.Stopping(distance=tolerance, max_iterations=max_iterations)
-    run = {
+    arguments = {
         "seed": options.seed,
         "starts": starts,
         "short_runs": short_runs,
@@ -100,26 +93,28 @@ def command(
         "stopping": stopping,
         **settings,
     }
-    if several:
+    if varied:
         if standard_errors or bootstrap:
-            raise InputError("standard errors are of one fit: give one value in place of a range")
-        return _select(options, several, model, values, workers, run)
-    found = []
+            raise InputError(
+                f"--standard-errors and --bootstrap need a single value of {varied[0]}, not a range"
+            )
+        return _select(options, varied, model, values, workers, arguments)
+    errors = []
     with options.progress as progress, ExitStack() as stack:
         where: dict[str, Any] = {}
-        if chunked:
-            where = {"columns": columns, "executor": stack.enter_context(connected(cluster))}
+        if in_files:
+            where = {"columns": columns, "executor": stack.enter_context(cluster_client(cluster))}
         else:
             where = {"executor": stack.enter_context(latentfit.em.workers(workers))}
-        fit = model.fit(values, progress=progress, **where, **run)
+        fit = model.fit(values, progress=progress, **where, **arguments)
         if fit.best.stop.degenerate:
             raise LatentfitError(
-                f"EM has no estimate, from {starts} start{'s' if starts > 1 else ''}: "
+                f"EM found no estimate from {starts} start{'s' if starts > 1 else ''}: "
                 f"{fit.best.message}"
             )
         if standard_errors:
             with progress.stage("Standard errors"):
-                found.append(model.standard_errors(fit.params, values, **settings))
+                errors.append(model.standard_errors(fit.params, values, **settings))
         if bootstrap:
             replicates = model.bootstrap(
                 fit.params,
@@ -130,73 +125,60 @@ def command(
                 progress=progress,
                 **settings,
             )
-            found.append(replicates.standard_errors)
+            errors.append(replicates.standard_errors)
     if options.json:
         result = {
             "model": model.name,
-            **_summary(fit.best),
-            "starts": [_summary(solution) for solution in fit.solutions],
-            "short_runs": [_short(run) for run in fit.short_runs],
-            "optima": _optima(fit),
-            "standard_errors": {one.route: one.errors for one in found},
+            **fit_entries(fit),
+            "standard_errors": {one.method: one.errors for one in errors},
             "seed": options.seed,
         }
         write_json(options.json, result)
-    if not options.quiet and options.json != "-":
-        say("\n\n".join(map(repr, (fit, *found))))
+    if options.prints_text:
+        print_text("\n\n".join(map(repr, (fit, *errors))))
     return 0 if fit.best.converged else 1
+
+
+def _check_usage_for_files(*, needs_memory: bool, workers: int) -> None:
+    """Refuse options that a folder of Parquet files does not support.
+
+    Raises
+    ------
+    click.UsageError
+        If an option needs the data in memory, or the starts were to run in several processes.
+    """
+    if needs_memory:
+        raise click.UsageError(
+            "--standard-errors, --bootstrap, --short-runs and a range need data in memory, from a "
+            "CSV file",
+            click.get_current_context(),
+        )
+    if workers > 1:
+        raise click.UsageError(
+            "--workers needs data in memory, from a CSV file; a folder of Parquet files is fitted "
+            "on a cluster",
+            click.get_current_context(),
+        )
 
 
 def _select(
     options: Common,
-    several: tuple[str, Range],
+    varied: tuple[str, Range],
     model: "LatentModel",
     data: Any,
     workers: int,
-    run: Mapping[str, Any],
+    arguments: Mapping[str, Any],
 ) -> int:
-    """Fit at each value of a range, and say what the criteria prefer."""
+    """Fit the model for each value of an option, and print its information criteria."""
     from latentfit import em
 
-    option, values = several
+    option, values = varied
     with options.progress as progress, em.workers(workers) as executor:
         selection = model.select(
-            data, option=option, values=values, executor=executor, progress=progress, **run
+            data, option=option, values=values, executor=executor, progress=progress, **arguments
         )
     if options.json:
         write_json(options.json, selection.to_dict())
-    if not options.quiet and options.json != "-":
-        say(repr(selection))
+    if options.prints_text:
+        print_text(repr(selection))
     return 0 if all(one.judged for one in selection.candidates) else 1
-
-
-def _summary(solution: "Solution") -> dict[str, Any]:
-    return {
-        "parameters": solution.params,
-        "log_likelihood": solution.log_likelihood,
-        "iterations": solution.iterations,
-        "evaluations": solution.evaluations,
-        "stop": solution.stop.name.lower(),
-        "converged": solution.converged,
-        "message": solution.message,
-    }
-
-
-def _short(run: "ShortRun") -> dict[str, Any]:
-    return {
-        "parameters": run.params,
-        "log_likelihood": run.log_likelihood,
-        "iterations": run.iterations,
-        "stop": run.stop.name.lower(),
-        "kept": run.kept,
-    }
-
-
-def _optima(fit: "Fit") -> list[dict[str, Any]] | None:
-    """Heights and how many starts ended there; None without a log-likelihood."""
-    if fit.log_likelihood is None:
-        return None
-    return [
-        {"log_likelihood": one.log_likelihood, "count": one.count, "apart": one.apart}
-        for one in fit.optima()
-    ]

@@ -1,9 +1,9 @@
-"""``latentfit models``."""
+"""The command ``latentfit models``."""
 
 import click
 
 from latentfit.cli._options import Common, common
-from latentfit.cli._output import check_json, say, write_json
+from latentfit.cli._output import check_json_path, print_text, write_json
 
 
 @click.command("models")
@@ -12,14 +12,14 @@ def command(options: Common) -> None:
     """List the models of the catalogue."""
     from latentfit.declaration import catalogue
 
-    check_json(options.json)
+    check_json_path(options.json)
     entries = catalogue()
     if options.json:
         write_json(
             options.json,
             [{"name": e.name, "title": e.title, "path": e.path} for e in entries],
         )
-    if not options.quiet and options.json != "-":
+    if options.prints_text:
         width = max((len(entry.name) for entry in entries), default=0)
         for entry in entries:
-            say(f"{entry.name:<{width}}  {entry.title}")
+            print_text(f"{entry.name:<{width}}  {entry.title}")

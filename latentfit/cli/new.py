@@ -1,4 +1,4 @@
-"""``latentfit new``."""
+"""The command ``latentfit new``."""
 
 from importlib import resources
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from latentfit.cli._options import Common, common
-from latentfit.cli._output import check_json, say, write_json
+from latentfit.cli._output import check_json_path, print_text, write_json
 from latentfit.errors import InputError
 
 
@@ -14,12 +14,12 @@ from latentfit.errors import InputError
 @click.argument("name")
 @common(random=False)
 def command(options: Common, name: str) -> None:
-    """Write a model file to start from, NAME.py, in this folder.
+    """Write a model file, NAME.py, in the current folder.
 
-    It is a whole model as it stands: a mixture of two exponential lifetimes.
+    It holds a complete model, a mixture of two exponential lifetimes, to be changed into yours.
     """
-    check_json(options.json)
-    path = _path(name)
+    check_json_path(options.json)
+    path = _model_path(name)
     text = resources.files("latentfit.cli").joinpath("model_file.py.txt").read_text("utf-8")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -30,15 +30,18 @@ def command(options: Common, name: str) -> None:
         raise InputError(f"{path}: {error.strerror or error}") from None
     if options.json:
         write_json(options.json, {"path": path})
-    if not options.quiet and options.json != "-":
-        say(f"{path}: a mixture of two exponential lifetimes, to be made into a model of yours")
-        say(f"  latentfit fit {path}      its E and M steps alone")
-        say(f"  latentfit check {path}    whether they are the EM algorithm of its model")
-        say(f"  latentfit compare {path}  their estimates beside PyMC's")
+    if options.prints_text:
+        print_text(f"{path}: a mixture of two exponential lifetimes, to be changed into your model")
+        print_text(f"  latentfit fit {path}      run its E and M steps without PyMC")
+        print_text(f"  latentfit check {path}    check that they are the EM algorithm of its model")
+        print_text(f"  latentfit compare {path}  compare their estimates with those of PyMC")
 
 
-def _path(name: str) -> Path:
+def _model_path(name: str) -> Path:
     stem = name.removesuffix(".py").replace("-", "_")
     if not stem.isidentifier():
-        raise InputError(f"{name!r} cannot be the name of a model: letters, digits and - or _")
+        raise InputError(
+            f"{name!r} cannot be the name of a model: use letters, digits, - and _, and start with "
+            f"a letter"
+        )
     return Path(f"{stem}.py")

@@ -1,4 +1,4 @@
-"""A PyMC model and the roles of its variables."""
+"""Build a PyMC model on data and determine the roles of its variables."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,31 +13,31 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
-from latentfit.declaration._arguments import Data, masked
-from latentfit.declaration._compile import double_precision, function
+from latentfit.declaration.compilation import compile_function, double_precision
+from latentfit.declaration.data import Data, mask_missing
 from latentfit.errors import DeclarationError
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """The one statement of the model, built on data, with every variable's role found.
+    """A PyMC model that was built on data, with the role of each of its variables.
 
     Attributes
     ----------
     model : pm.Model
-        The joint view: log p(x, z | θ) and the prior.
+        The joint model: log p(x, z | θ) and the prior of θ.
     latents : tuple of str
         Free variables that EM treats as missing data, z.
     parameters : tuple of str
-        The other free variables, θ.
+        All other free variables, θ.
     deterministics : tuple of str
-        Deterministics that follow from the parameters alone.
+        Deterministics that depend on parameters only.
     observed : tuple of str
-        Observed variables, as PyMC names them (``y_observed`` where values are missing).
+        Observed variables under PyMC's names, which is ``y_observed`` if values of y are missing.
     data : dict
-        What the E and M steps are given: observed variables under the names that they were
-        declared with, masked where values are missing, ``pm.Data`` containers, and the
-        arguments of ``model``.
+        The data that the E and M steps receive: observed variables under the names that the model
+        function gives them, masked where values are missing; ``pm.Data`` containers; and the
+        arguments of the model function.
     """
 
     model: pm.Model
@@ -54,24 +54,28 @@ def declare(
     arguments: Mapping[str, np.ndarray],
     options: Mapping[str, Any],
 ) -> Declaration:
-    """Build the model on data and find the role of each of its variables.
+    """Build the model on data and determine the role of each of its variables.
 
     Parameters
     ----------
     build : callable or pm.Model
-        ``model(data, **options)``, or the model itself.
+        The model function, ``model(data, **options)``, or a model that is built already.
     latents : sequence of str
-    arguments, options : mapping
-        Handed to `build` by name.
+        Names of the free variables that EM treats as missing data.
+    arguments : mapping
+        Data arguments of `build`, by name.
+    options : mapping
+        Options of `build`, by name.
 
     Raises
     ------
     DeclarationError
-        `build` does not return a PyMC model, a latent is not one of its free variables, nothing
-        is observed, no parameter is left, or there is a Potential (which is neither prior nor
-        likelihood until somebody says so).
+        If `build` does not return a PyMC model, or if the model lacks a latent among its free
+        variables, has no observed variable, has no parameter besides the latents, has a Potential
+        (which may belong to the prior or to the likelihood), or observes other values than the
+        argument of the same name holds.
     """
-    model = _built(build, arguments, options)
+    model = _build_model(build, arguments, options)
     free = tuple(variable.name for variable in model.free_RVs)
     for latent in latents:
         if latent not in free:
@@ -79,14 +83,16 @@ def declare(
                 f"the model has no free variable {latent!r} to be a latent: "
                 f"its free variables are {', '.join(free) or 'none'}"
             )
-    model = _sized(model, latents)
+    model = _freeze_latent_shapes(model, latents)
     if not model.observed_RVs:
-        raise DeclarationError("the model observes nothing: give a variable observed=...")
+        raise DeclarationError(
+            "the model observes nothing: pass observed=... to one of its variables"
+        )
     if model.potentials:
         names = ", ".join(potential.name for potential in model.potentials)
         raise DeclarationError(
-            f"the model holds a Potential ({names}), which is neither prior nor likelihood; "
-            f"write it as a distribution"
+            f"the model has a Potential ({names}), which may belong to the prior or to the "
+            f"likelihood; write it as a distribution"
         )
     parameters = tuple(name for name in free if name not in latents)
     if not parameters:
@@ -94,17 +100,17 @@ def declare(
     deterministics = tuple(
         variable.name
         for variable in model.deterministics
-        if not _depends(variable, [model[name] for name in latents])
+        if not _depends_on(variable, [model[name] for name in latents])
     )
-    data = _data(model)
-    _same_as_arguments(data, arguments)
-    # EM alone is given the arguments; with PyMC the steps see no less.
-    data = masked(arguments) | data
+    data = _observed_data(model)
+    _check_observed_equal_arguments(data, arguments)
+    # Without PyMC the steps receive the arguments, so that they must receive them here too.
+    data = mask_missing(arguments) | data
     observed = tuple(variable.name for variable in model.observed_RVs)
     return Declaration(model, tuple(latents), parameters, deterministics, observed, data)
 
 
-def _built(
+def _build_model(
     build: Callable[..., pm.Model] | pm.Model,
     arguments: Mapping[str, np.ndarray],
     options: Mapping[str, Any],
@@ -112,27 +118,28 @@ def _built(
     if isinstance(build, pm.Model):
         return build
     with double_precision(), warnings.catch_warnings():
-        # That missing values become latents is what such a declaration is for.
+        # PyMC warns that missing values become latents, which such a declaration intends.
         warnings.simplefilter("ignore", ImputationWarning)
         model = build(**arguments, **options)
     if not isinstance(model, pm.Model):
-        raise DeclarationError(f"model() must return a pm.Model, and returned {model!r}")
+        raise DeclarationError(f"model() must return a pm.Model, but returned {model!r}")
     return model
 
 
-def _sized(model: pm.Model, latents: Sequence[str]) -> pm.Model:
-    """The model with the shapes of its continuous latents in its graph, also if dims give them."""
+def _freeze_latent_shapes(model: pm.Model, latents: Sequence[str]) -> pm.Model:
+    """Make the shapes of continuous latents constants of the graph, also if dims give them."""
     continuous = [model[name] for name in latents if model[name].dtype.startswith("float")]
     if all(None not in variable.type.shape for variable in continuous):
         return model
     return freeze_dims_and_data(model, data=())
 
 
-def _depends(variable: Any, on: Iterable[Any]) -> bool:
-    return not set(ancestors([variable])).isdisjoint(on)
+def _depends_on(variable: Any, others: Iterable[Any]) -> bool:
+    return not set(ancestors([variable])).isdisjoint(others)
 
 
-def _data(model: pm.Model) -> Data:
+def _observed_data(model: pm.Model) -> Data:
+    """Return the values of data containers and observed variables, masked where missing."""
     values = {container.name: container.get_value() for container in model.data_vars}
     imputed = {
         variable.name: variable
@@ -141,49 +148,56 @@ def _data(model: pm.Model) -> Data:
         and f"{variable.name}_unobserved" in model.named_vars
     }
     for variable in model.observed_RVs:
-        whole = variable.name.removesuffix("_observed")
-        if whole in imputed:
-            values[whole] = _with_holes(model, imputed[whole])
+        name = variable.name.removesuffix("_observed")
+        if name in imputed:
+            values[name] = _partly_observed_values(model, imputed[name])
         else:
-            values[variable.name] = _value(model.rvs_to_values[variable])
-    return masked(values)
+            values[variable.name] = _evaluate(model.rvs_to_values[variable])
+    return mask_missing(values)
 
 
-def _value(variable: Any) -> np.ndarray:
-    """What a graph without inputs evaluates to; a constant needs no compilation."""
+def _evaluate(variable: Any) -> np.ndarray:
+    """Evaluate a graph without inputs; a constant is not compiled."""
     if isinstance(variable, Constant):
         return np.asarray(variable.data)
-    return np.asarray(function([], variable)())
+    return np.asarray(compile_function([], variable)())
 
 
-def _with_holes(model: pm.Model, joined: Any) -> np.ndarray:
-    """The observed array of a variable that PyMC has split, masked where nothing was observed.
+def _partly_observed_values(model: pm.Model, joined: Any) -> np.ndarray:
+    """Return the values of a partly observed variable, masked where they are missing.
 
-    The Deterministic that joins the two parts is evaluated with the missing part filled in two
-    ways; where the results differ, nothing was observed.
+    PyMC splits such a variable into an observed and an unobserved part, and joins them in a
+    Deterministic. This is evaluated with zeros and with ones for the unobserved part: entries that
+    differ are missing.
     """
-    hidden = model[f"{joined.name}_unobserved"]
-    seen = model[f"{joined.name}_observed"]
-    filling = hidden.type("filling")
+    unobserved = model[f"{joined.name}_unobserved"]
+    observed = model[f"{joined.name}_observed"]
+    filling = unobserved.type("filling")
     graph = graph_replace(
-        [joined], {hidden: filling, seen: model.rvs_to_values[seen]}, strict=False
+        [joined], {unobserved: filling, observed: model.rvs_to_values[observed]}, strict=False
     )
-    evaluate = function([filling], graph)
-    shape = _value(hidden.shape)
-    (zeros,), (ones,) = (evaluate(np.full(shape, value, dtype=hidden.dtype)) for value in (0, 1))
+    evaluate = compile_function([filling], graph)
+    shape = _evaluate(unobserved.shape)
+    (zeros,), (ones,) = (
+        evaluate(np.full(shape, value, dtype=unobserved.dtype)) for value in (0, 1)
+    )
     return np.ma.array(zeros, mask=zeros != ones)
 
 
-def _same_as_arguments(data: Data, arguments: Mapping[str, np.ndarray]) -> None:
-    """Guard the one short cut there is: EM alone takes the arguments for the data."""
+def _check_observed_equal_arguments(data: Data, arguments: Mapping[str, np.ndarray]) -> None:
+    """Check that an observed variable holds the argument of its name unchanged.
+
+    `LatentModel.fit` passes the arguments to the steps without building the model. The steps would
+    otherwise receive different data with and without PyMC.
+    """
     for name in data.keys() & arguments.keys():
-        ours, theirs = masked(arguments)[name], data[name]
-        same = ours.shape == theirs.shape and bool(
-            np.ma.allclose(ours, theirs, rtol=0, atol=0)
-            and np.array_equal(np.ma.getmaskarray(ours), np.ma.getmaskarray(theirs))
+        argument, observed = mask_missing(arguments)[name], data[name]
+        same = argument.shape == observed.shape and bool(
+            np.ma.allclose(argument, observed, rtol=0, atol=0)
+            and np.array_equal(np.ma.getmaskarray(argument), np.ma.getmaskarray(observed))
         )
         if not same:
             raise DeclarationError(
-                f"model() changes its argument {name!r} before it declares {name!r} observed: "
-                f"the steps would not know which is meant; give one of them another name"
+                f"model() changes its argument {name!r} before it declares {name!r} observed, so "
+                f"that data[{name!r}] could mean either; rename one of them"
             )

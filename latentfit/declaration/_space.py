@@ -1,48 +1,32 @@
-"""Parameters on two scales: natural, as people state them, and unconstrained, as optimisers
-and NUTS move them (PyMC's own transforms: log, log-odds, simplex, ...)."""
+"""The parameters of a declaration on the natural and on the unconstrained scale.
+
+The natural scale is the one in which the model is written. The unconstrained scale is the one on
+which optimisers and NUTS work, a real vector, by PyMC's own transforms (log, log-odds, simplex,
+...).
+"""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration._compile import function, interpreting, stable
-from latentfit.declaration._declaration import Declaration
+from latentfit.declaration._labels import Params, labels
+from latentfit.declaration._transforms import Bounds, describe_support, move_into_interior
 from latentfit.errors import DeclarationError
 
-Params = dict[str, np.ndarray]
+# An entry counts as on the boundary if its distance from a bound is less than this share of the
+# range between the bounds. Optimisers that approach a bound get about this close.
+_ON_BOUNDARY_SHARE_OF_RANGE = 1e-6
 
-_SUPPORT = {
-    "log": "positive",
-    "log_exp_m1": "positive",
-    "logodds": "between 0 and 1",
-    "interval": "within its bounds",
-    "simplex": "positive, with sums of 1 along the last axis",
-    "ordered": "in increasing order",
-    "cholesky-cov-packed": "the packed Cholesky factor of a covariance",
-}
+# Largest difference, relative to the largest entry, between values and what remains of them after
+# both transforms. It allows for the rounding of a simplex whose entries were computed one by one,
+# possibly in single precision.
+_ROUND_TRIP_RELATIVE = 1e-6
 
-# Transforms by which an edge of the support lies at infinity, in units of one factor e.
-_EDGED = {"log", "log_exp_m1", "logodds", "interval", "simplex"}
-
-_LOGARITHMS = {"log", "log_exp_m1"}
-# Those that may have a range with two ends; and log-odds of which nothing is left of 1 - p.
-_INTERVALS = {"logodds", "interval"}
-_INFINITE = 750.0
-
-# A probability or a scale of zero has no unconstrained value. This one stands for it; a larger one
-# might be told from zero by data that are all but impossible without it.
-_LEAST = 1e-100
-# What an optimiser that goes towards zero gets to.
-_NEARLY_ZERO = 1e-6
-
-# Room for the rounding in a simplex whose entries were each computed on their own, and perhaps
-# in single precision.
-_ROUND_TRIP = 1e-6
+# Tolerances of `scipy.optimize.least_squares`: the solution is as precise as doubles allow.
+_LEAST_SQUARES_TOLERANCE = 1e-15
 
 
 @dataclass(frozen=True)
@@ -52,16 +36,16 @@ class Space:
     Attributes
     ----------
     parameters : tuple of str
-        Names in the order in which they lie in the unconstrained vector.
+        Names of the parameters in the order of the unconstrained vector.
     shapes : dict
-        Natural shape of each parameter, and of each deterministic of the parameters.
+        Natural shape of each parameter and of each deterministic that depends on parameters only.
     layout : tuple of (str, tuple of int)
-        Name and shape of each value variable in the unconstrained vector.
+        Name and shape of each of PyMC's value variables in the unconstrained vector.
     origin : ndarray, shape (size,)
         PyMC's initial point, unconstrained.
     bounded : ndarray of bool, shape (size,)
-        Coordinates along which an edge of the support lies at infinity, and which are
-        logarithms of what is bounded there: they do not depend on units.
+        Coordinates along which a bound of the support lies at infinity. Near that bound they are
+        logarithms of the distance from it, so that differences do not depend on units.
     """
 
     parameters: tuple[str, ...]
@@ -70,7 +54,7 @@ class Space:
     origin: np.ndarray
     bounded: np.ndarray
     _transforms: dict[str, str]
-    _bounds: dict[str, tuple[np.ndarray, np.ndarray]]
+    _bounds: dict[str, Bounds]
     _forward: Callable[..., list[np.ndarray]]
     _backward: Callable[..., list[np.ndarray]]
 
@@ -80,8 +64,11 @@ class Space:
         return len(self.origin)
 
     @property
-    def confined(self) -> np.ndarray:
-        """Which coordinates belong to a parameter whose range has two ends, shape (size,)."""
+    def two_sided(self) -> np.ndarray:
+        """Coordinates of parameters with a finite lower and upper bound, bool, shape (size,).
+
+        The entries of a simplex are not among them.
+        """
         parts = [
             np.full(math.prod(shape), name in self._bounds)
             for name, (_, shape) in zip(self.parameters, self.layout, strict=True)
@@ -90,7 +77,7 @@ class Space:
 
     @property
     def constant(self) -> tuple[str, ...]:
-        """Parameters that have but one value, as the weight of a single component has."""
+        """Parameters with only one possible value, such as the weight of a single component."""
         return tuple(
             name
             for name, (_, shape) in zip(self.parameters, self.layout, strict=True)
@@ -98,85 +85,117 @@ class Space:
         )
 
     def constrain(self, point: np.ndarray) -> Params:
-        """Natural values of parameters and their deterministics at an unconstrained point."""
+        """Return the natural values of parameters and deterministics at an unconstrained point.
+
+        Parameters
+        ----------
+        point : ndarray, shape (size,)
+        """
         return dict(zip(self.shapes, self._backward(point), strict=True))
 
     def unconstrain(self, params: Mapping[str, Any]) -> np.ndarray:
-        """The unconstrained point of natural parameter values.
+        """Return the unconstrained point of natural parameter values.
 
-        What lies at an end of its range is moved into the interior, as little as can be told.
+        An entry on a bound of its support has no unconstrained value. It is moved into the interior
+        by the smallest distance that makes one.
+
+        Parameters
+        ----------
+        params : mapping
+            A value of each parameter, natural scale.
+
+        Returns
+        -------
+        ndarray, shape (size,)
 
         Raises
         ------
         DeclarationError
-            A parameter is missing, has another shape, or lies outside its support.
+            If a parameter is missing, has the wrong shape, or lies outside its support.
         """
         for name in self.parameters:
             if name not in params:
                 raise DeclarationError(
                     f"no value for the parameter {name!r}: the model's parameters are "
-                    f"{', '.join(self.parameters)}, and {_listed(params)} was given"
+                    f"{', '.join(self.parameters)}, but the values given are for "
+                    f"{', '.join(params) or 'none of them'}"
                 )
         self._check_shapes(params)
-        values = [self._inside(name, params[name]) for name in self.parameters]
+        values = [
+            move_into_interior(
+                self._transforms[name],
+                np.asarray(params[name], dtype=float),
+                self._bounds.get(name),
+            )
+            for name in self.parameters
+        ]
         with np.errstate(all="ignore"):
             point = np.concatenate([np.ravel(value) for value in self._forward(*values)])
             back = self.constrain(point)
         for name, value in zip(self.parameters, values, strict=True):
             scale = np.max(np.abs(value), initial=0.0)
-            if not np.all(np.abs(back[name] - value) <= _ROUND_TRIP * scale):
+            if not np.all(np.abs(back[name] - value) <= _ROUND_TRIP_RELATIVE * scale):
                 raise DeclarationError(
                     f"{name} = {np.array2string(value, precision=6, threshold=8)} is outside "
-                    f"its support: it should be {self._support(name)}"
+                    f"its support: it should be {describe_support(self._transforms[name])}"
                 )
         return point
 
     def transform(self, name: str) -> str:
-        """PyMC's name of a parameter's transform, such as ``"log"``; empty where it has none."""
+        """Return PyMC's name of a parameter's transform, such as ``"log"``, or an empty string."""
         return self._transforms[name]
 
-    def on_boundary(self, natural: Mapping[str, np.ndarray], *, beside: bool = False) -> list[str]:
-        """Labels of the parameters at an end of their range, but for 1e-6 of it.
+    def on_boundary(
+        self, natural: Mapping[str, np.ndarray], *, whole_simplex: bool = False
+    ) -> list[str]:
+        """Return the labels of the entries that lie on or next to a bound of a two-sided range.
 
-        Of probabilities, that is; scales and rates have no range that says how small is zero.
+        An entry counts if its distance from the bound is less than 1e-6 of the range. Scales and
+        rates never count: they have no upper bound, so that nothing says which values are close to
+        zero.
 
         Parameters
         ----------
-        beside : bool
-            Also those that sum to one with such a parameter.
+        natural : mapping
+            A value of each parameter, natural scale.
+        whole_simplex : bool
+            Whether one such entry of a simplex makes all entries of that simplex count.
         """
-        found = []
+        on_boundary = []
         for name in self.parameters:
-            if (ends := self._range(name)) is None:
+            if (bounds := self._range(name)) is None:
                 continue
-            low, high = ends
-            near = _NEARLY_ZERO * (high - low)
+            low, high = bounds
+            near = _ON_BOUNDARY_SHARE_OF_RANGE * (high - low)
             value = np.asarray(natural[name])
+            is_near = (value < low + near) | (value > high - near)
+            if whole_simplex and self._transforms[name] == "simplex":
+                is_near = np.broadcast_to(is_near.any(axis=-1, keepdims=True), is_near.shape)
             every = labels(name, value.shape)
-            edge = (value < low + near) | (value > high - near)
-            if beside and self._transforms[name] == "simplex":
-                edge = np.broadcast_to(edge.any(axis=-1, keepdims=True), edge.shape)
-            found += [every[place] for place in np.flatnonzero(edge)]
-        return found
-
-    def _range(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-        if name in self.constant:
-            return None
-        if self._transforms[name] == "simplex":
-            return np.array(0.0), np.array(1.0)
-        return self._bounds.get(name)
+            on_boundary += [every[place] for place in np.flatnonzero(is_near)]
+        return on_boundary
 
     def locate(self, values: Mapping[str, Any]) -> np.ndarray:
-        """The unconstrained point at which parameters and deterministics have these values.
+        """Return the unconstrained point at which parameters and deterministics have given values.
 
-        Where all parameters are among the names, this is `unconstrain`; otherwise the point is
-        solved for, by least squares on the unconstrained scale.
+        If all parameters are given, this is `unconstrain`, and values of deterministics are
+        ignored. Otherwise the point is found by least squares on the unconstrained scale.
+
+        Parameters
+        ----------
+        values : mapping
+            Values of parameters or deterministics, natural scale.
+
+        Returns
+        -------
+        ndarray, shape (size,)
 
         Raises
         ------
         DeclarationError
-            A name that the model does not have, a wrong shape, a value outside its support, or
-            values that no parameters of the model lead to.
+            If a name is neither a parameter nor a deterministic of the parameters, a shape is
+            wrong, a value lies outside its support, no values of the parameters give these values,
+            or more than one combination does.
         """
         for name in values:
             if name not in self.shapes:
@@ -189,36 +208,24 @@ class Space:
         return self._solve({name: np.asarray(value, float) for name, value in values.items()})
 
     def random(self, rng: np.random.Generator) -> Params:
-        """PyMC's initial point, jittered by U(-1, 1) on the unconstrained scale."""
+        """Draw natural parameter values: PyMC's initial point plus U(-1, 1) in each coordinate.
+
+        The uniform variates are added on the unconstrained scale.
+        """
         point = self.origin + rng.uniform(-1, 1, self.size)
         return {name: self.constrain(point)[name] for name in self.parameters}
 
     def symbolic(self, point: Any) -> dict[str, Any]:
         """Split a symbolic unconstrained vector into the model's value variables, by name."""
-        parts, position = {}, 0
-        for name, shape in self.layout:
-            size = math.prod(shape)
-            parts[name] = point[position : position + size].reshape(shape)
-            position += size
-        return parts
+        return split_vector(point, self.layout)
 
-    def _inside(self, name: str, value: Any) -> np.ndarray:
-        array = np.asarray(value, dtype=float)
-        transform = self._transforms.get(name)
-        if transform == "simplex" and np.all(array >= 0):
-            raised = np.maximum(array, _LEAST)
-            return raised * (array.sum(axis=-1) / raised.sum(axis=-1))[..., None]
-        if transform in _LOGARITHMS and np.all(array >= 0):
-            return np.maximum(array, _LEAST)
-        if name in self._bounds:
-            low, high = self._bounds[name]
-            if np.all((array >= low) & (array <= high)):
-                least = np.maximum(np.nextafter(low, high), low + _LEAST)
-                return np.clip(array, least, np.nextafter(high, low))
-        return array
-
-    def _support(self, name: str) -> str:
-        return _SUPPORT.get(self._transforms[name], "finite, and where its prior has density")
+    def _range(self, name: str) -> Bounds | None:
+        """Return the lower and upper bound of a parameter that can vary and has both."""
+        if name in self.constant:
+            return None
+        if self._transforms[name] == "simplex":
+            return np.array(0.0), np.array(1.0)
+        return self._bounds.get(name)
 
     def _check_shapes(self, values: Mapping[str, Any]) -> None:
         for name in values.keys() & self.shapes.keys():
@@ -239,122 +246,32 @@ class Space:
                 [np.ravel((natural[name] - value) / scales[name]) for name, value in values.items()]
             )
 
-        found = least_squares(residuals, self.origin, xtol=1e-15, ftol=1e-15, gtol=1e-15)
-        if np.max(np.abs(found.fun)) > _ROUND_TRIP:
+        solution = least_squares(
+            residuals,
+            self.origin,
+            xtol=_LEAST_SQUARES_TOLERANCE,
+            ftol=_LEAST_SQUARES_TOLERANCE,
+            gtol=_LEAST_SQUARES_TOLERANCE,
+        )
+        if np.max(np.abs(solution.fun)) > _ROUND_TRIP_RELATIVE:
             raise DeclarationError(
-                f"no values of {', '.join(self.parameters)} give the estimated "
-                f"{', '.join(values)}; to_model(params) can say which"
+                f"no values of {', '.join(self.parameters)} give the estimates of "
+                f"{', '.join(values)}; define to_model(params) to convert them"
             )
-        if np.linalg.matrix_rank(found.jac) < self.size:
+        if np.linalg.matrix_rank(solution.jac) < self.size:
             raise DeclarationError(
                 f"the estimates of {', '.join(values)} do not determine "
-                f"{', '.join(self.parameters)}; to_model(params) can supply the rest"
+                f"{', '.join(self.parameters)}; define to_model(params) to supply the rest"
             )
-        return found.x
+        point: np.ndarray = solution.x
+        return point
 
 
-def space(declaration: Declaration) -> Space:
-    """Build the parameter space of a declaration.
-
-    Raises
-    ------
-    DeclarationError
-        A parameter is discrete.
-    """
-    model = declaration.model
-    variables = [model[name] for name in declaration.parameters]
-    for variable in variables:
-        if variable.dtype.startswith(("int", "uint", "bool")):
-            raise DeclarationError(
-                f"the parameter {variable.name!r} is discrete; EM estimates continuous "
-                f"parameters: is it a latent?"
-            )
-    with interpreting():
-        initial = model.initial_point()
-    values = [model.rvs_to_values[variable] for variable in variables]
-    layout = tuple((value.name, np.shape(initial[value.name])) for value in values)
-    origin = np.concatenate([np.ravel(initial[value.name]) for value in values])
-
-    names = (*declaration.parameters, *declaration.deterministics)
-    point = pt.vector("point")
-    blank = Space((), {}, layout, origin, np.empty(0), {}, {}, lambda: [], lambda: [])
-    parts = blank.symbolic(point)
-    natural = graph_replace(
-        model.replace_rvs_by_values([model[name] for name in names]),
-        {value: parts[value.name] for value in values},
-        strict=False,
-    )
-    backward = function([point], stable(natural), rewritten=True)
-    shapes = {name: np.shape(value) for name, value in zip(names, backward(origin), strict=True)}
-
-    stated = [variable.type(variable.name) for variable in variables]
-    forward = function(
-        stated,
-        stable(
-            graph_replace(
-                [_forward(model, variable) for variable in variables],
-                dict(zip(variables, stated, strict=True)),
-                strict=False,
-            )
-        ),
-        rewritten=True,
-    )
-    transforms = {variable.name: _transform(model, variable) for variable in variables}
-    bounded = [
-        np.full(math.prod(shape), transforms[variable.name] in _EDGED)
-        for variable, (_, shape) in zip(variables, layout, strict=True)
-    ]
-    return Space(
-        declaration.parameters,
-        shapes,
-        layout,
-        origin.astype(float),
-        np.concatenate(bounded),
-        transforms,
-        _bounded(transforms, names, backward, origin.shape),
-        forward,
-        backward,
-    )
-
-
-def labels(name: str, shape: tuple[int, ...]) -> list[str]:
-    """Names of the scalar entries of a parameter: ``theta``; ``mu[0]``; ``P[0,1]``."""
-    if not shape:
-        return [name]
-    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
-
-
-def _forward(model: Any, variable: Any) -> Any:
-    transform = model.rvs_to_transforms[variable]
-    if transform is None:
-        return variable
-    return transform.forward(variable, *variable.owner.inputs)
-
-
-def _bounded(
-    transforms: Mapping[str, str],
-    names: tuple[str, ...],
-    backward: Callable[..., list[np.ndarray]],
-    shape: tuple[int, ...],
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The ends of the ranges that are finite, as what infinity is transformed to."""
-    if _INTERVALS.isdisjoint(transforms.values()):
-        return {}
-    with np.errstate(all="ignore"):
-        low, high = (
-            dict(zip(names, backward(np.full(shape, sign * _INFINITE)), strict=True))
-            for sign in (-1.0, 1.0)
-        )
-    return {
-        name: (low[name], high[name])
-        for name, transform in transforms.items()
-        if transform in _INTERVALS and np.all(np.isfinite(high[name] - low[name]))
-    }
-
-
-def _transform(model: Any, variable: Any) -> str:
-    return getattr(model.rvs_to_transforms[variable], "name", "")
-
-
-def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(names) or "nothing"
+def split_vector(vector: Any, layout: Sequence[tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
+    """Split a numeric or symbolic vector into consecutive arrays of given names and shapes."""
+    parts, position = {}, 0
+    for name, shape in layout:
+        size = math.prod(shape)
+        parts[name] = vector[position : position + size].reshape(shape)
+        position += size
+    return parts

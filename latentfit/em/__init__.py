@@ -1,23 +1,25 @@
-"""The EM loop over any two functions: when it ends, how far it still had to go, how often.
+"""The EM algorithm for any E step and M step.
 
-Knows NumPy and nothing about models: a model is an E step and an M step.
+`run` runs EM from one start, `fit` from several. A model is only known here as two functions, an E
+step and an M step, on NumPy arrays.
 """
 
-from latentfit.em._short_runs import Short, ShortRun
+from latentfit.em._short_runs import ShortRuns
 from latentfit.em._starts import fit
 from latentfit.em._workers import workers
 from latentfit.em.calls import call, composed
 from latentfit.em.executors import each
+from latentfit.em.fits import Fit, LimitPoint, ShortRun
 from latentfit.em.loop import run
-from latentfit.em.results import Decrease, Fit, Optimum, Solution, Trace
+from latentfit.em.results import Decrease, Solution, Trace
 from latentfit.em.stopping import Stop, Stopping
 
 __all__ = [
     "Decrease",
     "Fit",
-    "Optimum",
-    "Short",
+    "LimitPoint",
     "ShortRun",
+    "ShortRuns",
     "Solution",
     "Stop",
     "Stopping",

@@ -1,33 +1,31 @@
-"""Short runs: a few iterations of EM from many starts, of which the best go on (em-EM).
+"""Short runs: a few EM iterations from many starts; EM continues from the best (em-EM).
 
-Where EM ends depends on where it starts, and most of its iterations are spent near the end. A few
-from many starts look at more of the parameter space than many from a few (Biernacki, Celeux &
-Govaert 2003, Computational Statistics & Data Analysis 41(3-4), 561-575). There a short run ends
-when its gain has fallen to a share of what it has gained in all; here every one has the same number
-of iterations, so that heights are compared at equal cost.
+The limit point of EM depends on its start, and most iterations are spent near it. A few
+iterations from many starts explore more of the parameter space than many iterations from a few
+starts (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis 41(3-4),
+561-575). In that paper a short run ends when its gain has fallen to a share of its total gain. Here
+every short run has the same number of iterations, so that log-likelihoods are compared at equal
+cost.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from latentfit.em.results import Solution, rank
-from latentfit.em.stopping import Stop, Stopping
+from latentfit.em.fits import ShortRun, rank
+from latentfit.em.stopping import Stopping
 from latentfit.errors import InputError
 
 
 @dataclass(frozen=True)
-class Short:
-    """That EM is to begin with short runs.
+class ShortRuns:
+    """Settings for short runs (em-EM).
 
     Parameters
     ----------
     keep : int
-        How many of them go on, the highest.
+        Number of short runs from which EM is continued: those with the highest log-likelihoods.
     iterations : int
-        Of each, at most.
+        Largest number of iterations of a short run.
 
     Raises
     ------
@@ -39,55 +37,27 @@ class Short:
     iterations: int = 10
 
     def __post_init__(self) -> None:
+        """Validate the settings."""
         for name in ("keep", "iterations"):
-            if getattr(self, name) < 1:
-                raise InputError(f"Short: {name} must be at least 1, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if value < 1:
+                raise InputError(f"ShortRuns: {name} must be at least 1, not {value!r}")
 
     @property
     def stopping(self) -> Stopping:
-        """When a short run ends."""
+        """Criteria that stop a short run."""
         return Stopping(max_iterations=self.iterations)
 
 
-@dataclass(frozen=True)
-class ShortRun:
-    """The end of a short run.
+def with_best_marked(runs: Sequence[ShortRun], keep: int) -> tuple[ShortRun, ...]:
+    """Mark the short runs from which EM continues.
 
-    Attributes
+    Parameters
     ----------
-    start, params : dict of ndarray
-        Natural scale: where it began, and where it was left.
-    log_likelihood : float
-        There; NaN where it could not be evaluated.
-    iterations : int
-    stop : Stop
-    kept : bool
-        Whether EM went on from there.
+    runs : sequence of ShortRun
+    keep : int
+        How many to mark: those with the highest log-likelihoods, degenerate runs last.
     """
-
-    start: Mapping[str, np.ndarray] = field(repr=False)
-    params: Mapping[str, np.ndarray] = field(repr=False)
-    log_likelihood: float
-    iterations: int
-    stop: Stop
-    kept: bool = False
-
-    @classmethod
-    def of(cls, solution: Solution) -> "ShortRun":
-        """What is left of a solution: not its expectations, which are as large as the data."""
-        height = solution.log_likelihood
-        assert height is not None
-        start = {name: rows[0].copy() for name, rows in solution.trace.params.items()}
-        return cls(start, solution.params, height, solution.iterations, solution.stop)
-
-    @property
-    def onward(self) -> Mapping[str, Any]:
-        """Where EM goes on: from a degenerate end, once more from the start, to say so itself."""
-        return self.start if self.stop.degenerate else self.params
-
-
-def chosen(runs: Sequence[ShortRun], keep: int) -> tuple[ShortRun, ...]:
-    """The same, with the best of them marked: the highest, degenerate ends last."""
-    order = sorted(range(len(runs)), key=lambda place: rank(runs[place], arrived=False))
+    order = sorted(range(len(runs)), key=lambda number: rank(runs[number], prefer_converged=False))
     best = set(order[:keep])
-    return tuple(replace(run, kept=place in best) for place, run in enumerate(runs))
+    return tuple(replace(run, kept=number in best) for number, run in enumerate(runs))

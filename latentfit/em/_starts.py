@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from latentfit.em._short_runs import Short, ShortRun, chosen
+from latentfit.em._short_runs import ShortRuns, with_best_marked
+from latentfit.em._steps import Step
 from latentfit.em.executors import each
-from latentfit.em.loop import Step, run
-from latentfit.em.results import Fit, Solution, ranked_best
+from latentfit.em.fits import Fit, ShortRun, best_solution
+from latentfit.em.loop import run
+from latentfit.em.results import Solution
 from latentfit.em.stopping import Stopping
 from latentfit.errors import InputError
 
@@ -23,22 +25,23 @@ def fit(
     accelerate: str = "auto",
     on_start: Callable[[int, int], object] | None = None,
     executor: Any = None,
-    short: Short | None = None,
+    short_runs: ShortRuns | None = None,
 ) -> Fit:
-    """Run EM from every start and keep all ends; the best is the highest that converged.
+    """Run EM from every start; the best solution is the converged one with the highest likelihood.
 
     Parameters
     ----------
     e_step, m_step, data, log_likelihood, stopping, accelerate
         As in `run`.
     starts : iterable of mapping
-        Starting params.
+        Starting params, natural scale.
     on_start : callable, optional
-        ``on_start(done, total)``, after each start.
+        ``on_start(done, total)``, called after each run.
     executor : Executor or Dask client, optional
-        Where the starts run side by side, see `each`; the data go there with every one of them.
-    short : Short, optional
-        Begin with a few iterations, not accelerated, from every start, and go on from the best.
+        Where the runs are executed in parallel, see `each`; every run is sent the data.
+    short_runs : ShortRuns, optional
+        First run a few iterations from every start, without acceleration, and continue only from
+        the best of these short runs.
 
     Returns
     -------
@@ -47,8 +50,8 @@ def fit(
     Raises
     ------
     InputError
-        There is no start, or no log-likelihood to tell which short runs are best; or as in
-        `run`.
+        There is no start, short runs are requested without a log-likelihood that ranks them, or
+        `accelerate` is not a known name.
     DeclarationError, StepError
         As in `run`.
     ClusterError
@@ -57,10 +60,10 @@ def fit(
     starts = list(starts)
     if not starts:
         raise InputError("EM needs at least one start")
-    if short is not None and log_likelihood is None:
-        raise InputError("short runs need a log_likelihood, by which the best of them go on")
+    if short_runs is not None and log_likelihood is None:
+        raise InputError("short runs need a log_likelihood, which determines the best of them")
 
-    def ended(start: Mapping[str, Any], stopping: Stopping, accelerate: str) -> Solution:
+    def solve(start: Mapping[str, Any], stopping: Stopping, accelerate: str) -> Solution:
         return run(
             e_step,
             m_step,
@@ -71,10 +74,10 @@ def fit(
             accelerate=accelerate,
         )
 
-    total = len(starts) if short is None else len(starts) + min(short.keep, len(starts))
+    total = len(starts) if short_runs is None else len(starts) + min(short_runs.keep, len(starts))
     done = 0
 
-    def told[T](result: T) -> T:
+    def reported[T](result: T) -> T:
         nonlocal done
         done += 1
         if on_start is not None:
@@ -82,14 +85,15 @@ def fit(
         return result
 
     runs: tuple[ShortRun, ...] = ()
-    if short is not None:
-        limit = short.stopping
+    if short_runs is not None:
+        short_stopping = short_runs.stopping
 
-        def begun(start: Mapping[str, Any]) -> ShortRun:
-            return ShortRun.of(ended(start, limit, "none"))
+        def short_run(start: Mapping[str, Any]) -> ShortRun:
+            return ShortRun.of(solve(start, short_stopping, "none"))
 
-        runs = chosen([told(one) for one in each(begun, starts, executor)], short.keep)
-        starts = [one.onward for one in runs if one.kept]
-    whole = partial(ended, stopping=stopping, accelerate=accelerate)
-    solutions = tuple(told(one) for one in each(whole, starts, executor))
-    return Fit(solutions, ranked_best(solutions), runs)
+        finished = [reported(one) for one in each(short_run, starts, executor)]
+        runs = with_best_marked(finished, short_runs.keep)
+        starts = [one.continuation for one in runs if one.kept]
+    full_run = partial(solve, stopping=stopping, accelerate=accelerate)
+    solutions = tuple(reported(one) for one in each(full_run, starts, executor))
+    return Fit(solutions, best_solution(solutions), runs)

@@ -1,8 +1,9 @@
-"""Processes of this machine's own, for runs side by side.
+"""Worker processes on this machine, for runs in parallel.
 
-Processes and not threads: steps are Python, of which one thread runs at a time, and a process can
-be told to end where a thread cannot. They are started afresh and not copied, since the copy of a
-process that has threads may wait forever for one that was not copied.
+Processes are used instead of threads because steps are Python code, of which only one thread runs
+at a time, and because a process can be terminated while a thread cannot. The processes are spawned
+and not forked: a fork of a process with several threads may wait forever for a lock that belonged
+to a thread that was not copied.
 """
 
 import multiprocessing
@@ -16,19 +17,21 @@ from latentfit.errors import InputError
 
 @contextmanager
 def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
-    """An executor of so many processes; None, for runs one after the other, where it is one.
+    """Provide an executor with worker processes for the length of a ``with`` block.
 
-    Whatever ends the block, none of them is left behind: after an error or an interrupt they
-    are ended, whatever they are at.
+    No process outlives the block: after an error or an interrupt the processes are terminated,
+    whatever they are doing.
 
     Parameters
     ----------
     count : int
+        Number of processes. With 1 there is no executor: the context is None, and runs follow one
+        another in this process.
 
     Raises
     ------
     InputError
-        It is below 1.
+        `count` is below 1.
 
     Examples
     --------
@@ -46,7 +49,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         return
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_quietly)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts)
     try:
         yield pool
     except BaseException:
@@ -54,11 +57,11 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
             process.terminate()
         raise
     finally:
-        # Waits for the pool's own thread, which Python would wake up at its end otherwise, through
-        # a pipe that the thread may be closing.
+        # The shutdown waits for the pool's own thread. Otherwise Python would wake that thread up
+        # at exit, through a pipe that the thread may be closing.
         pool.shutdown(cancel_futures=True)
 
 
-def _quietly() -> None:
-    """An interrupt from the terminal reaches all processes, and one of them is to speak of it."""
+def _ignore_interrupts() -> None:
+    # An interrupt from the terminal reaches all processes, and only the main process reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

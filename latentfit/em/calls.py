@@ -1,4 +1,4 @@
-"""Calling functions that somebody else wrote, and saying where they went wrong."""
+"""Calls of user-supplied functions, with errors that say which function failed and where."""
 
 import functools
 import inspect
@@ -9,31 +9,33 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.em.layout import label
 from latentfit.errors import DeclarationError, LatentfitError, StepError
 
 
 def call[T](function: Callable[..., T], name: str, /, *args: Any, **kwargs: Any) -> T:
-    """``function(*args, **kwargs)``, where an error says which function raised it and where.
+    """Call ``function(*args, **kwargs)`` and locate the error if it raises one.
 
     Parameters
     ----------
     function : callable
     name : str
-        What the user calls it: ``"initial"``, ``"model"``, ...
+        The name under which the user knows the function: ``"initial"``, ``"model"``, ...
     *args, **kwargs
-        Handed to `function`.
+        Passed to `function`.
 
     Raises
     ------
     StepError
-        `function` raised an error that is not one of latentfit's own; that error is its cause.
+        `function` raised an error that is not one of latentfit's own. The message names the
+        function, the file and the line; the original error is the cause.
     """
     try:
         return function(*args, **kwargs)
     except LatentfitError:
         raise
     except Exception as error:
-        raise StepError(_place(error, function, name), step=name) from error
+        raise StepError(_located(error, function, name), step=name) from error
 
 
 def step_error(
@@ -43,85 +45,153 @@ def step_error(
     iteration: int,
     params: Mapping[str, np.ndarray],
 ) -> StepError:
-    """What `call` raises, with the iteration and the parameters with which it began."""
+    """Build the `StepError` of a step that failed during an iteration.
+
+    Parameters
+    ----------
+    error : Exception
+        The error that the step raised; it becomes the cause.
+    function : callable
+    name : str
+        The name under which the user knows the function.
+    iteration : int
+        The iteration in which it was called; the first is 1.
+    params : mapping
+        ``{name: array}``, natural scale, at the beginning of that iteration.
+    """
     values = ", ".join(f"{key} = {brief(value)}" for key, value in params.items())
-    found = StepError(
-        f"{_place(error, function, name)} at iteration {iteration}, with {values}",
+    located = StepError(
+        f"{_located(error, function, name)} at iteration {iteration}, with {values}",
         step=name,
         iteration=iteration,
         params=params,
     )
-    found.__cause__ = error
-    return found
+    located.__cause__ = error
+    return located
 
 
-def m_step_of_three(
+def non_finite_entry(source: str, values: Mapping[str, Any], iteration: int) -> str | None:
+    """Name the first entry that is NaN or plus infinity.
+
+    Minus infinity is accepted because it is the logarithm of probability zero.
+
+    Parameters
+    ----------
+    source : str
+        The function that returned the values, for the message.
+    values : mapping
+        ``{name: value}``; values that are not arrays of floats are ignored.
+    iteration : int
+
+    Returns
+    -------
+    str or None
+        ``"e_step gave z[1,0] = inf in iteration 1"``; None if there is no such entry.
+    """
+    for name, value in values.items():
+        array = value.compressed() if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        bad = np.isnan(value) | (np.asarray(value) == np.inf)
+        if bad.any():
+            bad = np.ma.filled(bad, False)
+            index = np.unravel_index(int(np.argmax(bad)), bad.shape)
+            found = np.asarray(value)[index]
+            return f"{source} gave {label(name, index)} = {found} in iteration {iteration}"
+    return None
+
+
+def three_argument_m_step(
     m_step: Callable[..., Mapping[str, Any]],
 ) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
-    """The M step as a function of (expectations, data, params), however many it takes.
+    """Adapt an M step to the signature ``m_step(expectations, data, params)``.
+
+    Parameters
+    ----------
+    m_step : callable
+        ``m_step(expectations, data)`` or ``m_step(expectations, data, params)``.
 
     Raises
     ------
     DeclarationError
-        It takes neither two arguments nor three.
+        It takes neither two nor three arguments.
     """
-    return _of_three(m_step, "m_step")
+    return _with_three_arguments(m_step, "m_step")
 
 
 def composed(
     statistics: Callable[..., Mapping[str, Any]], m_step: Callable[..., Mapping[str, Any]]
 ) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
-    """The M step from expectations, of one that takes their sums over the units.
+    """Compose sufficient statistics and their M step into an M step that takes expectations.
 
     Parameters
     ----------
     statistics : callable
         ``statistics(expectations, data)`` or ``statistics(expectations, data, params)`` returns
-        ``{name: array}``, which adds over disjoint parts of the data.
+        ``{name: array}``, sums over the units of the data.
     m_step : callable
         ``m_step(statistics, data)`` or ``m_step(statistics, data, params)``.
 
     Returns
     -------
     callable
-        Of (expectations, data, params). It raises `StepError` where `statistics` does, and
-        `DeclarationError` where one of both takes neither two arguments nor three.
+        ``maximise(expectations, data, params)``. It raises `StepError` if `statistics` raises an
+        error, and `DeclarationError` if one of the two functions takes neither two nor three
+        arguments.
     """
 
     def maximise(expectations: Any, data: Any, params: Any) -> Mapping[str, Any]:
-        best = m_step_of_three(m_step)
-        return best(sums(statistics, expectations, data, params), data, params)
+        adapted = three_argument_m_step(m_step)
+        return adapted(evaluate_statistics(statistics, expectations, data, params), data, params)
 
-    return _known_as(m_step, maximise)
+    return _attributed_to(m_step, maximise)
 
 
-def sums(
+def evaluate_statistics(
     statistics: Callable[..., Mapping[str, Any]], expectations: Any, data: Any, params: Any
 ) -> Mapping[str, Any]:
-    """What `statistics` returns, however many arguments it takes.
+    """Call a statistics function, whether or not it takes the params.
+
+    Parameters
+    ----------
+    statistics : callable
+        ``statistics(expectations, data)`` or ``statistics(expectations, data, params)``.
+    expectations, data, params
+        Its arguments.
+
+    Returns
+    -------
+    mapping
+        ``{name: array}``, as `statistics` returned it.
 
     Raises
     ------
     StepError
-        It raised an error.
+        `statistics` raised an error.
     DeclarationError
-        It takes neither two arguments nor three, or returns no mapping.
+        It takes neither two nor three arguments, or does not return a mapping.
     """
-    add = _of_three(statistics, "statistics")
-    found = call(add, "statistics", expectations, data, params)
+    adapted = _with_three_arguments(statistics, "statistics")
+    found = call(adapted, "statistics", expectations, data, params)
     if not isinstance(found, Mapping):
         kind = "nothing" if found is None else f"a {type(found).__name__}"
         raise DeclarationError(f"statistics returned {kind}, expected a mapping {{name: array}}")
     return found
 
 
-def _of_three(
+def brief(value: Any) -> str:
+    """Format a number or an array on one line, with six digits; long arrays are abbreviated."""
+    text = np.array2string(np.asarray(value), precision=6, threshold=8, edgeitems=3, separator=", ")
+    return " ".join(text.split())
+
+
+def _with_three_arguments(
     step: Callable[..., Mapping[str, Any]], name: str
 ) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
     try:
         parameters = list(inspect.signature(step).parameters.values())
     except (TypeError, ValueError):
-        return _without_params(step)
+        return _ignoring_params(step)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return step
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -131,43 +201,37 @@ def _of_three(
             f"{name} takes {required} argument{'' if required == 1 else 's'}; expected "
             f"{name}(expectations, data) or {name}(expectations, data, params)"
         )
-    # A third argument with a default is a setting of the author's, unless it is called params.
+    # A third argument that has a default is a setting of the author's, unless it is called params.
     if required == 3 or (len(positional) > 2 and positional[2].name == "params"):
         return step
-    return _without_params(step)
+    return _ignoring_params(step)
 
 
-def _without_params(
+def _ignoring_params(
     step: Callable[..., Mapping[str, Any]],
 ) -> Callable[[Any, Any, Any], Mapping[str, Any]]:
-    return _known_as(step, lambda expectations, data, params: step(expectations, data))
+    return _attributed_to(step, lambda expectations, data, params: step(expectations, data))
 
 
-def _known_as[T: Callable[..., Any]](author: Callable[..., Any], function: T) -> T:
-    """`function`, whose errors are looked for in the file of the author's; its own signature."""
-    signature = inspect.signature(function)
-    function.__wrapped__ = author  # type: ignore[attr-defined]
-    function.__signature__ = signature  # type: ignore[attr-defined]
-    return function
+def _attributed_to[T: Callable[..., Any]](original: Callable[..., Any], wrapper: T) -> T:
+    """Make error messages refer to the original's file; the wrapper keeps its own signature."""
+    signature = inspect.signature(wrapper)
+    wrapper.__wrapped__ = original  # type: ignore[attr-defined]
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    return wrapper
 
 
-def brief(value: Any) -> str:
-    """A number or an array on one line, six digits, the middle of long arrays left out."""
-    text = np.array2string(np.asarray(value), precision=6, threshold=8, edgeitems=3, separator=", ")
-    return " ".join(text.split())
-
-
-def _place(error: Exception, function: Callable[..., Any], name: str) -> str:
+def _located(error: Exception, function: Callable[..., Any], name: str) -> str:
     reason = " ".join(str(error).split())
-    said = f"{name} raised {type(error).__name__}{': ' if reason else ''}{reason}"
+    text = f"{name} raised {type(error).__name__}{': ' if reason else ''}{reason}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == _file(function)]
-    # The first frame is the caller's; where there is no other, the function is not Python.
+    own = [frame for frame in frames if frame.filename == _source_file(function)]
+    # The first frame is the caller's; if it is the only one, the function is not written in Python.
     last = own[-1] if own else frames[-1] if len(frames) > 1 else None
-    return f"{said} ({Path(last.filename).name}, line {last.lineno})" if last else said
+    return f"{text} ({Path(last.filename).name}, line {last.lineno})" if last else text
 
 
-def _file(function: Callable[..., Any]) -> str | None:
+def _source_file(function: Callable[..., Any]) -> str | None:
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)

@@ -1,10 +1,10 @@
-"""Ends that are no estimates: told apart by the course of the run alone.
+"""Detection of degenerate solutions: collapsed scales and components without observations.
 
-A scale that tends to zero takes the likelihood to infinity when a component shrinks onto a
-point; a Poisson rate, a weight or a mean tends to zero quite properly. What distinguishes
-them is the log-likelihood. Beside a component of m coinciding values of dimension d it grows as
--m d log σ, without end: by at least 1/2 for every factor e by which the scale (or its square,
-a variance) falls. Towards a proper limit the growth dies out. The same holds of a rate or
+The likelihood of a mixture is unbounded when the scale of a component tends to zero around a
+single point. A Poisson rate, a weight or a mean, in contrast, may properly tend to zero. The
+log-likelihood distinguishes the two. For a component of m coinciding values of dimension d it grows
+as -m d log σ, without bound: by at least 1/2 for every factor e by which the scale (or its square,
+a variance) falls. Near a proper limit the growth vanishes. The same applies to a rate or a
 precision that grows without bound.
 """
 
@@ -14,38 +14,43 @@ from typing import Any
 
 import numpy as np
 
+from latentfit.em.constraints import is_simplex
 from latentfit.em.layout import Layout
 
-# Square root of the precision of doubles: a variance computed from data cannot be told from
-# rounding error once the scale is below this share of what it was.
-_VANISHED = 1e-8
-_NOTHING = 1e-12
-# The log-likelihood's growth is measured over a change by at least this factor, and lies
-# halfway (in logarithms, about) between 1/2, the least of a collapse, and 0.
-_STRETCH = math.log(1e4)
-_GROWTH = 0.25
-# A vanishing weight or rate goes on falling; a scale that rounding error keeps from zero does
-# not. Without a log-likelihood this is all there is to go by.
-_REST = 1e-6
-_ROW_SUM = 1e-6
+# A scale has vanished below this share of its largest earlier value. It is the square root of the
+# precision of doubles: a variance computed from data cannot be distinguished from rounding error
+# once its scale is smaller.
+_VANISHED_SCALE_RELATIVE = 1e-8
+# Below this share a scale consists of rounding error alone.
+_ROUNDING_LEVEL_SCALE_RELATIVE = 1e-12
+# A component is empty if its weight, or its expected number of observations, is below this.
+_EMPTY_COMPONENT_MASS = 1e-8
+# The growth of the log-likelihood is measured over a change of the scale by at least this factor.
+_MIN_LOG_FACTOR_FOR_GROWTH = math.log(1e4)
+# The threshold lies halfway between 1/2, the least growth of a collapse, and 0.
+_COLLAPSE_GROWTH_NATS_PER_FACTOR_E = 0.25
+# A vanishing weight or rate keeps falling, whereas a scale that rounding error keeps from zero
+# does not. Without a log-likelihood this is the only evidence of a collapse.
+_CONSTANT_SCALE_CHANGE_RELATIVE = 1e-6
 
 History = Sequence[np.ndarray]
 
 
-class Suspects:
-    """The parameters that can collapse or empty, and what has become of them.
+class DegeneracyCheck:
+    """Check whether scales collapse or components become empty during a run.
 
-    Scales are entries of arrays that are positive throughout at the start, and diagonals of
-    symmetric matrices; weights are arrays that sum to one along their last axis.
+    Scales are the entries of arrays that are positive throughout at the start, and the diagonals
+    of symmetric matrices. Weights are arrays that sum to one along their last axis.
 
     Parameters
     ----------
     layout : Layout
     start : ndarray, shape (p,)
+        Starting values, from which scales and weights are recognised.
     """
 
     def __init__(self, layout: Layout, start: np.ndarray) -> None:
-        scales, weights, group = [], [], []
+        scales, weights, array_numbers = [], [], []
         for number, array in enumerate(layout.unpack(start).values()):
             positions = layout.offsets[number] + np.arange(array.size).reshape(array.shape)
             if is_simplex(array):
@@ -54,124 +59,161 @@ class Suspects:
             if not (array > 0).all():
                 positions = _positive_diagonal(array, positions)
             scales.append(positions.ravel())
-            group.append(np.full(positions.size, number))
+            array_numbers.append(np.full(positions.size, number))
         self._layout = layout
-        self._scales = _joined(scales)
-        self._weights = _joined(weights)
-        self._group = _joined(group)
-        self._largest = np.zeros(len(layout.shapes))
+        self._scales = _concatenated(scales)
+        self._weights = _concatenated(weights)
+        self._array_of_scale = _concatenated(array_numbers)
+        self._largest_of_array = np.zeros(len(layout.shapes))
 
-    def collapse(self, history: History, log_likelihoods: Sequence[float] | None) -> str | None:
-        """Look at the latest parameters, all finite; a clause about the collapse, if it is one.
+    def find_collapse(
+        self, history: History, log_likelihoods: Sequence[float] | None
+    ) -> str | None:
+        """Check whether a scale has collapsed at the latest parameters.
 
-        A scale is suspect once it has fallen below 1e-8 of the largest that its array has been
-        since the first M step (the start may be anywhere). It has collapsed if the
-        log-likelihood kept growing along with its fall; where none is known, if it came to
-        rest there.
+        A scale is suspicious once it has fallen below 1e-8 of the largest value that its array has
+        had since the first M step; the starting value itself is arbitrary. The scale has collapsed
+        if the log-likelihood kept growing while it fell. Without a log-likelihood, it has collapsed
+        if it no longer changes.
+
+        Parameters
+        ----------
+        history : sequence of ndarray, each of shape (p,)
+            All parameters so far, the start first; the latest are finite.
+        log_likelihoods : sequence of float or None
+            The log-likelihood at each of them.
+
+        Returns
+        -------
+        str or None
+            A clause that describes the collapse, for a message.
         """
         if not self._scales.size:
             return None
         now = history[-1][self._scales]
         if len(history) > 1:
-            np.maximum.at(self._largest, self._group, now)
-        fallen = now < _VANISHED * self._largest[self._group]
+            np.maximum.at(self._largest_of_array, self._array_of_scale, now)
+        largest = self._largest_of_array[self._array_of_scale]
+        fallen = now < _VANISHED_SCALE_RELATIVE * largest
         if not fallen.any():
             return None
-        largest = self._largest[self._group]
-        for position, most in zip(self._scales[fallen], largest[fallen], strict=True):
-            value, before = history[-1][position], history[-2][position]
+        for position, reference in zip(self._scales[fallen], largest[fallen], strict=True):
+            value, previous = history[-1][position], history[-2][position]
             if log_likelihoods is None:
-                collapsed = value > 0 and abs(value - before) <= _REST * before
-                grew = ""
+                change = abs(value - previous)
+                collapsed = value > 0 and change <= _CONSTANT_SCALE_CHANGE_RELATIVE * previous
+                growth_clause = ""
             else:
-                # The start may be anywhere: that the first M step leads far away from it is no
-                # sign of a collapse, unless it leads to where only rounding error is left.
-                first = 0 if value <= _NOTHING * most else 1
-                growth = _growth(history, log_likelihoods, position, first)
-                collapsed = growth is not None and growth >= _GROWTH
-                grew = ", and the log-likelihood grew with every factor by which it fell"
+                # As the start is arbitrary, a first M step that leads far away from it is no sign
+                # of a collapse, unless it leads to where only rounding error is left.
+                only_rounding = value <= _ROUNDING_LEVEL_SCALE_RELATIVE * reference
+                growth = _growth(history, log_likelihoods, position, 0 if only_rounding else 1)
+                collapsed = growth is not None and growth >= _COLLAPSE_GROWTH_NATS_PER_FACTOR_E
+                growth_clause = (
+                    ", and the log-likelihood increased with every factor by which it fell"
+                )
             if collapsed:
-                return f"{self._told(position, history)}{grew}"
+                return f"{self._change_of(position, history)}{growth_clause}"
         return None
 
-    def behind_failure(
+    def explain_failure(
         self, history: History, log_likelihoods: Sequence[float] | None
     ) -> str | None:
-        """The same when a value was not finite: the latest parameters explain it if they can.
+        """Check whether a collapse explains why a step failed at the latest parameters.
 
-        A scale at zero does, unless the log-likelihood stopped growing while it fell.
+        A scale at zero explains the failure, unless the log-likelihood stopped growing while the
+        scale fell. So does a scale, rate or precision that grows without bound together with the
+        log-likelihood.
+
+        Parameters
+        ----------
+        history, log_likelihoods
+            As in `find_collapse`; the latest log-likelihood may not be finite.
+
+        Returns
+        -------
+        str or None
+            A clause that describes the collapse, for a message.
         """
         latest = history[-1]
-        reference = np.maximum(self._largest[self._group], history[0][self._scales])
+        start = history[0][self._scales]
+        reference = np.maximum(self._largest_of_array[self._array_of_scale], start)
         now = latest[self._scales]
-        for position in self._scales[now <= _VANISHED * reference]:
+        for position in self._scales[now <= _VANISHED_SCALE_RELATIVE * reference]:
             growth = _growth(history, log_likelihoods, position)
-            if growth is None or growth >= _GROWTH:
-                return self._told(position, history)
-        for position in self._scales[_VANISHED * now >= history[0][self._scales]]:
+            if growth is None or growth >= _COLLAPSE_GROWTH_NATS_PER_FACTOR_E:
+                return self._change_of(position, history)
+        for position in self._scales[_VANISHED_SCALE_RELATIVE * now >= start]:
             growth = _growth(history, log_likelihoods, position)
-            if growth is not None and growth >= _GROWTH:
+            if growth is not None and growth >= _COLLAPSE_GROWTH_NATS_PER_FACTOR_E:
                 return (
                     f"{self._layout.label(position)} has grown to {latest[position]:.3g}, "
-                    f"and the log-likelihood with it, without bound"
+                    f"and the log-likelihood grows with it without bound"
                 )
         return None
 
-    def empty(self, latest: np.ndarray, expectations: Mapping[str, Any] | None) -> str | None:
-        """A clause about a component that has no weight or no observations, if there is one."""
+    def find_empty_component(
+        self, latest: np.ndarray, expectations: Mapping[str, Any] | None
+    ) -> str | None:
+        """Check whether a component has no weight or no observations.
+
+        Parameters
+        ----------
+        latest : ndarray, shape (p,)
+            The latest parameters.
+        expectations : mapping or None
+            What the E step returned at these parameters; arrays whose last axis sums to one are
+            taken for component probabilities.
+
+        Returns
+        -------
+        str or None
+            A clause that names the component, for a message.
+        """
         for name, value in (expectations or {}).items():
             if isinstance(value, np.ndarray) and value.ndim > 1 and is_simplex(value):
                 mass = value.reshape(-1, value.shape[-1]).sum(axis=0)
-                if mass.min() < _VANISHED:
-                    which = int(mass.argmin())
+                if mass.min() < _EMPTY_COMPONENT_MASS:
+                    component = int(mass.argmin())
                     return (
-                        f"the probabilities {name}[..., {which}] add up to {mass[which]:.3g} "
-                        f"over all observations"
+                        f"the probabilities {name}[..., {component}] add up to "
+                        f"{mass[component]:.3g} over all observations"
                     )
-        vanished = latest[self._weights] < _VANISHED
+        vanished = latest[self._weights] < _EMPTY_COMPONENT_MASS
         if vanished.any():
             position = self._weights[vanished][0]
             return f"{self._layout.label(position)} = {latest[position]:.3g}"
         return None
 
-    def _told(self, position: int, history: History) -> str:
+    def _change_of(self, position: int, history: History) -> str:
         return (
             f"{self._layout.label(position)} = {history[-1][position]:.3g}, "
             f"from {history[0][position]:.3g} at the start"
         )
 
 
-def is_simplex(array: np.ndarray) -> bool:
-    """Whether the entries are probabilities that sum to one along the last axis."""
-    return bool(
-        array.ndim
-        and array.shape[-1] > 1
-        and array.dtype.kind == "f"
-        and (array >= 0).all()
-        and (np.abs(array.sum(axis=-1) - 1) < _ROW_SUM).all()
-    )
-
-
 def _growth(
     history: History, log_likelihoods: Sequence[float] | None, position: int, first: int = 0
 ) -> float | None:
-    """Growth of the log-likelihood by each factor e of an entry's change, over its last stretch.
+    """Return the growth of the log-likelihood for each factor e by which an entry changed.
 
-    None where it is not known: there is no log-likelihood, or the entry went all the way at
-    once. What was before iteration `first` is left out.
+    It is measured over the latest change by a factor of 1e4, within the iterations from `first`
+    on. None means that it is unknown: there is no log-likelihood, or no such change.
     """
     if log_likelihoods is None:
         return None
     last = min(len(history), len(log_likelihoods)) - 1
     while last > 0 and not (history[last][position] > 0 and np.isfinite(log_likelihoods[last])):
         last -= 1
-    end = history[last][position]
-    if not end > 0:
+    latest = history[last][position]
+    if not latest > 0:
         return None
-    for begin in range(last - 1, first - 1, -1):
-        value = history[begin][position]
-        if value > 0 and (stretch := abs(math.log(value) - math.log(end))) >= _STRETCH:
-            return (log_likelihoods[last] - log_likelihoods[begin]) / stretch
+    for earlier in range(last - 1, first - 1, -1):
+        value = history[earlier][position]
+        if value > 0:
+            log_factor = abs(math.log(value) - math.log(latest))
+            if log_factor >= _MIN_LOG_FACTOR_FOR_GROWTH:
+                return (log_likelihoods[last] - log_likelihoods[earlier]) / log_factor
     return None
 
 
@@ -183,5 +225,5 @@ def _positive_diagonal(array: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return diagonal if (np.diagonal(array, axis1=-2, axis2=-1) > 0).all() else diagonal[:0]
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _concatenated(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=int)

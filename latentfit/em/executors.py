@@ -1,4 +1,4 @@
-"""Many runs side by side, on whatever has the interface of `concurrent.futures.Executor`."""
+"""Parallel evaluation with any executor that has the interface of `concurrent.futures`."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,35 +6,37 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any
 
 from latentfit.em.primitives import threads
-from latentfit.em.serialization import packed, unpacked
+from latentfit.em.serialization import deserialized, serialized
 from latentfit.errors import ClusterError
 
-# Items that are handed over before the first of them has come back.
-_AHEAD = 64
+# More submitted items would only take up memory: no executor works on as many at the same time.
+_MAX_PENDING_ITEMS = 64
+_MAX_REASON_CHARACTERS = 200
 
 
 def each[T, R](function: Callable[[T], R], items: Iterable[T], executor: Any = None) -> Iterator[R]:
-    """``function(item)`` of every item, in their order.
+    """Evaluate ``function(item)`` for every item and yield the results in the order of the items.
 
     Parameters
     ----------
     function : callable
-        It goes to the executor's processes by value where it cannot be imported there.
+        It is sent to the executor's processes by value if they cannot import it.
     items : iterable
-        Taken from as they are needed: not many more are in memory than are being worked on.
+        Consumed as needed, so that few items more than are being processed are in memory.
     executor : Executor or Dask client, optional
-        Such as a ``ProcessPoolExecutor``, or anything with a method ``get_executor``. Without it
-        the function is called here, one item after the other.
+        For example a ``ProcessPoolExecutor``, or any object with a method ``get_executor``.
+        Without an executor the function is called in this process, one item after the other.
 
     Yields
     ------
     object
-        What `function` returned. Where it raised, so does this, and what was not begun is not.
+        What `function` returned. Exceptions propagate, and items that have not been started are
+        then cancelled.
 
     Raises
     ------
     ClusterError
-        The executor is shut down, or lost its workers.
+        The executor was shut down or lost its workers.
 
     Examples
     --------
@@ -49,50 +51,50 @@ def each[T, R](function: Callable[[T], R], items: Iterable[T], executor: Any = N
         yield from map(function, items)
         return
     pool = executor.get_executor(pure=False) if hasattr(executor, "get_executor") else executor
-    packet = packed(function)
-    waiting: deque[Future[R]] = deque()
+    serial_function = serialized(function)
+    pending: deque[Future[R]] = deque()
     try:
         for item in items:
-            waiting.append(_submitted(pool, packet, packed(item)))
-            if len(waiting) > _AHEAD:
-                yield _result(waiting)
-        while waiting:
-            yield _result(waiting)
+            pending.append(_submit(pool, serial_function, serialized(item)))
+            if len(pending) > _MAX_PENDING_ITEMS:
+                yield _next_result(pending)
+        while pending:
+            yield _next_result(pending)
     finally:
-        for future in waiting:
+        for future in pending:
             future.cancel()
 
 
-def lost(error: BaseException) -> bool:
-    """Whether an error says that workers are gone, and nothing about what they were doing."""
-    home = type(error).__module__.partition(".")[0]
-    return isinstance(error, BrokenExecutor | CancelledError) or home == "distributed"
+def lost_workers(error: BaseException) -> bool:
+    """Whether an error means that workers disappeared, rather than that their task failed."""
+    package = type(error).__module__.partition(".")[0]
+    return isinstance(error, BrokenExecutor | CancelledError) or package == "distributed"
 
 
-def _submitted(pool: Any, packet: bytes, item: bytes) -> "Future[Any]":
+def _submit(pool: Any, serial_function: bytes, serial_item: bytes) -> "Future[Any]":
     try:
-        future: Future[Any] = pool.submit(_applied, packet, item)
-    except RuntimeError as error:  # how executors say that they have been shut down
-        raise ClusterError(f"the executor takes no more work ({_brief(error)})") from error
+        future: Future[Any] = pool.submit(_apply, serial_function, serial_item)
+    except RuntimeError as error:  # executors raise it after they have been shut down
+        raise ClusterError(f"the executor accepts no more work ({_reason(error)})") from error
     return future
 
 
-def _result[R](waiting: "deque[Future[R]]") -> R:
+def _next_result[R](pending: "deque[Future[R]]") -> R:
     try:
-        result = waiting[0].result()
+        result = pending[0].result()
     except BaseException as error:
-        if lost(error):
-            raise ClusterError(f"the executor has lost its workers ({_brief(error)})") from error
+        if lost_workers(error):
+            raise ClusterError(f"the executor lost its workers ({_reason(error)})") from error
         raise
-    waiting.popleft()
+    pending.popleft()
     return result
 
 
-def _applied(packet: bytes, item: bytes) -> Any:
+def _apply(serial_function: bytes, serial_item: bytes) -> Any:
     with threads(1):
-        return unpacked(packet)(unpacked(item))
+        return deserialized(serial_function)(deserialized(serial_item))
 
 
-def _brief(error: BaseException) -> str:
-    reason = " ".join(str(error).split())
-    return f"{type(error).__name__}{': ' if reason else ''}{reason[:200]}"
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text[:_MAX_REASON_CHARACTERS]}"

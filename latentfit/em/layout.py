@@ -1,4 +1,4 @@
-"""Parameters as one flat vector, and back to named arrays."""
+"""Conversion between named parameter arrays and one flat vector."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,17 @@ Params = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Layout:
-    """Names and shapes of the parameters, fixed by the start.
+    """Names, shapes and positions of the parameters in one flat vector.
+
+    The starting values determine the layout, and every later set of parameters must have the
+    same names and shapes.
 
     Attributes
     ----------
     shapes : dict of tuple
-    offsets : ndarray of int, shape (names,)
-        Where each array begins in the flat vector.
+        ``{name: shape}``, in the order of the starting values.
+    offsets : ndarray of int, shape (arrays,)
+        Position of the first entry of each array in the flat vector.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -27,7 +31,18 @@ class Layout:
 
     @classmethod
     def of(cls, start: Mapping[str, Any]) -> Self:
-        """The layout of the starting params, which must be there and finite."""
+        """Build the layout of starting values.
+
+        Parameters
+        ----------
+        start : mapping
+            ``{name: array_like}``, natural scale.
+
+        Raises
+        ------
+        DeclarationError
+            There is no parameter, an array is empty, or a value is not a finite number.
+        """
         if not isinstance(start, Mapping) or not start:
             raise DeclarationError(
                 f"the start must be a mapping {{name: array}} with at least one parameter, "
@@ -36,9 +51,11 @@ class Layout:
         arrays = {name: _numbers(name, value, "the start") for name, value in start.items()}
         for name, array in arrays.items():
             if not array.size:
-                raise DeclarationError(f"the start gives {name} no entries: shape {array.shape}")
+                raise DeclarationError(
+                    f"the start has no entries for {name}: its shape is {array.shape}"
+                )
             if not np.isfinite(array).all():
-                index, value = first_bad(array)
+                index, value = first_non_finite(array)
                 raise DeclarationError(
                     f"the start has {label(name, index)} = {value}, expected finite numbers"
                 )
@@ -49,14 +66,31 @@ class Layout:
         )
 
     def pack(self, values: Mapping[str, Any], source: str) -> np.ndarray:
-        """A new read-only flat vector; `source` is who gave the values, for the message."""
+        """Concatenate named arrays into a new, read-only flat vector.
+
+        Parameters
+        ----------
+        values : mapping
+            ``{name: array_like}``, with the names and shapes of the start.
+        source : str
+            Where the values come from, for the error message, such as ``"m_step"``.
+
+        Returns
+        -------
+        ndarray, shape (p,)
+
+        Raises
+        ------
+        DeclarationError
+            A parameter is missing or unknown, is not numeric, or has a different shape.
+        """
         if not isinstance(values, Mapping):
             raise DeclarationError(
-                f"{source} returned {_a(values)}, expected a mapping with the params "
+                f"{source} returned {_with_article(values)}, expected a mapping with the params "
                 f"{', '.join(self.shapes)}"
             )
         if values.keys() != self.shapes.keys():
-            self._complain(values, source)
+            self._raise_for_names(values, source)
         parts = []
         for name, shape in self.shapes.items():
             array = _numbers(name, values[name], source)
@@ -71,44 +105,54 @@ class Layout:
         return flat
 
     def unpack(self, flat: np.ndarray) -> Params:
-        """Named views of a flat vector, or of many stacked along a leading axis."""
-        lead = flat.shape[:-1]
+        """Return named views of a flat vector.
+
+        Parameters
+        ----------
+        flat : ndarray, shape (..., p)
+            One vector, or several stacked along leading axes.
+
+        Returns
+        -------
+        dict of ndarray, each of shape (..., *shape of the parameter)
+        """
+        leading = flat.shape[:-1]
         ends = [*self.offsets[1:], flat.shape[-1]]
         return {
-            name: flat[..., begin:end].reshape(lead + shape)
+            name: flat[..., begin:end].reshape(leading + shape)
             for (name, shape), begin, end in zip(
                 self.shapes.items(), self.offsets, ends, strict=True
             )
         }
 
     def label(self, position: int) -> str:
-        """``sigma[1]`` for a position in the flat vector."""
-        which = int(np.searchsorted(self.offsets, position, side="right")) - 1
-        name, shape = list(self.shapes.items())[which]
-        return label(name, np.unravel_index(position - int(self.offsets[which]), shape))
+        """Name the entry at a position in the flat vector, as in ``sigma[1]``."""
+        number = int(np.searchsorted(self.offsets, position, side="right")) - 1
+        name, shape = list(self.shapes.items())[number]
+        return label(name, np.unravel_index(position - int(self.offsets[number]), shape))
 
-    def _complain(self, values: Mapping[str, Any], source: str) -> None:
-        every = ", ".join(self.shapes)
-        forgotten = [name for name in self.shapes if name not in values]
-        if forgotten:
+    def _raise_for_names(self, values: Mapping[str, Any], source: str) -> None:
+        expected = ", ".join(self.shapes)
+        missing = [name for name in self.shapes if name not in values]
+        if missing:
             raise DeclarationError(
-                f"{source} returned no {', '.join(forgotten)}: expected every parameter of the "
-                f"start ({every})"
+                f"{source} returned no {', '.join(missing)}: expected every parameter of the "
+                f"start ({expected})"
             )
-        invented = [str(name) for name in values if name not in self.shapes]
+        unknown = [str(name) for name in values if name not in self.shapes]
         raise DeclarationError(
-            f"{source} returned {', '.join(invented)}, of which the start knows nothing: "
-            f"expected {every}"
+            f"{source} returned {', '.join(unknown)}, which the start does not contain: "
+            f"expected {expected}"
         )
 
 
 def label(name: str, index: tuple[Any, ...]) -> str:
-    """``theta``, ``mu[0]``, ``P[0,1]``."""
+    """Name an entry of an array: ``theta``, ``mu[0]``, ``P[0,1]``."""
     return f"{name}[{','.join(str(int(i)) for i in index)}]" if index else name
 
 
-def first_bad(array: np.ndarray) -> tuple[tuple[Any, ...], float]:
-    """Index and value of the first entry that is not finite."""
+def first_non_finite(array: np.ndarray) -> tuple[tuple[Any, ...], float]:
+    """Return the index and the value of the first entry that is infinite or NaN."""
     index = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
     return index, float(array[index])
 
@@ -116,15 +160,17 @@ def first_bad(array: np.ndarray) -> tuple[tuple[Any, ...], float]:
 def _numbers(name: str, value: Any, source: str) -> np.ndarray:
     try:
         if isinstance(value, np.ma.MaskedArray):
-            # NumPy masks the result of a division by zero; unmasked, it would pass for 0 or 1.
+            # NumPy masks the result of a division by zero; the number underneath the mask would
+            # look like an ordinary 0 or 1.
             return np.ma.filled(value.astype(float), np.nan)
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise DeclarationError(
-            f"{source} gave {_a(value)} for {name}, expected a number or an array of numbers"
+            f"{source} gave {_with_article(value)} for {name}, expected a number or an array of "
+            f"numbers"
         ) from None
 
 
-def _a(value: Any) -> str:
+def _with_article(value: Any) -> str:
     kind = type(value).__name__
     return "None" if value is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -41,9 +41,7 @@ def fragment(selection: "Selection") -> str:
 
 
 def _content(selection: "Selection", reports: Mapping[int, str]) -> Mapping[str, Any]:
-    from latentfit.selection import columns
-
-    found = columns(selection)
+    found = selection.columns()
     rows = [
         {
             "link": reports.get(candidate.value),

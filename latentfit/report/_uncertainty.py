@@ -140,7 +140,7 @@ def _rates(found: "Uncertainty") -> str:
 
 
 def _untaken(found: "Uncertainty") -> Sequence[str]:
-    return [f"Not taken, {_ROUTES[route][0]}: {why}." for route, why in found.untaken.items()]
+    return [f"Not taken, {_ROUTES[route][0]}: {why}." for route, why in found.unavailable.items()]
 
 
 def _replicates(found: "Uncertainty") -> str:

@@ -13,10 +13,16 @@ from test_verdicts import GOOD, PEAK, fit
 
 import latentfit
 from latentfit import bayes, report
-from latentfit.agreement import _verdicts
-from latentfit.agreement._alignment import align
-from latentfit.agreement._identified import Ground
 from latentfit.agreement._signs import reflections
+from latentfit.agreement.alignment import align
+from latentfit.agreement.identified import Judged
+from latentfit.agreement.verdicts import (
+    chains,
+    em_at_maximum,
+    em_in_posterior,
+    identified,
+    prior_explains_map,
+)
 from latentfit.declaration import declare, space
 from latentfit.report._tables import agreement
 from latentfit.report._words import banner
@@ -147,7 +153,7 @@ def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
 def test_standard_errors_of_what_is_identified(two):
     """The MLE of a variance is the sample's, whose standard error is σ² √(2 / n)."""
     _, density, top = two
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan(errors["W"]).all()
     assert np.isfinite(errors["s"]).all()
     variances = np.diag(density.space.constrain(top.point)["covariance"])
@@ -177,7 +183,7 @@ def test_near_the_maximum_a_ridge_that_bends_is_one(two):
         shape = bayes.curvature_of(density.hessian(point), gradient, density.space.bounded)
         assert shape.ridge.sum() == 1
         assert 0 < shape.newton(gradient)[1] < 100 * size
-        assert np.isnan(bayes.standard_errors(density, point)["W"]).all()
+        assert np.isnan(bayes.asymptotic_errors(density, point)["W"]).all()
 
 
 def test_an_ill_conditioned_maximum_is_no_ridge():
@@ -189,7 +195,7 @@ def test_an_ill_conditioned_maximum_is_no_ridge():
     _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
     top = highest(density)
     assert bayes.identification(density, top.point).directions == 0
-    assert np.isfinite(bayes.standard_errors(density, top.point)["b"]).all()
+    assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
 
 
 # Coefficients of one covariate twice, and of a latent whose scale is free
@@ -207,7 +213,7 @@ def test_the_same_covariate_twice_identifies_the_sum():
     slope, intercept = np.polyfit(x, y, 1)
     assert natural["slope"] == pytest.approx(slope, rel=1e-9)
     assert natural["a"] == pytest.approx(intercept, rel=1e-9)
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     variance = np.mean((y - intercept - slope * x) ** 2)
     expected = np.sqrt(variance / np.sum((x - x.mean()) ** 2))
     assert errors["slope"] == pytest.approx(expected, rel=1e-6)
@@ -225,7 +231,7 @@ def test_a_latent_scale_is_free_against_its_coefficient(positive):
     top = highest(density)
     known = bayes.identification(density, top.point)
     assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
-    errors = bayes.standard_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan([errors["tau"], errors["b"]]).all()
     assert 0 < errors["sd"] < 1
 
@@ -250,7 +256,7 @@ def test_nothing_is_known_of_a_component_without_observations():
     point = density.space.unconstrain(alone)
     known = bayes.identification(density, point)
     assert known.missing(density.space.parameters) == ("rate[1]",)
-    errors = bayes.standard_errors(density, point)["rate"]
+    errors = bayes.asymptotic_errors(density, point)["rate"]
     np.testing.assert_allclose(errors, [np.sqrt(x.mean() / 60), np.nan], rtol=1e-6)
 
 
@@ -382,37 +388,39 @@ LOST = replace(
 
 
 def test_what_is_not_identified_is_not_judged():
-    assert _verdicts.chains([GOOD, LOST], 0, 4000, 4).status == "pass"
-    assert _verdicts.em_reached(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
-    assert _verdicts.in_the_bulk([GOOD, LOST]).status == "pass"
-    pulled = _verdicts.prior_pull([GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2)
+    assert chains.of_diagnostics([GOOD, LOST], 0, 4000, 4).status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert em_in_posterior.of_parameters([GOOD, LOST]).status == "pass"
+    pulled = prior_explains_map.of_maxima(
+        [GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2
+    )
     assert "(theta)" in pulled.detail
 
 
 def test_with_nothing_identified_heights_are_judged():
     lower = replace(PEAK, value=-11.0)
-    assert _verdicts.em_reached(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
-    assert _verdicts.em_reached(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
-    assert _verdicts.chains([LOST], 0, 4000, 4).status == "skip"
-    assert _verdicts.chains([LOST], 90, 4000, 4).status == "fail"
-    assert _verdicts.in_the_bulk([LOST]).status == "skip"
-    assert _verdicts.prior_pull([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
+    assert chains.of_diagnostics([LOST], 0, 4000, 4).status == "skip"
+    assert chains.of_diagnostics([LOST], 90, 4000, 4).status == "fail"
+    assert em_in_posterior.of_parameters([LOST]).status == "skip"
+    assert prior_explains_map.of_maxima([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
 
 
 def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
     def on(names, judged, missing, directions, signs=()):
-        return Ground(names, frozenset(), frozenset(judged), missing, directions, signs)
+        return Judged(names, frozenset(), frozenset(judged), missing, directions, signs)
 
-    assert _verdicts.identified(on(("s",), {"s"}, (), 0)) is None
-    sides = _verdicts.identified(on(("W",), {"W[0]"}, (), 0, ("W",)))
+    assert identified.of_judged(on(("s",), {"s"}, (), 0)) is None
+    sides = identified.of_judged(on(("W",), {"W[0]"}, (), 0, ("W",)))
     assert (sides.status, sides.id) == ("pass", "identified")
     assert "W can change sign" in sides.detail
-    ridge = _verdicts.identified(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
+    ridge = identified.of_judged(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
     assert ridge.status == "warn"
     assert "1 direction" in ridge.detail
     assert "W is free" in ridge.detail
     assert "judged on s and cov" in ridge.detail
-    nothing = _verdicts.identified(on(("b", "c"), (), ("b", "c"), 2))
+    nothing = identified.of_judged(on(("b", "c"), (), ("b", "c"), 2))
     assert "2 directions" in nothing.detail
     assert "b and c are free" in nothing.detail
 

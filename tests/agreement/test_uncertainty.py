@@ -2,6 +2,7 @@
 posterior's."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pymc as pm
@@ -12,9 +13,17 @@ from hypothesis import strategies as st
 
 import latentfit
 from latentfit import bayes, declaration
-from latentfit.agreement import Optimum, Parameter, _spread, _uncertainty, profiled
-from latentfit.agreement._alignment import align
-from latentfit.agreement._uncertainty import Uncertainty, uncertainty
+from latentfit.agreement import (
+    Optimum,
+    Parameter,
+    Problem,
+    Uncertainty,
+    estimate_uncertainty,
+    profile_labels,
+)
+from latentfit.agreement.alignment import Point, align
+from latentfit.agreement.standard_error_differences import explain_differences
+from latentfit.agreement.verdicts import errors_vs_posterior, standard_error_methods
 from latentfit.em.information import StandardErrors, em_map
 from latentfit.errors import InputError
 
@@ -44,7 +53,7 @@ def normal_draws(sd=1.0):
 
 
 def reasons(row, posterior, laplace=1.0, optima=(), without=None):
-    return _spread.differences([row], without or {}, {"mu": laplace}, posterior, optima)
+    return explain_differences([row], without or {}, {"mu": laplace}, posterior, optima)
 
 
 # Reasons.
@@ -52,7 +61,7 @@ def reasons(row, posterior, laplace=1.0, optima=(), without=None):
 
 def test_where_the_two_are_alike_there_is_nothing_to_explain():
     assert reasons(ROW, normal_draws()) == {}
-    assert _spread.verdict([ROW], {}).status == "pass"
+    assert errors_vs_posterior.of_differences([ROW], {}).status == "pass"
 
 
 @given(st.floats(0.2, 0.8))
@@ -60,39 +69,39 @@ def test_where_the_two_are_alike_there_is_nothing_to_explain():
 def test_a_prior_that_narrows_the_posterior_is_named(sd):
     row = replace(ROW, posterior_sd=sd)
     found = reasons(row, normal_draws(sd), laplace=sd)
-    assert found["mu"].startswith("the prior: with it the curvature at the MAP gives 1.00")
-    verdict = _spread.verdict([row], found)
-    assert (verdict.status, "it is known why" in verdict.title) == ("pass", True)
+    assert found["mu"].startswith("the prior: with it, the curvature at the MAP gives 1.00")
+    verdict = errors_vs_posterior.of_differences([row], found)
+    assert (verdict.status, "for a known reason" in verdict.title) == ("pass", True)
 
 
 def test_a_skewed_posterior_is_named():
     rng = np.random.default_rng(1)
     values = rng.exponential(2.0, 8000)
     found = reasons(replace(ROW, posterior_sd=values.std()), draws_of(values))
-    assert found["mu"].startswith("the posterior is no normal (skewness 2")
+    assert found["mu"].startswith("the posterior is not normal (skewness 2")
     assert "excess kurtosis" in found["mu"]
 
 
 def test_a_lower_maximum_that_is_nearly_as_high_is_named():
     optima = [Optimum("EM", height, 1, {}) for height in (-100.0, -101.5, -140.0)]
     found = reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=optima)
-    assert found["mu"] == "another maximum is only 1.5 lower"
+    assert found["mu"] == "the log-likelihood of another maximum is only 1.5 lower"
     far = [optima[0], optima[2]]
     assert reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=far) == {"mu": ""}
 
 
 def test_what_nothing_explains_is_a_warning():
     row = replace(ROW, posterior_sd=2.0)
-    verdict = _spread.verdict([row], reasons(row, normal_draws(2.0)))
+    verdict = errors_vs_posterior.of_differences([row], reasons(row, normal_draws(2.0)))
     assert verdict.status == "warn"
-    assert "nothing explains it for mu" in verdict.detail
+    assert "no known reason explains it for mu" in verdict.detail
     assert "0.50" in verdict.detail
 
 
 def test_boundaries_have_no_standard_error_and_say_so():
     row = replace(ROW, em_se=float("nan"))
     assert reasons(row, normal_draws(), without={"mu": "levelled off"}) == {"mu": "levelled off"}
-    assert _spread.verdict([row], {"mu": "levelled off"}).status == "skip"
+    assert errors_vs_posterior.of_differences([row], {"mu": "levelled off"}).status == "skip"
 
 
 def test_a_difference_that_chance_explains_is_none():
@@ -123,22 +132,22 @@ def test_routes_that_differ_are_said_to():
     routes = {"observed": errors("observed", 1.0), "oakes": errors("oakes", 1.0 + 1e-9)}
     same = Uncertainty(routes, {}, float("nan"))
     assert same.same
-    assert _uncertainty.verdict(same).status == "pass"
+    assert standard_error_methods.of_uncertainty(same).status == "pass"
     apart = Uncertainty(routes | {"supplemented": errors("supplemented", 1.2)}, {}, 0.5)
-    assert apart.apart() == ("supplemented", "mu", pytest.approx(0.2))
-    assert _uncertainty.verdict(apart).status == "warn"
+    assert apart.furthest() == ("supplemented", "mu", pytest.approx(0.2))
+    assert standard_error_methods.of_uncertainty(apart).status == "warn"
     # The bootstrap is another thing than the observed information.
     drawn = Uncertainty(routes | {"bootstrap": errors("bootstrap", 1.4)}, {}, 0.5)
-    assert _uncertainty.verdict(drawn).status == "pass"
+    assert standard_error_methods.of_uncertainty(drawn).status == "pass"
     assert drawn.rates == {"run": 0.5}
 
 
 def test_numbers_that_are_no_standard_errors_are_said_to_be_none():
     found = Uncertainty({"observed": errors("observed", 1.0, "not a maximum")}, {}, 0.5)
-    verdict = _uncertainty.verdict(found)
+    verdict = standard_error_methods.of_uncertainty(found)
     assert (verdict.status, verdict.detail) == ("warn", "not a maximum")
     alone = Uncertainty({"observed": errors("observed", 1.0)}, {"oakes": "by draws only"}, 0.5)
-    verdict = _uncertainty.verdict(alone)
+    verdict = standard_error_methods.of_uncertainty(alone)
     assert (verdict.status, verdict.detail) == ("skip", "Oakes: by draws only")
 
 
@@ -151,32 +160,32 @@ def toy():
     return model, statement, density, complete
 
 
-def routes_of(toy, m_step=None, complete=None):
+def methods_of(toy, m_step=None, complete=None):
     model, statement, density, view = toy
     params = {"theta": np.array(0.2)}
-    return uncertainty(
+    problem = Problem(
+        statement,
         density,
-        view if complete is None else complete,
+        SimpleNamespace(best=SimpleNamespace(params=params, rate=0.5)),
+        "likelihood",
+        lambda values: values,
         em_map(model.e_step, m_step or model.m_step, statement.data),
-        params,
-        density.space.locate(params),
-        to_model=lambda values: values,
-        prior=False,
-        run_rate=0.5,
     )
+    point = Point(density.space.locate(params), params)
+    return estimate_uncertainty(problem, point, view if complete is None else complete)
 
 
 @pytest.mark.slow
 def test_half_of_the_toy_is_missing(toy):
     """One of two exponential variables is seen: se θ̂ / √1, and half of the information."""
-    found = routes_of(toy)
+    found = methods_of(toy)
     for by_label in found.errors.values():
         assert by_label["theta"] == pytest.approx(0.2, rel=1e-8)
     assert list(found.errors) == ["observed", "oakes", "supplemented"]
     assert found.missing["theta"] == pytest.approx(0.5, abs=1e-9)
     assert found.rates == pytest.approx({"oakes": 0.5, "supplemented": 0.5, "run": 0.5}, abs=1e-8)
     assert found.same
-    assert _uncertainty.verdict(found).status == "pass"
+    assert standard_error_methods.of_uncertainty(found).status == "pass"
 
 
 @pytest.mark.slow
@@ -185,15 +194,15 @@ def test_an_em_that_is_another_models_shows_in_its_derivative(toy):
     def eager(expectations, data):
         return {"theta": 0.25 - 0.01 * expectations["y_unobserved"].item()}
 
-    found = routes_of(toy, m_step=eager)
+    found = methods_of(toy, m_step=eager)
     assert not found.same
-    assert found.apart()[0] == "supplemented"
-    assert _uncertainty.verdict(found).status == "warn"
+    assert found.furthest()[0] == "supplemented"
+    assert standard_error_methods.of_uncertainty(found).status == "warn"
 
 
 @pytest.mark.slow
 def test_without_a_complete_data_view_one_route_is_left(toy):
-    found = routes_of(toy, complete="there is no such view")
+    found = methods_of(toy, complete="there is no such view")
     assert list(found.errors) == ["observed"]
     assert set(found.untaken) == {"louis", "oakes", "supplemented"}
     assert found.missing == {}
@@ -201,10 +210,10 @@ def test_without_a_complete_data_view_one_route_is_left(toy):
 
 def test_profiles_are_asked_for_by_name_or_label(toy):
     space = toy[2].space
-    assert profiled(["theta"], space) == ("theta",)
-    assert profiled([], space) == ()
+    assert profile_labels(["theta"], space) == ("theta",)
+    assert profile_labels([], space) == ()
     with pytest.raises(InputError, match="no parameter 'rho'; it has theta"):
-        profiled(["rho"], space)
+        profile_labels(["rho"], space)
 
 
 # In a comparison.
@@ -215,13 +224,13 @@ def test_a_comparison_holds_bootstrap_and_profiles():
     found = latentfit.load("exponential-missing").compare(
         seed=1, bootstrap=100, profile=["theta"], check=False
     )
-    unsure = found.uncertainty
+    uncertainty = found.uncertainty
     # 2 (log L(θ̂) - log L(θ)) = 2 (r - 1 - log r) with r = θ / θ̂.
-    interval = unsure.intervals["theta"]
+    interval = uncertainty.intervals["theta"]
     for end in (interval.lower, interval.upper):
         ratio = end / 0.2
         assert 2 * (ratio - 1 - np.log(ratio)) == pytest.approx(3.841459, rel=1e-5)
-    replicates = unsure.bootstrap
+    replicates = uncertainty.bootstrap
     assert len(replicates.replicates) == 100
     # θ̂ = 1/y of y ~ Exponential(0.2): its median is 0.2 / log 2, and it has no variance.
     estimates = [float(one.params["theta"]) for one in replicates.replicates]

@@ -7,7 +7,16 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from latentfit.agreement import Optimum, Parameter, _verdicts
+from latentfit.agreement import Optimum, Parameter, agreement
+from latentfit.agreement.verdicts import (
+    chains,
+    em_at_maximum,
+    em_in_posterior,
+    marginalisation,
+    monotone,
+    optima,
+    prior_explains_map,
+)
 from latentfit.bayes import Coarser, Integration, Maximum
 
 GOOD = Parameter(
@@ -38,7 +47,7 @@ def fit(converged=True, decrease=None, message="stopped at the limit"):
 
 
 def test_good_chains_pass():
-    verdict = _verdicts.chains([GOOD], divergences=1, draws=4000, count=4)
+    verdict = chains.of_diagnostics([GOOD], divergences=1, draws=4000, count=4)
     assert verdict.status == "pass"
     assert "1.0010" in verdict.detail
     assert "1 divergent transition in 4000 draws" in verdict.detail
@@ -56,18 +65,18 @@ def test_good_chains_pass():
     ],
 )
 def test_bad_chains_fail_and_say_why(change, divergences, count, words):
-    verdict = _verdicts.chains([replace(GOOD, **change)], divergences, 2000, count)
+    verdict = chains.of_diagnostics([replace(GOOD, **change)], divergences, 2000, count)
     assert verdict.status == "fail"
     assert words in verdict.detail
-    assert _verdicts.agreement([verdict]) is None
+    assert agreement([verdict]) is None
 
 
 def test_em_at_the_mle_passes():
-    assert _verdicts.em_reached(fit(), [GOOD], PEAK, PEAK, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [GOOD], PEAK, PEAK, "MLE").status == "pass"
 
 
 def test_em_at_the_mle_that_stopped_early_is_told_so():
-    verdict = _verdicts.em_reached(fit(converged=False), [GOOD], PEAK, PEAK, "MLE")
+    verdict = em_at_maximum.of_maxima(fit(converged=False), [GOOD], PEAK, PEAK, "MLE")
     assert verdict.status == "warn"
     assert "stopped at the limit" in verdict.detail
 
@@ -75,7 +84,7 @@ def test_em_at_the_mle_that_stopped_early_is_told_so():
 def test_em_in_a_lower_maximum_fails_with_the_difference():
     lower = replace(PEAK, value=-16.5)
     away = replace(GOOD, em=2.0)
-    verdict = _verdicts.em_reached(fit(), [away], lower, PEAK, "MLE")
+    verdict = em_at_maximum.of_maxima(fit(), [away], lower, PEAK, "MLE")
     assert verdict.status == "fail"
     assert "lower maximum" in verdict.title
     assert "6.5 below" in verdict.detail
@@ -83,7 +92,7 @@ def test_em_in_a_lower_maximum_fails_with_the_difference():
 
 def test_em_on_a_slope_fails_with_the_distance():
     slope = replace(PEAK, value=-10.5, decrement=0.3)
-    verdict = _verdicts.em_reached(fit(), [replace(GOOD, em=1.03)], slope, PEAK, "MLE")
+    verdict = em_at_maximum.of_maxima(fit(), [replace(GOOD, em=1.03)], slope, PEAK, "MLE")
     assert verdict.status == "fail"
     assert "0.3 standard errors" in verdict.detail
 
@@ -94,33 +103,33 @@ def test_n_minus_one_for_n_is_no_agreement():
     sd = 1 / np.sqrt(2 * n)
     row = replace(GOOD, em=np.sqrt(n / (n - 1)), mle=1.0, posterior_sd=sd)
     slope = replace(PEAK, value=-10.0 - 2.5e-4, decrement=0.022)
-    assert _verdicts.em_reached(fit(), [row], slope, PEAK, "MLE").status == "fail"
+    assert em_at_maximum.of_maxima(fit(), [row], slope, PEAK, "MLE").status == "fail"
 
 
 def test_no_direct_maximum_is_no_agreement():
     nowhere = replace(PEAK, problem="no end in sight")
-    assert _verdicts.em_reached(fit(), [GOOD], PEAK, nowhere, "MLE").status == "fail"
+    assert em_at_maximum.of_maxima(fit(), [GOOD], PEAK, nowhere, "MLE").status == "fail"
 
 
 def test_the_prior_explains_the_map_or_does_not():
-    same = _verdicts.prior_pull([GOOD], PEAK, PEAK, apart=1e-9, predicted=0.2)
+    same = prior_explains_map.of_maxima([GOOD], PEAK, PEAK, distance=1e-9, predicted=0.2)
     assert same.status == "pass"
-    other = _verdicts.prior_pull([GOOD], PEAK, replace(PEAK, value=-9.0), 3.0, 0.2)
+    other = prior_explains_map.of_maxima([GOOD], PEAK, replace(PEAK, value=-9.0), 3.0, 0.2)
     assert other.status == "warn"
     assert "another mode" in other.title
 
 
 def test_the_bulk_of_the_posterior():
-    assert _verdicts.in_the_bulk([GOOD]).status == "pass"
-    outside = _verdicts.in_the_bulk([GOOD, replace(GOOD, name="phi", em=1.3)])
+    assert em_in_posterior.of_parameters([GOOD]).status == "pass"
+    outside = em_in_posterior.of_parameters([GOOD, replace(GOOD, name="phi", em=1.3)])
     assert outside.status == "fail"
     assert "phi = 1.3 against [0.8, 1.2]" in outside.detail
 
 
 def test_a_decrease_of_the_likelihood_fails():
-    assert _verdicts.monotone(fit(), "likelihood").status == "pass"
+    assert monotone.of_fit(fit(), "likelihood").status == "pass"
     fall = SimpleNamespace(iteration=3, amount=0.25)
-    verdict = _verdicts.monotone(fit(decrease=fall), "likelihood")
+    verdict = monotone.of_fit(fit(decrease=fall), "likelihood")
     assert verdict.status == "fail"
     assert "0.25 in iteration 3" in verdict.detail
 
@@ -129,34 +138,36 @@ def test_lower_maxima_are_listed_with_their_heights():
     top = Optimum("EM", -10.0, 3, {})
     low = Optimum("direct", -12.5, 1, {})
     gone = Optimum("direct", 40.0, 1, {}, "no end in sight")
-    assert _verdicts.heights([top]).status == "pass"
-    verdict = _verdicts.heights([top, low, gone])
+    assert optima.of_optima([top]).status == "pass"
+    verdict = optima.of_optima([top, low, gone])
     assert verdict.status == "warn"
     assert "-12.5000 (direct, 1 start)" in verdict.detail
-    assert "1 ended in no maximum" in verdict.detail
+    assert "1 start did not converge to a maximum" in verdict.detail
 
 
 def test_what_draws_were_made_from_is_said_beside_what_maxima_were():
     exact = Integration("z", "quadrature, 61 nodes", 3e-11)
     coarser = Coarser(pm.Model(), 7, 2e-4)
-    assert "61 nodes" in _verdicts.integration([exact], coarser).detail
-    assert "draws with 7 nodes (to 0.0002" in _verdicts.integration([exact], coarser).detail
-    assert "draws" not in _verdicts.integration([exact], None).detail
+    assert "61 nodes" in marginalisation.of_integrations([exact], coarser).detail
+    assert (
+        "draws with 7 nodes (to 0.0002" in marginalisation.of_integrations([exact], coarser).detail
+    )
+    assert "draws" not in marginalisation.of_integrations([exact], None).detail
 
 
 def test_agreement_needs_every_verdict():
-    passed = _verdicts.in_the_bulk([GOOD])
-    failed = _verdicts.in_the_bulk([replace(GOOD, em=1.3)])
-    assert _verdicts.agreement([passed]) is True
-    assert _verdicts.agreement([passed, failed]) is False
+    passed = em_in_posterior.of_parameters([GOOD])
+    failed = em_in_posterior.of_parameters([replace(GOOD, em=1.3)])
+    assert agreement([passed]) is True
+    assert agreement([passed, failed]) is False
 
 
 def test_what_lies_on_the_boundary_is_not_judged():
     edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
-    mixed = _verdicts.in_the_bulk([GOOD, edge])
+    mixed = em_in_posterior.of_parameters([GOOD, edge])
     assert mixed.status == "pass"
     assert "rho is on the boundary or beside it, and not judged" in mixed.detail
-    assert _verdicts.in_the_bulk([edge]).status == "skip"
+    assert em_in_posterior.of_parameters([edge]).status == "skip"
 
 
 def test_the_headline_claims_nothing_about_the_boundary():
@@ -167,7 +178,7 @@ def test_the_headline_claims_nothing_about_the_boundary():
     edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
 
     def sentence(*parameters):
-        verdicts = (_verdicts.in_the_bulk(parameters),)
+        verdicts = (em_in_posterior.of_parameters(parameters),)
         return banner(
             SimpleNamespace(
                 verdicts=verdicts, agree=True, objective="likelihood", parameters=parameters

@@ -1,4 +1,4 @@
-"""The check where it meets the comparison: run first, judged, its two ways laid side by side."""
+"""The check as part of a comparison, and the trajectories of the two EM algorithms."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import latentfit
-from latentfit.agreement import _verdicts
-from latentfit.agreement._comparison import Verdict
+from latentfit.agreement import Verdict, agreement
+from latentfit.agreement.verdicts import derivation
 from latentfit.check import Check, CheckResult, Finding
 from latentfit.model import LatentModel
 
@@ -21,7 +21,7 @@ def toy() -> LatentModel:
 
 
 def halved(model: LatentModel) -> LatentModel:
-    """With an M step that is off by a factor."""
+    """Return the model with an M step that is wrong by a factor of one half."""
 
     def m_step(expectations: Any, data: Any) -> dict[str, Any]:
         return {"theta": 0.5 * model.m_step(expectations, data)["theta"]}
@@ -52,7 +52,7 @@ def result(*severities: Any) -> CheckResult:
     ],
 )
 def test_the_verdict_is_that_of_the_check(found: Any, status: str, said: str) -> None:
-    verdict = _verdicts.derivation(found)
+    verdict = derivation.of_check(found)
     assert (verdict.id, verdict.status) == ("check", status)
     assert said in verdict.detail
 
@@ -64,25 +64,25 @@ def test_the_verdict_is_that_of_the_check(found: Any, status: str, said: str) ->
         ("skip", "pass", True),
         ("fail", "pass", False),
         ("pass", "fail", None),
-        # Untrustworthy chains take nothing away from a failed check.
+        # A failed check counts also if the chains have not converged.
         ("fail", "fail", False),
     ],
 )
 def test_a_failed_check_is_a_disagreement(check: Any, chains: Any, agree: bool | None) -> None:
     verdicts = (Verdict("check", check, "", ""), Verdict("chains", chains, "", ""))
-    assert _verdicts.agreement(verdicts) is agree
+    assert agreement(verdicts) is agree
 
 
-# The two ways
+# The trajectories
 
 
-def test_a_right_derivation_has_no_ways_to_show(toy: LatentModel) -> None:
+def test_a_right_derivation_has_no_trajectories(toy: LatentModel) -> None:
     found = toy.check(Y, seed=1)
     assert found.passed
     assert found.paths is None
 
 
-def test_the_ways_are_the_two_updates_in_closed_form(failed: CheckResult) -> None:
+def test_the_trajectories_follow_the_two_updates_in_closed_form(failed: CheckResult) -> None:
     """θ' = 2θ / (5θ + 1) as Dempster, Laird & Rubin derive it, and half of that as handed in."""
     assert failed.paths is not None
     hand, oracle = failed.paths["theta"]
@@ -92,7 +92,7 @@ def test_the_ways_are_the_two_updates_in_closed_form(failed: CheckResult) -> Non
     np.testing.assert_allclose(hand[1:], hand[:-1] / (5 * hand[:-1] + 1), rtol=1e-12)
 
 
-def test_a_way_ends_where_its_step_fails(toy: LatentModel) -> None:
+def test_a_trajectory_ends_where_its_step_fails(toy: LatentModel) -> None:
     def m_step(expectations: Any, data: Any, params: Any) -> dict[str, Any]:
         theta = halved(toy).m_step(expectations, data)["theta"]
         if theta < 0.12:
@@ -105,7 +105,7 @@ def test_a_way_ends_where_its_step_fails(toy: LatentModel) -> None:
     found = replace(toy, m_step=m_step, initial=initial).check(Y, seed=1)
     assert found.paths is not None
     hand, oracle = found.paths["theta"]
-    # At most 2: from θ, half the update is θ / (5θ + 1), and from 1/5 and below it is below 0.12.
+    # From θ, half the update is θ / (5θ + 1), which is at most 1/5; from there it is below 0.12.
     assert 1 <= len(hand) <= 3
     assert len(oracle) == 16
 
@@ -121,7 +121,7 @@ def test_the_check_is_shown_in_a_notebook(failed: CheckResult) -> None:
 
 
 @pytest.mark.slow
-def test_compare_checks_first_and_says_so(toy: LatentModel) -> None:
+def test_compare_checks_first_and_reports_the_verdict(toy: LatentModel) -> None:
     compared = halved(toy).compare(Y, seed=1, draws=50, tune=50, chains=2)
     first = compared.verdicts[0]
     assert (first.id, first.status) == ("check", "fail")
@@ -133,7 +133,7 @@ def test_compare_checks_first_and_says_so(toy: LatentModel) -> None:
 
 
 @pytest.mark.slow
-def test_compare_goes_on_where_nothing_can_be_checked(
+def test_compare_continues_if_the_check_is_impossible(
     toy: LatentModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:

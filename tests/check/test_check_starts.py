@@ -1,4 +1,4 @@
-"""Hand-ins that cannot be started, called or finished as they are."""
+"""Derivations that cannot be started, called or run to convergence as they are."""
 
 import time
 from dataclasses import replace
@@ -28,7 +28,7 @@ def contract(result):
     return [(f.name, f.severity) for f in result.findings if f.step == "contract"]
 
 
-def test_a_start_outside_the_support_is_named_and_the_rest_is_examined(mixture, against):
+def test_a_start_outside_the_support_is_a_finding_and_the_steps_are_examined(mixture, against):
     def initial(data, rng, **options):
         return {"w": [0.5, 0.6], "mu": [2.0, 4.0], "sigma": [0.3, 0.3]}
 
@@ -49,7 +49,7 @@ def test_an_initial_that_raises_is_a_finding(mixture, against):
     assert "KeyError" in result.findings[0].message
 
 
-def test_some_starts_are_enough(mixture, against):
+def test_the_usable_starts_are_used(mixture, against):
     def initial(data, rng, **options):
         start = mixture.initial(data, rng, **options)
         return start if rng.random() < 0.5 else start | {"sigma": -start["sigma"]}
@@ -66,8 +66,8 @@ def test_an_m_step_that_cannot_be_called_is_a_finding(mixture, against):
     assert {c.id: c.status for c in result.checks}["e_step.z"] == "pass"
 
 
-def test_an_em_that_only_takes_its_time_is_not_wrong(mixture, against, monkeypatch):
-    monkeypatch.setattr("latentfit.check._run._CALLS", 0.01)
+def test_an_em_that_is_only_slow_is_not_wrong(mixture, against, monkeypatch):
+    monkeypatch.setattr("latentfit.check._em_runs._TIME_LIMIT_CALLS", 0.01)
 
     def e_step(params, data):
         time.sleep(0.02)
@@ -80,7 +80,7 @@ def test_an_em_that_only_takes_its_time_is_not_wrong(mixture, against, monkeypat
     assert "0.05 s" in path.detail
 
 
-def test_a_declared_expectation_that_raises_is_said_in_one_line(mixture):
+def test_a_declared_expectation_that_raises_is_one_line(mixture):
     wrong = replace(mixture, expectations={"n": lambda latents, data: latents["k"].sum()})
     with pytest.raises(latentfit.DeclarationError, match=r"expectations\['n'\] raised KeyError"):
         wrong.check(X)
@@ -112,8 +112,8 @@ def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, again
     assert (finding.step, finding.name) == ("E", "square")
 
 
-def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
-    """Counts with no more variance than one Poisson has: components approach for ever."""
+def test_em_that_has_not_converged_is_not_at_a_saddle():
+    """Counts with the variance of one Poisson, so that two components approach without limit."""
     model = latentfit.load("poisson-mixture")
     counts = np.repeat(np.arange(12), [6, 6, 22, 49, 56, 51, 40, 30, 15, 16, 8, 1])
     result = model.check({"x": counts}, seed=1, paths=False)
@@ -121,17 +121,19 @@ def test_em_that_is_still_on_its_way_has_not_ended_at_a_saddle():
     assert "saddle" not in {finding.name for finding in result.findings}
 
 
-def test_an_m_step_that_leaves_a_parameter_alone_does_not_end_at_a_maximum(mixture, against):
+def test_an_m_step_that_does_not_update_a_parameter_does_not_converge_to_a_maximum(
+    mixture, against
+):
     def m_step(expectations, data, params):
         return {**mixture.maximise(expectations, data, params), "sigma": params["sigma"]}
 
     result = replace(mixture, m_step=m_step, statistics=None).check(X, against=against)
-    (end,) = (check for check in result.checks if check.id == "fixed_point.maximum")
-    assert end.status == "fail"
-    assert "as slow" not in end.detail
+    (limit,) = (check for check in result.checks if check.id == "fixed_point.maximum")
+    assert limit.status == "fail"
+    assert "as slow" not in limit.detail
 
 
-def test_how_latents_are_integrated_out_is_said(mixture, against):
+def test_the_method_of_marginalisation_is_reported(mixture, against):
     (line,) = [
         check.detail
         for check in mixture.check(X, against=against).checks
@@ -140,7 +142,7 @@ def test_how_latents_are_integrated_out_is_said(mixture, against):
     assert line == "z: summed over its categories (exact)"
 
 
-def test_how_precise_a_numerical_integral_is_is_said():
+def test_the_precision_of_a_numerical_integral_is_reported():
     def model(y):
         with pm.Model() as model:
             mu = pm.Normal("mu", 0, 2)
@@ -158,5 +160,5 @@ def test_how_precise_a_numerical_integral_is_is_said():
     (line,) = [check.detail for check in result.checks if check.id == "declaration.latents"]
     assert line.startswith("z: adaptive Gauss-Hermite quadrature, 61 nodes (to ")
     assert float(line.split("(to ")[1].split(" ")[0]) < 1e-9
-    # The mean of a posterior is not that of the prior.
+    # The E step returns the prior mean in place of the posterior mean.
     assert ("E", "z") in [(finding.step, finding.name) for finding in result.findings]

@@ -1,7 +1,7 @@
 """Wrong derivations are found, right ones are not accused.
 
-The mutants are in `mutants`: small edits of the catalogue's derivations. That each is a mistake,
-where and of what it says, is established here with NumPy alone, before any check is asked.
+The mutants are in `mutants`: small edits of the catalogue's derivations. That each of them is wrong
+in the step and in the quantities that it states is tested here with NumPy alone, without the check.
 """
 
 import math
@@ -46,11 +46,11 @@ CORRECT = [variant for module in MODULES.values() for variant in module.CORRECT]
 
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-# How many data sets may be refused, one after the other, before a kind of data is no use.
-_DRAWS = 20
+# How many data sets in a row a derivation may refuse before a kind of data is useless.
+_MAX_REFUSED = 20
 
 
-# Each mutant is one.
+# That mutants are wrong, and variants right.
 
 
 def test_there_are_enough():
@@ -64,22 +64,22 @@ def test_there_are_enough():
 
 @quiet
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_mutant_is_wrong_where_it_says(mutant):
+def test_mutant_is_wrong_where_it_states(mutant):
     truth, right, wrong = _truth(mutant), latentfit.load(mutant.model), _changed(mutant)
     if mutant.step == "fixed_point":
         start = dict(wrong.initial(truth.data, np.random.default_rng(1)))
-        assert _end(right, truth, start)[0] < _maximum(mutant.model)[0] - 0.1
+        assert _limit(right, truth, start)[0] < _maximum(mutant.model)[0] - 0.1
         return
     if wrong.objective == "posterior":
         right = replace(right, m_step=truth.map_step, statistics=None)
     found, raised, spoiled = set(), False, False
     for params in truth.trials:
         expectations = dict(right.e_step(params, truth.data))
-        further = {}
+        additional = {}
         for name in ("e_step", "maximise", "log_likelihood"):
             given = (params, truth.data)
             if name == "maximise":
-                given = (further | expectations, truth.data, params)
+                given = (additional | expectations, truth.data, params)
             own = deepcopy(given)
             try:
                 result = _call(getattr(wrong, name), *own)
@@ -89,8 +89,8 @@ def test_mutant_is_wrong_where_it_says(mutant):
             spoiled |= any(map(_differing, own, given))
             expected = _call(getattr(right, name), *given)
             if name == "e_step" and isinstance(result, Mapping):
-                # Of what more it returns the contract knows nothing; its own M step may.
-                further = {entry: result[entry] for entry in result if entry not in expected}
+                # The contract ignores additional entries; the mutant's own M step may use them.
+                additional = {entry: result[entry] for entry in result if entry not in expected}
                 result = {entry: result[entry] for entry in expected if entry in result}
             if name == "log_likelihood":
                 result, expected = {name: result}, {name: expected}
@@ -106,15 +106,15 @@ def test_mutant_is_wrong_where_it_says(mutant):
 @pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.step == "M"], ids=str)
-def test_mutant_is_no_generalised_em(mutant):
-    """It lowers Q somewhere, or does not end where EM does."""
+def test_mutant_is_not_generalised_em(mutant):
+    """It decreases Q somewhere, or does not converge to EM's limit point."""
     wrong, truth = _changed(mutant), _truth(mutant)
     maximum = _maximum(mutant.model, wrong.objective)[1]
     for start in (*truth.trials, _beside(maximum)):
-        for end, fall in _course(wrong, truth, start, 400):  # noqa: B007
-            if not fall <= 1e-12:
+        for params, decrease in _iterates(wrong, truth, start, 400):  # noqa: B007
+            if not decrease <= 1e-12:
                 return
-        if _differing(end, maximum, 1e-6):
+        if _differing(params, maximum, 1e-6):
             return
     pytest.fail("this is a generalised EM")
 
@@ -122,22 +122,22 @@ def test_mutant_is_no_generalised_em(mutant):
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", CORRECT, ids=str)
 def test_unusual_derivation_is_right(variant):
-    """Q never falls, and the end is that of EM."""
+    """Q never decreases, and the limit point is EM's."""
     model, truth = _changed(variant), _truth(variant)
     maximum = _maximum(variant.model, model.objective)[1]
     rounding, precision = (1e-6, 1e-4) if variant.label == "float32" else (1e-12, 1e-6)
     for start in truth.trials:
-        for _, fall in _course(model, truth, start, 20):
-            assert fall <= rounding
-    *_, (end, fall) = _course(model, truth, _beside(maximum), 400)
-    assert fall <= rounding
-    assert not _differing(end, maximum, precision)
+        for _, decrease in _iterates(model, truth, start, 20):
+            assert decrease <= rounding
+    *_, (limit, decrease) = _iterates(model, truth, _beside(maximum), 400)
+    assert decrease <= rounding
+    assert not _differing(limit, maximum, precision)
 
 
-# The check, on all of them.
+# The check of mutants, of variants, and of the catalogue.
 
 
-# The models with most of them apart, so that processes can share the work.
+# The models with the most mutants are tested apart, so that processes can share the work.
 MANY = ("gaussian-mixture", "hidden-markov")
 
 
@@ -172,7 +172,7 @@ def test_right_derivations_pass(variant):
     assert not errors, errors
 
 
-# Data sets for each model, its kinds together. Without it, one of one kind.
+# Number of data sets for each model, all kinds together; by default one data set of one kind.
 SAMPLES = int(os.environ.get("FALSE_ALARM_SAMPLES", "0"))
 
 
@@ -192,16 +192,16 @@ def test_no_false_alarms(model, kind):
     right, alarms, refused = latentfit.load(model), {}, 0
     for seed in range(count):
         rng = np.random.default_rng(seed)
-        for _ in range(_DRAWS):
+        for _ in range(_MAX_REFUSED):
             data = sample.draw(rng)
             try:
                 result = right.check(data, seed=1, paths=False, **sample.options)
                 break
             except InputError:
-                # Of data in which nothing can be estimated a derivation says so.
+                # A derivation may refuse data from which nothing can be estimated.
                 refused += 1
         else:
-            pytest.fail(f"{_DRAWS} data sets in a row were refused")
+            pytest.fail(f"{_MAX_REFUSED} data sets in a row were refused")
         if errors := _errors(result):
             alarms[seed] = errors
     note = f" ({refused} others refused)" if refused else ""
@@ -214,7 +214,7 @@ def _truth(case: Mutant | Variant) -> Truth:
 
 
 def _changed(case: Mutant | Variant) -> latentfit.LatentModel:
-    # Their M steps take expectations.
+    # The M steps of mutants take expectations, not statistics.
     own = {"statistics": None} if "m_step" in case.changes else {}
     return replace(latentfit.load(case.model), **own, **case.changes)
 
@@ -237,13 +237,13 @@ def _errors(result):
 
 
 def _call(step, *arguments):
-    """A step, M steps of two arguments or three alike."""
+    """Call a step, also an M step of two arguments with three."""
     code = step.__code__
     return step(*arguments[: code.co_argcount]) if code.co_argcount else step(*arguments)
 
 
 def _differing(given, expected, tolerance=1e-7) -> set[str]:
-    """Names of entries that are not the same."""
+    """Return the names of entries that differ."""
     if not isinstance(given, Mapping):
         return {"not a mapping"}
     return {
@@ -257,11 +257,11 @@ def _differing(given, expected, tolerance=1e-7) -> set[str]:
     }
 
 
-def _course(model, truth, start, iterations):
-    """Params on the way from a start, each with how far what the M step maximises has fallen."""
+def _iterates(model, truth, start, iterations):
+    """Yield EM's iterates, each with the relative decrease of what the M step maximises."""
     right = latentfit.load(model.name)
 
-    def height(expectations, params):
+    def objective(expectations, params):
         prior = truth.log_prior(params, truth.data) if model.objective == "posterior" else 0.0
         return truth.q(expectations, truth.data, params) + prior
 
@@ -271,24 +271,24 @@ def _course(model, truth, start, iterations):
         after = _call(model.maximise, given, truth.data, params)
         after = {name: np.asarray(value, float) for name, value in after.items()}
         expectations = right.e_step(params, truth.data)
-        before, now = height(expectations, params), height(expectations, after)
+        before, now = objective(expectations, params), objective(expectations, after)
         yield after, (before - now) / abs(before)
-        settled = not _differing(after, params, 1e-13)
+        converged = not _differing(after, params, 1e-13)
         params = after
-        if settled:
+        if converged:
             return
 
 
 def _beside(params):
-    """A little off, where weights still sum to one."""
+    """Return params close to the given ones, with weights that still sum to one."""
     return {
         name: value[::-1] * 0.01 + value * 0.99 if value.ndim else value * 1.01
         for name, value in params.items()
     }
 
 
-def _end(model, truth, start):
-    """Height and params at the end of EM."""
+def _limit(model, truth, start):
+    """Return the log-likelihood and the params at EM's limit point."""
     solution = run(
         model.e_step, model.maximise, truth.data, start, log_likelihood=model.log_likelihood
     )
@@ -297,11 +297,11 @@ def _end(model, truth, start):
 
 @cache
 def _maximum(name, objective="likelihood"):
-    """Log-likelihood and params of the maximum, by the catalogue's own derivation."""
+    """Return log-likelihood and params of the maximum, by the catalogue's own derivation."""
     model, truth = latentfit.load(name), MODULES[name].TRUTH
     if objective == "posterior":
         model = replace(model, m_step=truth.map_step, statistics=None, objective=objective)
-    *_, (params, _) = _course(model, truth, truth.trials[0], 3000)
+    *_, (params, _) = _iterates(model, truth, truth.trials[0], 3000)
     return model.log_likelihood(params, truth.data), params
 
 

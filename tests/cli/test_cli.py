@@ -254,7 +254,7 @@ class TestBadInput:
             ("y\n1\ntwo\n3\n", "line 3: column 'y' holds 'two'"),
             ("y\nNA\n\t\nNA\n", "nothing but missing values"),
             ("y\n1\ninf\n", "line 3: column 'y' holds inf"),
-            ("y,x\n1,2\n3\n", "line 3: 1 cell, where the header has 2"),
+            ("y,x\n1,2\n3\n", "line 3: 1 cell, but the header has 2"),
             ("", "empty"),
             ("a,b\n1,2\n", "no column 'y'"),
             ("y\n1\nNA\n3\n", "missing value"),

@@ -129,7 +129,7 @@ class TestOutput:
         for part in (
             "error  M step, sigma\n  sigma[0] is 0.53 where",
             "  hint: divided by n − 1",
-            "note  end point, mu\n  slow\n",
+            "note  limit point, mu\n  slow\n",
             "passed  contract.names: all [of them] are there\n",
             "failed  m_step.maximum: sigma[0] is 0.53",
             "skipped log_likelihood\n",

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from latentfit.cli._interrupt import delivered
+from latentfit.cli._interrupt import reliable_interrupts
 
 
 def test_an_interrupt_in_a_callback_of_native_code_is_not_lost(capsys):
@@ -15,7 +15,7 @@ def test_an_interrupt_in_a_callback_of_native_code_is_not_lost(capsys):
         signal.raise_signal(signal.SIGINT)
         time.sleep(0.01)
 
-    with pytest.raises(KeyboardInterrupt), delivered():  # noqa: PT012 - the callback swallows it
+    with pytest.raises(KeyboardInterrupt), reliable_interrupts():  # noqa: PT012 - the callback swallows it
         callback()
         time.sleep(30)
     assert capsys.readouterr().err == ""

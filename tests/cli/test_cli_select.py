@@ -24,13 +24,13 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     [
         ("fit", ["components=1.."], "expected a whole number"),
         ("fit", ["components=..3"], "expected a whole number"),
-        ("fit", ["components=a..b"], "a range of them too, 1..6"),
-        ("compare", ["components=3..1"], "a range goes up, as 1..3 does"),
+        ("fit", ["components=a..b"], "also take a range, such as 1..6"),
+        ("compare", ["components=3..1"], "a range must increase, as in 1..3"),
         ("fit", ["covariance=1..3"], "the default of covariance is 'full'"),
-        ("fit", ["components=1..2", "covariance=1..3"], "one option may be a range"),
+        ("fit", ["components=1..2", "covariance=1..3"], "only one option may be a range"),
         ("fit", ["nothing=1..2"], "no option 'nothing'; it has components, covariance"),
         ("fit", ["components=-2..0"], "components must be at least 1, not -2"),
-        ("check", ["components=1..3"], "a range is for fit and compare"),
+        ("check", ["components=1..3"], "only fit and compare take a range"),
     ],
 )
 def test_a_range_that_cannot_be_used(tmp_path, command, settings, message):
@@ -45,7 +45,7 @@ def test_a_range_that_cannot_be_used(tmp_path, command, settings, message):
 def test_standard_errors_are_of_one_value(tmp_path):
     done = run("fit", "coins", "--standard-errors", "--set", "x=1..2", cwd=tmp_path)
     assert done.returncode == 2
-    assert "of one fit" in done.stderr
+    assert "need a single value of x, not a range" in done.stderr
 
 
 def test_fit_sets_the_values_side_by_side_without_pymc(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from latentfit.declaration import declare, labels, masked, space
+from latentfit.declaration import declare, labels, parameter_space
+from latentfit.declaration.data import mask_missing
 from latentfit.errors import DeclarationError
 
 
@@ -97,12 +98,12 @@ def test_an_argument_changed_under_its_own_name_is_refused():
 
 def test_a_discrete_parameter_is_refused():
     with pytest.raises(DeclarationError, match="'z' is discrete"):
-        space(declare(mixture, ("mu",), {"x": X}, {}))
+        parameter_space(declare(mixture, ("mu",), {"x": X}, {}))
 
 
 @pytest.fixture(scope="module")
 def three():
-    return space(declare(mixture, ("z",), {"x": X}, {"components": 3}))
+    return parameter_space(declare(mixture, ("z",), {"x": X}, {"components": 3}))
 
 
 GOOD = {"w": [0.2, 0.3, 0.5], "mu": [1.0, 2.0, 3.0], "sigma": 0.7}
@@ -169,6 +170,6 @@ def test_labels_of_scalars():
 
 
 def test_masked_only_where_values_are_missing():
-    data = masked({"a": np.array([1.0, np.nan]), "b": np.array([1, 2])})
+    data = mask_missing({"a": np.array([1.0, np.nan]), "b": np.array([1, 2])})
     assert data["a"].mask.tolist() == [False, True]
     assert type(data["b"]) is np.ndarray

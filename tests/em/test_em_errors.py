@@ -1,4 +1,4 @@
-"""What is said of functions that break the contract, raise, or lead nowhere."""
+"""Messages about functions that break the contract, raise errors, or lead to degeneracy."""
 
 import functools
 import inspect
@@ -23,7 +23,7 @@ def same(expectations, data, params):
 
 
 @pytest.mark.parametrize(
-    ("e_step", "m_step", "start", "said"),
+    ("e_step", "m_step", "start", "message"),
     [
         (nothing, lambda e, d: {"w": [0.5, 0.5]}, START, "m_step returned no sigma: .*w, sigma"),
         (
@@ -52,20 +52,20 @@ def same(expectations, data, params):
         (nothing, lambda e, d, p, q: e, START, "m_step takes 4 arguments"),
         (nothing, same, {}, "at least one parameter"),
         (nothing, same, {"w": [0.5, np.nan]}, r"the start has w\[1\] = nan"),
-        (nothing, same, {"w": []}, "the start gives w no entries"),
+        (nothing, same, {"w": []}, "the start has no entries for w"),
         (nothing, same, {"w": None}, "the start has w = nan|the start gave None for w"),
     ],
 )
-def test_broken_contracts(e_step, m_step, start, said):
-    with pytest.raises(DeclarationError, match=said):
+def test_broken_contracts(e_step, m_step, start, message):
+    with pytest.raises(DeclarationError, match=message):
         em.run(e_step, m_step, {}, start)
 
 
 @pytest.mark.parametrize(
-    ("returned", "said"), [(np.zeros(5), r"shape \(5,\)"), ("high", "type str")]
+    ("returned", "kind"), [(np.zeros(5), r"shape \(5,\)"), ("high", "type str")]
 )
-def test_a_log_likelihood_is_one_number(returned, said):
-    with pytest.raises(DeclarationError, match=f"{said}, expected a single number"):
+def test_a_log_likelihood_is_one_number(returned, kind):
+    with pytest.raises(DeclarationError, match=f"{kind}, expected a single number"):
         em.run(nothing, same, {}, START, log_likelihood=lambda p, d: returned)
 
 
@@ -99,7 +99,7 @@ def through_numpy(params, data):
     return {"z": np.linalg.inv(np.zeros((2, 2)))}
 
 
-def test_the_line_is_the_users_own_not_a_librarys():
+def test_the_line_in_a_message_is_the_users_not_the_librarys():
     line = inspect.getsourcelines(through_numpy)[1] + 1
     with pytest.raises(
         StepError, match=f"LinAlgError.*test_em_errors.py, line {line}.*iteration 1"
@@ -132,7 +132,7 @@ def test_params_are_read_only():
         em.run(e_step, same, {}, {"theta": [2.0]})
 
 
-def test_call_locates_and_lets_our_own_errors_pass():
+def test_call_locates_errors_except_those_of_latentfit():
     def initial(data):
         raise ValueError("y has no observed value")
 
@@ -149,7 +149,7 @@ def test_call_locates_and_lets_our_own_errors_pass():
 
 
 @pytest.mark.filterwarnings("error")
-def test_not_finite_in_the_m_step_is_named_and_the_last_good_params_kept():
+def test_a_non_finite_m_step_is_named_and_the_last_finite_params_are_kept():
     def m_step(expectations, data, params):
         theta = params["theta"] + 1
         return {"theta": np.where(theta > 3, np.array([0.0, 1.0]) / 0.0, theta)}
@@ -162,7 +162,7 @@ def test_not_finite_in_the_m_step_is_named_and_the_last_good_params_kept():
     assert len(solution.trace.params["theta"]) == 4
 
 
-def test_not_finite_in_the_e_step_is_named():
+def test_a_non_finite_e_step_is_named():
     def e_step(params, data):
         return {"a": 1.0, "z": np.array([[0.0, 1.0], [params["x"] / 0.0, 1.0]])}
 
@@ -171,57 +171,61 @@ def test_not_finite_in_the_e_step_is_named():
     assert "e_step gave z[1,0] = inf in iteration 1" in solution.message
 
 
-def test_not_finite_in_the_log_likelihood_is_named():
+def test_a_non_finite_log_likelihood_is_named():
     solution = em.run(nothing, same, {}, {"x": 1.0}, log_likelihood=lambda p, d: -np.inf)
     assert solution.stop is Stop.NOT_FINITE
     assert "log_likelihood gave -inf in iteration 1" in solution.message
 
 
-def test_a_masked_result_is_not_taken_for_a_number():
+def test_a_masked_result_is_not_finite():
     solution = em.run(nothing, lambda e, d: {"x": np.ma.masked}, {}, {"x": 1.0})
     assert solution.stop is Stop.NOT_FINITE
 
 
-def test_the_logarithm_of_zero_probability_is_an_expectation():
+def test_minus_infinity_is_a_valid_expectation():
     def e_step(params, data):
         return {"log_z": np.array([0.0, -np.inf])}
 
     assert em.run(e_step, same, {}, {"x": 1.0}).converged
 
 
-def test_whole_numbers_and_other_things_pass_through_unchecked():
+def test_expectations_that_are_not_floats_are_not_checked():
     def e_step(params, data):
         return {"count": 3, "path": ("a", "b"), "kinds": np.array(["x"])}
 
     assert em.run(e_step, same, {}, {"x": 1.0}).converged
 
 
-def vanishing(height):
-    """A scale that halves with every iteration beside the given log-likelihood of it."""
+def vanishing(log_likelihood):
+    """Run EM with a scale that halves in every iteration, and a given log-likelihood of it."""
     return em.run(
         nothing,
         lambda e, d, params: {"sigma": params["sigma"] * [1.0, 0.5], "mu": params["mu"]},
         {},
         {"sigma": [1.0, 1.0], "mu": 3.0},
-        log_likelihood=None if height is None else lambda p, d: height(p["sigma"][1]),
+        log_likelihood=log_likelihood and (lambda p, d: log_likelihood(p["sigma"][1])),
         stopping=Stopping(distance=None, parameters=None, max_iterations=60),
     )
 
 
-def test_a_scale_whose_fall_the_likelihood_rewards_has_collapsed():
-    for power in (0.5, 1.0, 3.0):  # a variance, a standard deviation, one that three points share
+def test_a_vanishing_scale_with_a_growing_likelihood_has_collapsed():
+    for power in (
+        0.5,
+        1.0,
+        3.0,
+    ):  # variance, standard deviation, and a component of three equal points
         solution = vanishing(lambda sigma, power=power: -power * np.log(sigma))
         assert solution.stop is Stop.COLLAPSED
         assert "sigma[1] = " in solution.message
         assert 1e-9 < solution.params["sigma"][1] < 1e-8
 
 
-def test_a_rate_or_weight_that_properly_tends_to_zero_has_not():
+def test_a_vanishing_rate_with_a_bounded_likelihood_has_not_collapsed():
     assert vanishing(lambda rate: -5 * rate).stop is not Stop.COLLAPSED
     assert vanishing(None).stop is not Stop.COLLAPSED
 
 
-def test_a_scale_kept_from_zero_by_rounding_has_collapsed_without_a_log_likelihood_too():
+def test_without_a_log_likelihood_a_scale_at_rounding_level_has_collapsed():
     solution = em.run(
         nothing,
         lambda e, d, params: {"sigma": np.maximum(params["sigma"] * [1.0, 0.01], 1e-10)},
@@ -232,7 +236,7 @@ def test_a_scale_kept_from_zero_by_rounding_has_collapsed_without_a_log_likeliho
     assert solution.stop is Stop.COLLAPSED
 
 
-def test_a_start_that_is_far_too_wide_is_no_collapse():
+def test_a_start_with_far_too_large_scales_is_no_collapse():
     def m_step(expectations, data, params):
         return {"sigma": 1 + 0.1 * np.minimum(params["sigma"] - 1, 1)}
 
@@ -246,7 +250,7 @@ def test_a_start_that_is_far_too_wide_is_no_collapse():
     assert solution.converged
 
 
-def test_an_error_at_a_collapsed_scale_is_explained_by_it():
+def test_a_collapse_explains_an_error_that_follows_it():
     def e_step(params, data):
         return {"r": 1 / float(params["variance"][1])}
 
@@ -273,7 +277,7 @@ def test_the_diagonal_of_a_covariance_is_a_scale():
     assert "Sigma[1,0,0]" in solution.message
 
 
-def test_a_rate_that_grows_without_bound_is_named():
+def test_a_rate_that_grows_without_bound_has_collapsed():
     """Exponential waiting times that are all zero: every iteration doubles the rate."""
     solution = em.run(
         lambda p, d: {"y": 1 / p["theta"]},
@@ -286,7 +290,7 @@ def test_a_rate_that_grows_without_bound_is_named():
     assert "theta has grown" in solution.message
 
 
-def test_a_weight_that_is_gone_is_an_empty_component():
+def test_a_vanished_weight_is_an_empty_component():
     def m_step(expectations, data, params):
         w = params["w"] * [1.0, 1e-200]
         w = w / w.sum()
@@ -297,7 +301,7 @@ def test_a_weight_that_is_gone_is_an_empty_component():
     assert "w[1] = " in solution.message
 
 
-def test_responsibilities_that_are_gone_are_an_empty_component():
+def test_vanished_responsibilities_are_an_empty_component():
     def e_step(params, data):
         return {"z": np.array([[1.0, 0.0], [1.0, 0.0]])}
 
@@ -311,7 +315,7 @@ def test_responsibilities_that_are_gone_are_an_empty_component():
 
 
 def test_rates_of_very_different_size_are_no_collapse():
-    """One group of counts about 2, one about 1e9: the first M step is a long way, and right."""
+    """Counts of about 2 and of about 1e9: the first M step rightly changes the rates a lot."""
     model = latentfit.load("poisson-mixture")
     fit = model.fit([1_000_000_000, 2, 1_000_000_100, 3], seed=0)
     assert fit.best.converged

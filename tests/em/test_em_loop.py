@@ -1,4 +1,4 @@
-"""The EM loop: stopping, distances, rates, monotonicity, several starts, what is reported."""
+"""The EM loop: stopping, distances, rates, monotonicity, several starts, and representations."""
 
 import itertools
 
@@ -22,12 +22,12 @@ def toy_m(expectations, data):
     return {"theta": 2 / (5 + expectations["y_unobserved"])}
 
 
-def toy_height(params, data):
+def toy_log_likelihood(params, data):
     return np.log(params["theta"]) - 5 * params["theta"]
 
 
 def linear(rates, limits):
-    """An EM map that shrinks the error of each entry by its own constant ratio."""
+    """Steps of an EM map that multiplies the error of each entry by a constant rate."""
     rates, limits = np.asarray(rates), np.asarray(limits)
     return (
         lambda params, data: {"x": params["x"]},
@@ -36,14 +36,14 @@ def linear(rates, limits):
 
 
 positive = st.floats(1e-3, 1e3)
-# There is no rate to be seen from the fixed point itself.
-away = positive.filter(lambda theta: abs(theta - 0.2) > 1e-3)
-unhurried = settings(deadline=None)
+# A run that starts at the fixed point does not determine the rate.
+away_from_fixed_point = positive.filter(lambda theta: abs(theta - 0.2) > 1e-3)
+without_deadline = settings(deadline=None)
 
 
-@unhurried
+@without_deadline
 @given(positive)
-def test_toy_iterates_are_those_of_the_recursion(start):
+def test_toy_iterates_follow_the_recursion(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start})
     assert solution.converged
     theta = solution.trace.params["theta"]
@@ -53,9 +53,9 @@ def test_toy_iterates_are_those_of_the_recursion(start):
     assert solution.params["theta"].shape == ()
 
 
-@unhurried
-@given(away)
-def test_toy_converges_at_rate_one_half(start):
+@without_deadline
+@given(away_from_fixed_point)
+def test_toy_converges_with_rate_one_half(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start})
     assert solution.rate == pytest.approx(0.5, abs=1e-5)
 
@@ -65,8 +65,8 @@ def test_a_start_at_the_fixed_point_stays_there():
     assert (solution.stop, solution.iterations) == (Stop.PARAMETERS, 1)
 
 
-@unhurried
-@given(away)
+@without_deadline
+@given(away_from_fixed_point)
 def test_remaining_distance_is_the_true_one(start):
     solution = em.run(toy_e, toy_m, DATA, {"theta": start}, stopping=Stopping(distance=1e-5))
     true = abs(solution.params["theta"] - 0.2) / 0.2
@@ -74,9 +74,9 @@ def test_remaining_distance_is_the_true_one(start):
     assert solution.remaining == pytest.approx(true, rel=0.02)
 
 
-@unhurried
+@without_deadline
 @given(st.floats(0.05, 0.99), st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
-def test_stops_within_the_tolerance_however_slow(rate, start, limit):
+def test_the_distance_is_within_the_tolerance_whatever_the_rate(rate, start, limit):
     e_step, m_step = linear([rate], [limit])
     solution = em.run(e_step, m_step, {}, {"x": [start]}, stopping=Stopping(distance=1e-6))
     assert solution.converged
@@ -94,10 +94,10 @@ def test_a_slow_array_is_not_hidden_by_a_fast_one():
     assert solution.rate == pytest.approx(0.99, abs=1e-4)
 
 
-@unhurried
+@without_deadline
 @given(st.floats(0.2, 0.9), st.integers(-60, 60), st.floats(0.1, 10), st.floats(0.1, 10))
-def test_units_do_not_matter(rate, exponent, start, limit):
-    unit = 2.0**exponent  # exact, so that nothing but the unit differs
+def test_results_do_not_depend_on_the_units(rate, exponent, start, limit):
+    unit = 2.0**exponent  # a power of two, so that scaling is exact
     runs = [
         em.run(*linear([rate], [limit * u]), {}, {"x": [start * u]}, accelerate="none")
         for u in (1.0, unit)
@@ -119,7 +119,7 @@ def test_a_parameter_that_stays_zero_has_converged():
     assert (solution.stop, solution.iterations) == (Stop.PARAMETERS, 1)
 
 
-def test_a_closed_form_m_step_stops_at_once():
+def test_a_closed_form_m_step_converges_in_two_iterations():
     solution = em.run(
         lambda p, d: {}, lambda e, d: {"mu": np.mean(d["x"])}, {"x": [1, 3]}, {"mu": 9}
     )
@@ -129,17 +129,17 @@ def test_a_closed_form_m_step_stops_at_once():
 
 
 @pytest.mark.parametrize("tolerance", [None, 1e-300])
-def test_rounding_error_ends_a_run_that_nothing_else_ends(tolerance):
+def test_steps_of_rounding_error_stop_a_run_without_criteria(tolerance):
     stopping = Stopping(distance=tolerance, parameters=tolerance, max_iterations=2000)
     solution = em.run(toy_e, toy_m, DATA, {"theta": 3.0}, stopping=stopping)
     assert solution.stop is Stop.PARAMETERS
     assert solution.iterations < 100
     assert "rounding error" in solution.message
-    assert solution.rate == pytest.approx(0.5, abs=1e-3)  # from the last steps above rounding
+    assert solution.rate == pytest.approx(0.5, abs=1e-3)  # from the last steps above rounding error
     assert solution.params["theta"] == pytest.approx(0.2, rel=1e-14)
 
 
-def test_rounding_error_of_the_functions_own_ends_it_too():
+def test_rounding_error_of_the_users_functions_stops_a_run():
     noise = itertools.cycle([1e-13, -2e-13, 0.5e-13])
     solution = em.run(
         lambda p, d: {},
@@ -155,24 +155,24 @@ def test_rounding_error_of_the_functions_own_ends_it_too():
 def test_the_log_likelihood_criterion():
     stopping = Stopping(distance=None, parameters=None, log_likelihood=1e-6)
     solution = em.run(
-        toy_e, toy_m, DATA, {"theta": 3.0}, log_likelihood=toy_height, stopping=stopping
+        toy_e, toy_m, DATA, {"theta": 3.0}, log_likelihood=toy_log_likelihood, stopping=stopping
     )
     assert solution.stop is Stop.LOG_LIKELIHOOD
     gains = np.diff(solution.trace.log_likelihood)
     assert 0 <= gains[-1] <= 1e-6 < gains[-2]
 
 
-def test_the_iteration_limit_tells_how_far_it_still_was():
+def test_the_iteration_limit_reports_the_remaining_distance():
     stopping = Stopping(max_iterations=30)
     solution = em.run(*linear([0.9], [1.0]), {}, {"x": [2.0]}, stopping=stopping)
     assert solution.stop is Stop.ITERATION_LIMIT
     assert solution.iterations == 30
     assert not solution.converged
     assert solution.remaining == pytest.approx(0.9**30, rel=0.05)
-    assert "still to go in x" in solution.message
+    assert "largest in x" in solution.message
 
 
-def test_sublinear_convergence_is_not_taken_for_convergence():
+def test_sublinear_convergence_does_not_meet_the_criteria():
     solution = em.run(
         lambda p, d: {},
         lambda e, d, params: {"x": params["x"] - 0.1 * params["x"] ** 2},
@@ -184,7 +184,7 @@ def test_sublinear_convergence_is_not_taken_for_convergence():
     assert solution.stop is Stop.ITERATION_LIMIT
 
 
-def test_expectations_belong_to_the_final_estimate():
+def test_expectations_are_those_at_the_final_params():
     solution = em.run(toy_e, toy_m, DATA, {"theta": 1.0})
     assert solution.expectations["y_unobserved"] == 1 / solution.params["theta"]
 
@@ -203,25 +203,25 @@ def test_the_trace_holds_every_iterate():
     assert solution.trace.log_likelihood[-1] == solution.log_likelihood
 
 
-def test_the_worst_decrease_is_recorded_and_does_not_stop_the_loop():
-    heights = [0.0, 5.0, 4.5, 6.0, 3.0, 7.0]
+def test_the_worst_decrease_is_recorded_and_does_not_stop_the_run():
+    values = [0.0, 5.0, 4.5, 6.0, 3.0, 7.0]
     path = iter(range(1, 100))
     solution = em.run(
         lambda p, d: {},
         lambda e, d: {"x": next(path)},
         {},
         {"x": 0.0},
-        log_likelihood=lambda params, data: heights[int(params["x"])],
+        log_likelihood=lambda params, data: values[int(params["x"])],
         stopping=Stopping(max_iterations=5),
     )
     assert solution.decrease == em.Decrease(iteration=4, amount=3.0)
     assert solution.iterations == 5
 
 
-def test_rounding_error_is_no_decrease():
-    heights = itertools.cycle([-1000.0, np.nextafter(-1000.0, -np.inf)])
+def test_rounding_error_is_not_recorded_as_a_decrease():
+    values = itertools.cycle([-1000.0, np.nextafter(-1000.0, -np.inf)])
     solution = em.run(
-        *linear([0.5], [1.0]), {}, {"x": [2.0]}, log_likelihood=lambda p, d: next(heights)
+        *linear([0.5], [1.0]), {}, {"x": [2.0]}, log_likelihood=lambda p, d: next(values)
     )
     assert solution.decrease is None
 
@@ -237,20 +237,20 @@ def test_third_argument_of_the_m_step_is_the_current_params():
     np.testing.assert_array_equal(seen, solution.trace.params["x"][:-1])
 
 
-def test_a_third_argument_with_a_default_is_the_authors_own():
+def test_a_third_argument_with_a_default_is_a_setting_of_the_author():
     solution = em.run(lambda p, d: {}, lambda e, d, pull=0.5: {"x": 1 + pull}, {}, {"x": 0.0})
     assert solution.params["x"] == 1.5
 
 
-def test_given_arrays_are_left_alone():
+def test_given_arrays_are_not_modified():
     start, y = {"x": np.array([4.0, 4.0])}, np.array([1.0, 2.0])
     em.run(lambda p, d: {"y": d["y"]}, lambda e, d: {"x": e["y"]}, {"y": y}, start)
     np.testing.assert_array_equal(start["x"], [4, 4])
     np.testing.assert_array_equal(y, [1, 2])
-    start["x"][:] = y[:] = 0  # still theirs to write to
+    start["x"][:] = y[:] = 0  # and they stay writable
 
 
-def test_the_iteration_hook_sees_every_iteration():
+def test_on_iteration_is_called_after_every_iteration():
     seen = []
     solution = em.run(
         toy_e, toy_m, DATA, {"theta": 1.0}, on_iteration=lambda i, params: seen.append(i)
@@ -258,7 +258,7 @@ def test_the_iteration_hook_sees_every_iteration():
     assert seen == list(range(1, solution.iterations + 1))
 
 
-def test_interrupts_pass():
+def test_interrupts_propagate():
     def e_step(params, data):
         raise KeyboardInterrupt
 
@@ -266,35 +266,36 @@ def test_interrupts_pass():
         em.run(e_step, toy_m, DATA, {"theta": 1.0})
 
 
-def two_peaks(params, data):
-    """Heights 1 at -1 and 2 at +1, where the map below leads."""
+def bimodal(params, data):
+    """A log-likelihood with maxima 1 at -1 and 2 at +1, the fixed points of the M step below."""
     x = params["x"]
     return float(1.5 + 0.5 * np.sign(x) - (abs(x) - 1) ** 2)
 
 
-def to_the_nearer(expectations, data, params):
+def m_step_to_nearest_mode(expectations, data, params):
     x = params["x"]
     return {"x": np.sign(x) + 0.5 * (x - np.sign(x))}
 
 
-def test_the_highest_converged_end_is_best_and_heights_are_counted():
+def test_the_converged_solution_with_the_highest_log_likelihood_is_best():
     done = []
     fit = em.fit(
         lambda p, d: {},
-        to_the_nearer,
+        m_step_to_nearest_mode,
         {},
         [{"x": x} for x in (-2.0, 3.0, -0.5)],
-        log_likelihood=two_peaks,
+        log_likelihood=bimodal,
         on_start=lambda i, n: done.append((i, n)),
     )
     assert done == [(1, 3), (2, 3), (3, 3)]
     assert fit.best is fit.solutions[1]
     assert fit.params["x"] == pytest.approx(1)
-    assert [(round(o.log_likelihood, 6), o.count) for o in fit.optima()] == [(2, 1), (1, 2)]
-    assert "heights" in repr(fit)
+    counts = [(round(point.log_likelihood, 6), point.count) for point in fit.limit_points()]
+    assert counts == [(2, 1), (1, 2)]
+    assert "limit points" in repr(fit)
 
 
-def test_degenerate_ends_never_win():
+def test_a_degenerate_solution_is_never_the_best():
     def m_step(expectations, data, params):
         x = params["x"]
         return {"x": np.where(x > 10, np.nan, 1 + 0.5 * (x - 1))}
@@ -311,16 +312,16 @@ def test_degenerate_ends_never_win():
     assert fit.best is fit.solutions[1]
 
 
-def test_without_a_log_likelihood_the_first_converged_is_best_and_that_is_said():
+def test_without_a_log_likelihood_the_first_converged_solution_is_best():
     starts = [{"theta": 0.5}, {"theta": 2.0}]
     fit = em.fit(toy_e, toy_m, DATA, starts)
     assert fit.best is fit.solutions[0]
     assert "no log-likelihood was given" in repr(fit)
     with pytest.raises(InputError, match="given no log_likelihood"):
-        fit.optima()
+        fit.limit_points()
 
 
-def test_there_must_be_a_start():
+def test_fit_needs_a_start():
     with pytest.raises(InputError, match="at least one start"):
         em.fit(toy_e, toy_m, DATA, [])
 
@@ -329,12 +330,12 @@ def test_there_must_be_a_start():
     "wrong",
     [{"distance": 0}, {"parameters": -1.0}, {"log_likelihood": np.nan}, {"max_iterations": 0}],
 )
-def test_stopping_refuses_nonsense(wrong):
+def test_stopping_validates_its_tolerances(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Stopping(**wrong)
 
 
-def test_every_end_is_classified():
+def test_every_stop_is_classified():
     assert {s for s in Stop if s.converged} == {
         Stop.DISTANCE,
         Stop.PARAMETERS,

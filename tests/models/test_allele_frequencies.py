@@ -1,4 +1,4 @@
-"""Allele frequencies: genes counted by hand, closed forms, published figures, impossible tables."""
+"""Allele frequencies: one step by hand, closed forms, published figures, refusals."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ MODEL = latentfit.load("allele-frequencies")
 DATA = Path(__file__).parents[2] / "models" / "data"
 TIGHT = latentfit.Stopping(distance=1e-12)
 
-# Two alleles: D is dominant to d, and in MN both show.
+# Two alleles: D is dominant to d, and in MN each genotype has a phenotype of its own.
 DOMINANT = np.array([[1, 1, 0], [0, 0, 1]])
 MN = np.eye(3)
 
@@ -29,7 +29,7 @@ def read(name):
 
 
 def moths_by_hand(p, count):
-    """One iteration for the moths, written out genotype by genotype."""
+    """Genotype counts and allele frequencies after one iteration for the moths."""
     c, i, t = p
     carbonaria, insularia = c * c + 2 * c * i + 2 * c * t, i * i + 2 * i * t
     n_cc, n_ci = count[0] * c * c / carbonaria, count[0] * 2 * c * i / carbonaria
@@ -51,7 +51,7 @@ def test_one_iteration_by_hand(weights):
 
 
 def test_iterations_on_the_blood_groups():
-    # By hand, group by group, from p = (0.3, 0.2, 0.5).
+    # One iteration by hand from p = (0.3, 0.2, 0.5).
     p, data = np.array([0.3, 0.2, 0.5]), MODEL.example_data()
     a, b, o = p
     n_aa, n_bb = 186 * a / (a + 2 * o), 38 * b / (b + 2 * o)
@@ -78,17 +78,19 @@ def test_published():
             assert found == pytest.approx(figure["value"], abs=figure["tolerance"])
 
 
-def test_maximum_is_that_of_another_optimiser():
+def test_a_general_optimiser_finds_the_same_maximum():
     from scipy.optimize import minimize
 
     count = MODEL.example_data()["count"]
 
-    def height(logits):
+    def negative_log_likelihood(logits):
         a, b, o = np.exp([*logits, 0]) / np.sum(np.exp([*logits, 0]))
         p = np.array([a * a + 2 * a * o, b * b + 2 * b * o, 2 * a * b, o * o])
         return -np.sum(count * np.log(p))
 
-    best = -minimize(height, [0, 0], method="Nelder-Mead", options={"fatol": 1e-12}).fun
+    best = -minimize(
+        negative_log_likelihood, [0, 0], method="Nelder-Mead", options={"fatol": 1e-12}
+    ).fun
     fit = MODEL.fit(seed=2, stopping=TIGHT)
     assert fit.log_likelihood == pytest.approx(best, rel=1e-9)
     assert fit.log_likelihood >= best - 1e-9
@@ -99,7 +101,7 @@ counts = st.integers(1, 400)
 
 @settings(max_examples=25, deadline=None)
 @given(counts, counts, st.integers(0, 2**32 - 1))
-def test_dominance_has_a_square_root(dominant, recessive, seed):
+def test_a_dominant_allele_has_a_closed_form(dominant, recessive, seed):
     data = {"count": [dominant, recessive], "table": DOMINANT}
     fit = MODEL.fit(data, seed=seed, starts=2, stopping=TIGHT)
     q = np.sqrt(recessive / (dominant + recessive))
@@ -109,7 +111,7 @@ def test_dominance_has_a_square_root(dominant, recessive, seed):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(counts, min_size=3, max_size=3), st.integers(0, 2**32 - 1))
-def test_nothing_hidden_is_done_at_once(count, seed):
+def test_em_needs_one_iteration_if_genotypes_are_observed(count, seed):
     fit = MODEL.fit({"count": count, "table": MN}, seed=seed, starts=1)
     p = (2 * count[0] + count[1]) / (2 * sum(count))
     np.testing.assert_allclose(fit.params["p"], [p, 1 - p], rtol=1e-12)
@@ -127,7 +129,7 @@ def test_order_of_phenotypes_does_not_matter(order, seed):
 
 
 def test_four_alleles():
-    # Each allele is dominant to those after it: shares of phenotypes have closed-form roots.
+    # If each allele is dominant to those after it, the frequencies have a closed form.
     first = np.triu_indices(4)[0]
     table = (first == np.arange(4)[:, None]).astype(float)
     count = np.array([40, 30, 20, 10])
@@ -143,7 +145,7 @@ def test_statistic_counts_genotypes():
 
 
 @pytest.mark.parametrize("empty", [[0], [0, 2], [1, 2], [3], [0, 1, 2]])
-def test_phenotypes_that_nobody_has(empty):
+def test_phenotypes_without_individuals(empty):
     data = MODEL.example_data()
     data["count"][empty] = 0
     fit = MODEL.fit(data, seed=1, starts=2)
@@ -154,7 +156,7 @@ def test_phenotypes_that_nobody_has(empty):
         assert fit.params["p"][0] == 0
 
 
-def test_own_table(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     table = tmp_path / "own.csv"
     table.write_text("count,DD,Dd,dd\n84,1,1,0\n16,0,0,1\n")
     columns = [
@@ -167,19 +169,19 @@ def test_own_table(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        (["84,1,1,0", "-16,0,0,1"], "count holds -16"),
-        (["84,1,1,0", "15.5,0,0,1"], "count holds 15.5"),
+        (["84,1,1,0", "-16,0,0,1"], "count is -16 in row 2"),
+        (["84,1,1,0", "15.5,0,0,1"], "count is 15.5 in row 2"),
         (["0,1,1,0", "0,0,0,1"], "no individuals"),
-        (["84,1,1,0", "16,0,0,1", "3,0,0,0"], "row 3: no genotype shows as this phenotype"),
-        (["84,1,1,0", "16,0,1,1"], "genotype 2 of table shows as 2 phenotypes"),
-        (["84,1,0,0", "16,0,0,1"], "genotype 2 of table shows as 0 phenotypes"),
-        (["84,0.5,1,0", "16,0.5,0,1"], "other than 0 and 1"),
-        (["100,1,1,1"], "alleles 1 and 2 show alike"),
+        (["84,1,1,0", "16,0,0,1", "3,0,0,0"], "row 3: no genotype has this phenotype"),
+        (["84,1,1,0", "16,0,1,1"], "genotype 2 of table has 2 phenotypes"),
+        (["84,1,0,0", "16,0,0,1"], "genotype 2 of table has 0 phenotypes"),
+        (["84,0.5,1,0", "16,0.5,0,1"], "table is 0.5 in row 1, column 1: it must be 0 or 1"),
+        (["100,1,1,1"], "alleles 1 and 2 give the same phenotypes"),
     ],
 )
-def test_refusals_are_one_line(tmp_path, capsys, rows, said):
+def test_refusals_are_one_line(tmp_path, capsys, rows, message):
     table = tmp_path / "own.csv"
     table.write_text("\n".join(["count,DD,Dd,dd", *rows]) + "\n")
     columns = [
@@ -187,17 +189,17 @@ def test_refusals_are_one_line(tmp_path, capsys, rows, said):
     ]
     assert main(["fit", "allele-frequencies", "--data", str(table), *columns]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({"count": [3, 4], "table": [[1, 0], [0, 1]]}, "table has 2 columns"),
         ({"count": [3, 4], "table": [1, 0]}, "table has 1 column"),
         ({"count": [3, 4, 5], "table": DOMINANT}, "3 phenotypes, and table has 2"),
     ],
 )
-def test_shapes_that_do_not_fit(data, said):
-    with pytest.raises(latentfit.InputError, match=said):
+def test_wrong_shapes_are_refused(data, message):
+    with pytest.raises(latentfit.InputError, match=message):
         MODEL.fit(data)

@@ -96,7 +96,7 @@ def natural(name, key):
 def numberings(name, key):
     """EM's estimates in every numbering of components that the likelihood cannot tell apart."""
     from latentfit.agreement import renumber_one
-    from latentfit.agreement._alignment import align
+    from latentfit.agreement.alignment import align
 
     values = natural(name, key)
     found = [values]

@@ -1,4 +1,4 @@
-"""Censored and grouped lifetimes: expectations by closed forms, the maximum by other means."""
+"""Censored and grouped lifetimes: closed forms, integrals, a general optimiser, refusals."""
 
 import json
 
@@ -15,7 +15,7 @@ from latentfit.cli import main
 MODEL = latentfit.load("censored-survival")
 DATA = MODEL.example_data()
 EXACTLY = em.Stopping(distance=1e-10)
-# Known, right censored, left censored, grouped.
+# Lifetimes that are known, right censored, left censored and grouped.
 MIXED = {
     "time": np.array([[2.0, 2], [3, 3], [0, 4], [5, 7], [1, 6], [9, 9]]),
     "event": np.array([1, 0, 1, 1, 1, 0]),
@@ -32,8 +32,8 @@ def csv(folder, text):
     return str(path)
 
 
-def height(point, data, weibull=True):
-    """log p(x | θ) from SciPy's distribution, times -1; logarithms of scales and shape."""
+def negative_log_likelihood(point, data, weibull=True):
+    """-log p(x | θ) by SciPy's distribution, at the logarithms of the scales and the shape."""
     _, code = np.unique(data["group"], return_inverse=True)
     shape = np.exp(point[-1]) if weibull else 1.0
     z = stats.weibull_min(shape, scale=np.exp(point[code]))
@@ -88,7 +88,7 @@ def test_points_give_the_closed_forms(shape, new):
 
 
 def test_m_step_maximises_q():
-    """Of many quantiles in equal steps, over all parameters at once."""
+    """A general optimiser maximises Q, with expectations over many quantiles."""
     after = MODEL.m_step(MODEL.e_step(PARAMS, MIXED), MIXED)
     u = (np.arange(20_000) + 0.5) / 20_000
     completed = [np.array([2.0])]
@@ -119,13 +119,13 @@ def test_log_likelihood_by_hand(weibull):
     params = PARAMS if weibull else {"scale": PARAMS["scale"]}
     point = np.log([4, 6, 1.7])
     for data in (MIXED, DATA):
-        by_hand = -height(point, data, weibull)
+        by_hand = -negative_log_likelihood(point, data, weibull)
         assert MODEL.log_likelihood(params, data) == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize("distribution", ["exponential", "weibull"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_maximum_is_that_of_a_general_optimiser(distribution, seed):
+def test_a_general_optimiser_finds_the_same_maximum(distribution, seed):
     rng = np.random.default_rng(seed)
     weibull = distribution == "weibull"
     z = (3.0 + 4 * np.arange(60) // 30) * rng.weibull(1.6, 60)
@@ -138,7 +138,7 @@ def test_the_maximum_is_that_of_a_general_optimiser(distribution, seed):
     assert fit.converged
     assert all(solution.decrease is None for solution in fit.solutions)
     size = 3 if weibull else 2
-    direct = minimize(height, np.ones(size), args=(data, weibull), tol=1e-10)
+    direct = minimize(negative_log_likelihood, np.ones(size), args=(data, weibull), tol=1e-10)
     assert fit.log_likelihood == pytest.approx(-direct.fun, rel=1e-9)
     np.testing.assert_allclose(fit.params["scale"], np.exp(direct.x[:2]), rtol=1e-3)
 
@@ -149,7 +149,7 @@ def test_exponential_lifetimes_have_a_closed_form_and_a_rate():
     assert fit.best.rate == pytest.approx(12 / 21, abs=1e-4)
 
 
-def test_rate_of_the_docstring():
+def test_the_rate_in_the_docstring():
     assert MODEL.fit(seed=1, starts=1).best.rate == pytest.approx(0.689, abs=1e-3)
 
 
@@ -172,7 +172,7 @@ def test_narrow_groups_are_known_lifetimes():
     assert fit.params["scale"][0] == pytest.approx(scale, rel=1e-4)
 
 
-def test_new_data_are_what_would_have_been_seen():
+def test_new_data_are_censored_and_grouped_as_the_data_are():
     n = 3000
     kinds = np.arange(n) % 3
     time = np.array([[2.0, 2.0], [3.0, 3.0], [1.0, 4.0]])[kinds]
@@ -187,12 +187,12 @@ def test_new_data_are_what_would_have_been_seen():
     assert np.mean(time[known, 0] > 3) == pytest.approx(survival(3), abs=0.04)
     assert np.mean(event[censored] == 0) == pytest.approx(survival(3), abs=0.04)
     assert time[censored & (event == 1)].max() <= 3
-    for ends, happened, share in (
+    for bounds, happened, share in (
         ((0, 1), 1, 1 - survival(1)),
         ((1, 4), 1, survival(1) - survival(4)),
         ((4, 4), 0, survival(4)),
     ):
-        those = (time[grouped] == ends).all(axis=1) & (event[grouped] == happened)
+        those = (time[grouped] == bounds).all(axis=1) & (event[grouped] == happened)
         assert np.mean(those) == pytest.approx(share, abs=0.04)
 
 
@@ -205,7 +205,7 @@ def test_a_table_of_known_and_censored_lifetimes(tmp_path, capsys):
 
 
 def test_a_table_of_grouped_lifetimes(tmp_path, capsys):
-    """Of ten units two die before 1, and three more before 2: two equations, two unknowns."""
+    """Of ten units two die before 1 and three more before 2, which determines both parameters."""
     rows = ["0,1,1,0"] * 2 + ["1,2,1,0"] * 3 + ["2,2,0,0"] * 5
     own = csv(tmp_path, "after,until,event,group\n" + "\n".join(rows) + "\n")
     assert main(["fit", "censored-survival", "--data", own, "--json", "-"]) == 0
@@ -217,37 +217,37 @@ def test_a_table_of_grouped_lifetimes(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        ("2,1,0\n-3,0,0\n", "row 2: time is -3"),
-        ("2,1,0\n3,2,0\n", "row 2: event is 2"),
+        ("2,1,0\n-3,0,0\n", "time is -3 in row 2"),
+        ("2,1,0\n3,2,0\n", "event is 2 in row 2"),
         ("2,1,0\n0,1,0\n3,0,0\n", "row 2: an event at time 0"),
         ("2,1,0\n3,1,0\n", "every lifetime is known exactly"),
         ("2,1,0\n3,0,4\n", "group 4 has no event"),
-        ("2,1,0\n1,0,0\n", "the shape would be infinite"),
+        ("2,1,0\n1,0,0\n", "the estimate of the shape is infinite"),
         ("2,1,0\n,0,0\n", "time has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     own = csv(tmp_path, "time,event,group\n" + rows)
     assert main(["fit", "censored-survival", "--data", own]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("3,2,1,0\n", "row 1: the first time is 3, which is after the second, 2"),
         ("0,2,1,7\n0,1,1,7\n", "in group 7 every event may have happened at time 0"),
     ],
 )
-def test_refusals_of_grouped_lifetimes(tmp_path, capsys, rows, said):
+def test_refusals_of_grouped_lifetimes(tmp_path, capsys, rows, message):
     own = csv(tmp_path, "after,until,event,group\n" + rows)
     assert main(["fit", "censored-survival", "--data", own]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_distribution_that_is_not_known_is_refused(capsys):
+def test_an_unknown_distribution_is_refused(capsys):
     assert main(["fit", "censored-survival", "--set", "distribution=gamma"]) == 2
-    assert "distribution is 'exponential' or 'weibull', not 'gamma'" in capsys.readouterr().err
+    assert "distribution must be exponential or weibull, not 'gamma'" in capsys.readouterr().err

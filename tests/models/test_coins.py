@@ -51,9 +51,9 @@ def test_one_step_by_hand():
 @pytest.mark.parametrize(("iterations", "theta"), [(1, [0.71, 0.58]), (10, [0.80, 0.52])])
 def test_published_steps(iterations, theta):
     stopping = em.Stopping(max_iterations=iterations, distance=None, parameters=None)
-    end = fitted(DATA, START, stopping=stopping)
-    assert end.iterations == iterations
-    np.testing.assert_allclose(end.params["theta"], theta, atol=5e-3)
+    solution = fitted(DATA, START, stopping=stopping)
+    assert solution.iterations == iterations
+    np.testing.assert_allclose(solution.params["theta"], theta, atol=5e-3)
 
 
 def test_published():
@@ -83,26 +83,26 @@ def test_never_decreases_on_sets_of_any_length(seed):
     tosses = rng.integers(1, 60, 25)
     heads = rng.binomial(tosses, rng.choice([0.3, 0.8], 25))
     data = sets(heads, tosses)
-    end = fitted(data, MODEL.initial(data, rng))
-    assert end.converged
-    assert end.decrease is None
-    # Where the score is zero: expected heads are those of the fitted coins, coin by coin.
-    r = end.expectations["z"]
-    np.testing.assert_allclose(heads @ r, end.params["theta"] * (tosses @ r), rtol=1e-6)
+    solution = fitted(data, MODEL.initial(data, rng))
+    assert solution.converged
+    assert solution.decrease is None
+    # The score vanishes: for each coin the expected heads equal the fitted ones.
+    r = solution.expectations["z"]
+    np.testing.assert_allclose(heads @ r, solution.params["theta"] * (tosses @ r), rtol=1e-6)
 
 
 def test_equal_coins_stay_equal():
-    end = fitted(DATA, {"theta": [0.3, 0.3]})
-    np.testing.assert_allclose(end.params["theta"], [0.66, 0.66])
+    solution = fitted(DATA, {"theta": [0.3, 0.3]})
+    np.testing.assert_allclose(solution.params["theta"], [0.66, 0.66])
 
 
-def test_starts_know_one_coin_from_the_other():
+def test_starts_of_the_two_coins_differ():
     for seed in range(20):
         high, low = MODEL.initial(DATA, np.random.default_rng(seed))["theta"]
         assert high > low
     fit = MODEL.fit(seed=3, starts=10)
-    ends = [solution.params["theta"] for solution in fit.solutions]
-    np.testing.assert_allclose(ends, np.tile(ends[0], (10, 1)), atol=1e-6)
+    solutions = [solution.params["theta"] for solution in fit.solutions]
+    np.testing.assert_allclose(solutions, np.tile(solutions[0], (10, 1)), atol=1e-6)
 
 
 def test_a_coin_may_show_heads_only():
@@ -123,7 +123,7 @@ def test_long_sets_do_not_underflow():
     np.testing.assert_array_equal(r, [[1, 0], [0, 1]])
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     own = csv(tmp_path, "day,heads,tosses\n1,90,100\n2,20,100\n3,44,50\n4,11,50\n")
     assert main(["fit", "coins", "--data", own, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]["theta"]
@@ -131,24 +131,26 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("-1,10\n3,10\n", "heads is -1 in row 1"),
         ("1,10\n3.5,10\n", "heads is 3.5 in row 2"),
         ("1,10\n3,9.5\n", "tosses is 9.5 in row 2"),
         ("0,0\n3,10\n", "tosses is 0 in row 1"),
         ("1,10\n13,10\n", "row 2 has 13 heads in 10 tosses"),
-        ("3,10\n", "a single set"),
+        ("3,10\n", "0.3 in every set"),
         ("3,10\n6,20\n", "0.3 in every set"),
         ("3,10\n,20\n", "heads has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "coins", "--data", csv(tmp_path, "heads,tosses\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_columns_of_one_length_are_needed():
-    with pytest.raises(latentfit.InputError, match="two columns of one length"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(
+        latentfit.InputError, match="heads and tosses must be columns of the same length"
+    ):
         MODEL.fit({"heads": [5, 9], "tosses": [10]})

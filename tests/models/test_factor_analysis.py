@@ -1,4 +1,4 @@
-"""Factor analysis: direct maximisation, one step by other means, invariances, refusals."""
+"""Factor analysis: direct maximisation, one step by conditioning, invariances, refusals."""
 
 import json
 
@@ -31,16 +31,16 @@ def covariance(params):
 
 
 def direct(x, q):
-    """Specific variances and log-likelihood, loadings eliminated (Jöreskog 1967), by BFGS."""
+    """Specific variances and maximal log-likelihood by BFGS, without loadings (Jöreskog 1967)."""
     (n, d), S = x.shape, np.cov(x.T, bias=True)
 
-    def height(log_psi):
+    def log_likelihood(log_psi):
         scale = np.exp(-log_psi / 2)
         values = np.linalg.eigvalsh(S * np.outer(scale, scale))[::-1]
         fitted = log_psi.sum() + np.log(values[:q]).sum() + q + values[q:].sum()
         return -n / 2 * (d * np.log(2 * np.pi) + fitted)
 
-    found = minimize(lambda p: -height(p), np.log(np.diag(S) / 2), options={"gtol": 1e-7})
+    found = minimize(lambda p: -log_likelihood(p), np.log(np.diag(S) / 2), options={"gtol": 1e-7})
     return np.exp(found.x), -found.fun
 
 
@@ -52,13 +52,13 @@ def simulated(rng, n, loadings, psi):
 def test_example_is_grant_white_school():
     assert TESTS.shape == (145, 6)
     S = np.cov(TESTS.T)
-    # As R has them, with divisor n - 1.
+    # The values that R prints, with divisor n - 1.
     np.testing.assert_allclose(np.diag(S)[:3], [1.3278044, 1.2348958, 1.0808190], rtol=1e-6)
     assert S[3, 4] == pytest.approx(0.9397789, rel=1e-6)
 
 
 def test_e_step_is_the_conditional_distribution():
-    """By way of the covariance of the observations, which the step avoids."""
+    """Conditioning in the joint distribution, which the step avoids."""
     C, W = covariance(PARAMS), PARAMS["W"]
     z = (TESTS - PARAMS["mu"]) @ np.linalg.solve(C, W)
     V = np.eye(2) - W.T @ np.linalg.solve(C, W)
@@ -86,12 +86,12 @@ def test_log_likelihood_is_that_of_the_normal_distribution():
 @pytest.mark.parametrize("factors", [1, 2])
 def test_the_maximum_is_that_of_direct_maximisation(factors):
     fit = MODEL.fit(TESTS, seed=1, starts=2, factors=factors)
-    psi, height = direct(TESTS, factors)
+    psi, log_likelihood = direct(TESTS, factors)
     assert fit.converged
     for solution in fit.solutions:
         assert solution.decrease is None
         np.testing.assert_allclose(solution.params["psi"], psi, rtol=1e-4)
-        assert solution.log_likelihood == pytest.approx(height, abs=1e-7)
+        assert solution.log_likelihood == pytest.approx(log_likelihood, abs=1e-7)
 
 
 def test_published():
@@ -102,7 +102,7 @@ def test_published():
     assert fit.log_likelihood == pytest.approx(-1169.03059151, abs=1e-7)
 
 
-def test_caveats_of_the_example():
+def test_numbers_in_the_docstring():
     fit = MODEL.fit(TESTS, seed=1, starts=1, accelerate="none")
     S = np.cov(TESTS.T, bias=True)
     np.testing.assert_allclose(np.diag(covariance(fit.params)), np.diag(S), rtol=1e-7)
@@ -132,14 +132,14 @@ def test_units_and_origin_do_not_matter():
     )
 
 
-def test_simulated_covariances_are_found():
+def test_simulated_covariances_are_recovered():
     x = simulated(np.random.default_rng(0), 20_000, PARAMS["W"], PARAMS["psi"])
     fit = MODEL.fit(x, seed=0, starts=1)
     np.testing.assert_allclose(covariance(fit.params), covariance(PARAMS), atol=0.05)
     np.testing.assert_allclose(fit.params["psi"], PARAMS["psi"], atol=0.05)
 
 
-def test_one_factor_behind_three_variables_is_known_in_closed_form():
+def test_one_factor_of_three_variables_has_a_closed_form():
     """Three covariances determine three loadings: w1 w2, w1 w3 and w2 w3."""
     x = TESTS[:, 3:]
     S = np.cov(x.T, bias=True)
@@ -150,7 +150,7 @@ def test_one_factor_behind_three_variables_is_known_in_closed_form():
     np.testing.assert_allclose(covariance(fit.params), S, rtol=1e-6)
 
 
-def test_a_heywood_case_goes_to_the_boundary():
+def test_a_heywood_case_converges_to_the_boundary():
     """The second and third variable correlate more weakly than either does with the first."""
     S = np.array([[1, 0.8, 0.8], [0.8, 1, 0.5], [0.8, 0.5, 1]])
     normal = np.random.default_rng(0).normal(size=(60, 3))
@@ -162,7 +162,7 @@ def test_a_heywood_case_goes_to_the_boundary():
     np.testing.assert_allclose(fit.params["psi"][1:], 1 - 0.8**2, atol=1e-2)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "\n".join(f"{i},{a},{b},{c}" for i, (*_, a, b, c) in enumerate(TESTS))
     command = ["fit", "factor-analysis", "--data", csv(tmp_path, "pupil,a,b,c\n" + rows)]
     assert main([*command, "--column", "x=a,b,c", "--set", "factors=1", "--json", "-"]) == 0
@@ -171,18 +171,22 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "factors", "said"),
+    ("rows", "factors", "message"),
     [
-        ("1,2,3\n2,1,0\n3,5,1\n0,1,4\n", 2, "2 factors cannot be told from the covariances of 3"),
+        (
+            "1,2,3\n2,1,0\n3,5,1\n0,1,4\n",
+            2,
+            "the covariances of 3 columns do not determine 2 factors",
+        ),
         ("1,2,3\n2,1,0\n3,5,1\n0,1,4\n", 0, "factors must be at least 1, not 0"),
-        ("1,7,3\n2,7,0\n3,7,1\n0,7,4\n", 1, "column 2 of x is 7 in every row"),
+        ("1,7,3\n2,7,0\n3,7,1\n0,7,4\n", 1, "column 2 of x is constant (7)"),
         ("1,2,3\n2,1,0\n3,5,1\n", 1, "the 3 rows of x span 2 dimensions of 3"),
         ("1,2,3\n2,1,3\n3,5,8\n0,1,1\n", 1, "the 4 rows of x span 2 dimensions of 3"),
         ("1,2,3\n2,,0\n3,5,1\n0,1,4\n", 1, "x has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, factors, said):
+def test_refusals(tmp_path, capsys, rows, factors, message):
     command = ["fit", "factor-analysis", "--data", csv(tmp_path, "a,b,c\n" + rows)]
     assert main([*command, "--set", f"factors={factors}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

@@ -21,7 +21,7 @@ def update(theta, counts=RAO):
 
 
 def root(counts):
-    """The maximum of the likelihood, from its quadratic equation."""
+    """The maximiser of the likelihood, the root of a quadratic equation."""
     y1, y2, y3, y4 = map(float, counts)
     n, b = y1 + y2 + y3 + y4, 2 * y2 + 2 * y3 + y4 - y1
     return (np.sqrt(b**2 + 8 * n * y4) - b) / (2 * n)
@@ -35,8 +35,8 @@ def test_one_iteration_by_hand():
 
 
 def test_iterations_are_those_of_the_em_paper():
-    # Dempster, Laird and Rubin (1977), Table 1, from 0.5. The last digit of the second is one too
-    # many there.
+    # Dempster, Laird and Rubin (1977), Table 1, from 0.5. The last printed digit of the second
+    # value is too large by one.
     theta, printed = 0.5, [0.608247423, 0.624321051, 0.626488879, 0.626777323, 0.626815632]
     for value in printed:
         theta = update(theta)
@@ -53,7 +53,7 @@ def test_published():
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=4, max_size=4), st.integers(0, 2**32 - 1))
-def test_ends_at_the_root_and_at_the_rate_of_the_docstring(counts, seed):
+def test_limit_is_the_root_and_rate_is_that_of_the_docstring(counts, seed):
     fit = MODEL.fit({"counts": counts}, seed=seed, stopping=TIGHT)
     theta = root(counts)
     assert fit.converged
@@ -71,8 +71,8 @@ def test_ends_at_the_root_and_at_the_rate_of_the_docstring(counts, seed):
 def test_log_likelihood_is_that_of_the_classes(counts, theta):
     p = np.array([(2 + theta) / 4, (1 - theta) / 4, (1 - theta) / 4, theta / 4])
     expected = sum(y * np.log(q) for y, q in zip(counts, p, strict=True))
-    height = MODEL.log_likelihood({"theta": theta}, {"counts": np.array(counts)})
-    assert height == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    log_likelihood = MODEL.log_likelihood({"theta": theta}, {"counts": np.array(counts)})
+    assert log_likelihood == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_statistic_counts_the_second_type():
     assert MODEL.expectations["x2"]({"z": z}, {"counts": RAO}) == 2
 
 
-def test_starts_are_near_the_estimate_and_inside():
+def test_starts_are_near_the_estimate_and_in_the_interior():
     for counts in (RAO, [1, 50, 50, 0], [9, 0, 0, 9]):
         starts = [
             MODEL.initial({"counts": np.array(counts)}, np.random.default_rng(seed))["theta"]
@@ -104,7 +104,7 @@ def test_starts_are_near_the_estimate_and_inside():
     assert abs(middle - (125 - 18 - 20 + 34) / 197) < 0.05
 
 
-def test_own_table(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     table = tmp_path / "own.csv"
     table.write_text("class,animals\nAB,125\nAb,18\naB,20\nab,34\n")
     assert main(["fit", "genetic-linkage", "--data", str(table), "--seed", "1", "--json", "-"]) == 0
@@ -113,18 +113,18 @@ def test_own_table(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "message"),
     [
         ([125, 18, 54], "there are four classes"),
         ([125], "there are four classes"),
-        ([125, 18, -20, 34], "counts holds -20"),
-        ([125, 18, 20, 33.5], "counts holds 33.5"),
+        ([125, 18, -20, 34], "counts is -20 in row 3"),
+        ([125, 18, 20, 33.5], "counts is 33.5 in row 4"),
         ([0, 0, 0, 0], "no animals"),
     ],
 )
-def test_refusals_are_one_line(tmp_path, capsys, counts, said):
+def test_refusals_are_one_line(tmp_path, capsys, counts, message):
     table = tmp_path / "own.csv"
     table.write_text("counts\n" + "".join(f"{y}\n" for y in counts))
     assert main(["fit", "genetic-linkage", "--data", str(table)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

@@ -1,4 +1,4 @@
-"""The hidden Markov model: every path by hand, symmetries, published figures, refusals."""
+"""The hidden Markov model: sums over all paths, symmetries, published figures, refusals."""
 
 from itertools import pairwise, product
 from math import factorial
@@ -53,7 +53,7 @@ def density(params, k, x):
 
 
 def by_hand(params, x):
-    """log p(x), state probabilities and transition counts of one sequence, path by path."""
+    """log p(x), state probabilities and transition counts of one sequence, summed over paths."""
     states, times = len(params["P"]), len(x)
     start = params.get("start", np.full(states, 1 / states))
     total, z, transitions = 0.0, np.zeros((times, states)), np.zeros((states, states))
@@ -79,14 +79,16 @@ def test_e_step_is_the_sum_over_all_paths(model, emission, start, shape, states)
         params[name] = rng.dirichlet(np.ones(params[name].shape[-1]), params[name].shape[:-1])
     found = model.e_step(params, data)
     columns = data["x"].reshape(shape[0], -1).T
-    heights, z, transitions = zip(*(by_hand(params, column) for column in columns), strict=True)
-    assert model.log_likelihood(params, data) == pytest.approx(np.sum(heights))
+    log_likelihoods, z, transitions = zip(
+        *(by_hand(params, column) for column in columns), strict=True
+    )
+    assert model.log_likelihood(params, data) == pytest.approx(np.sum(log_likelihoods))
     np.testing.assert_allclose(found["z"], z[0] if len(shape) == 1 else np.stack(z), atol=1e-12)
     np.testing.assert_allclose(found["transitions"], np.sum(transitions, axis=0), atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(40,), (20, 3)])
-def test_m_step_of_known_states_is_the_table_of_what_happened(model, shape):
+def test_m_step_of_known_states_counts_transitions(model, shape):
     rng = np.random.default_rng(5)
     z, data = rng.integers(3, size=shape[::-1]), sample("gaussian", 5, shape)
     counts = np.zeros((3, 3))
@@ -119,15 +121,17 @@ def test_m_step_of_known_states_is_the_table_of_what_happened(model, shape):
 def test_log_likelihood_never_decreases(model, emission, states):
     data = sample(emission, 6, (30, 3))
     options = {"states": states, "emission": emission, "start": "estimated"}
-    end = run(model, data, started(model, data, **options), stopping=Stopping(max_iterations=100))
-    assert end.decrease is None
-    z, transitions = end.expectations["z"], end.expectations["transitions"]
+    solution = run(
+        model, data, started(model, data, **options), stopping=Stopping(max_iterations=100)
+    )
+    assert solution.decrease is None
+    z, transitions = solution.expectations["z"], solution.expectations["transitions"]
     np.testing.assert_allclose(z.sum(axis=-1), 1)
     np.testing.assert_allclose(transitions.sum(axis=1), z[:, :-1].sum(axis=(0, 1)), atol=1e-9)
     np.testing.assert_allclose(transitions.sum(axis=0), z[:, 1:].sum(axis=(0, 1)), atol=1e-9)
 
 
-def test_does_not_know_labels_or_the_order_of_sequences(model):
+def test_labels_and_order_of_sequences_do_not_matter(model):
     data = sample("poisson", 7, (40, 3))
     start = started(model, data)
     plain = run(model, data, start)
@@ -138,7 +142,7 @@ def test_does_not_know_labels_or_the_order_of_sequences(model):
     np.testing.assert_allclose(other.params["lam"][::-1], plain.params["lam"], rtol=1e-6)
 
 
-def test_normal_emissions_move_with_the_units(model):
+def test_normal_emissions_scale_with_the_units(model):
     data = sample("gaussian", 8, (60,))
     start = started(model, data, emission="gaussian")
     moved = {"x": 100 + 20 * data["x"]}
@@ -151,7 +155,7 @@ def test_normal_emissions_move_with_the_units(model):
 
 
 def test_independent_draws_are_a_mixture(model):
-    # With equal rows the chain has no memory.
+    # If the rows of P are equal, the states are independent.
     data = sample("poisson", 9, (50,))
     w, lam = np.array([0.5, 0.5]), np.array([2.0, 8.0])
     params = {"P": np.tile(w, (2, 1)), "lam": lam}
@@ -172,9 +176,9 @@ def test_published(model, states):
         name, _, index = figure["name"].rstrip("]").partition("[")
         value = found[name][tuple(map(int, index.split(",")))] if index else fit.log_likelihood
         assert value == pytest.approx(figure["value"], abs=figure["tolerance"]), figure["name"]
-    # The estimate of where a single sequence starts is always a corner of the simplex.
+    # For a single sequence the estimate of `start` is a corner of the simplex.
     np.testing.assert_allclose(fit.params["start"][order], np.eye(states)[0], atol=1e-9)
-    # A start that is known to be uniform costs at most the logarithm of the number of states.
+    # A uniform start decreases the log-likelihood by at most log K.
     uniform = model.fit(seed=1, states=states)
     assert 0 < fit.log_likelihood - uniform.log_likelihood < np.log(states)
 
@@ -182,12 +186,12 @@ def test_published(model, states):
 def test_example_is_the_earthquakes(model):
     x = model.example_data()["x"]
     assert x.shape == (107,)
-    # as in the book, section 1.2.4 and table 6.1
+    # The values of the book, section 1.2.4 and table 6.1.
     assert x.mean() == pytest.approx(19.364, abs=5e-4)
     assert x.var(ddof=1) == pytest.approx(51.573, abs=5e-4)
 
 
-def test_starts_suffice_where_states_differ_in_spread_alone(model):
+def test_starts_suffice_for_states_that_differ_in_standard_deviation_only(model):
     rng = np.random.default_rng(10)
     state = np.repeat([0, 1, 0, 1], 100)
     data = {"x": rng.normal(0, np.where(state, 4.0, 1.0))}
@@ -212,12 +216,12 @@ def test_long_sequences_do_not_underflow(model):
     np.testing.assert_allclose(model.e_step(params, data)["z"].sum(axis=-1), 1)
 
 
-def test_probabilities_of_zero_are_no_obstacle(model):
-    # A state that emits nothing but 0, and one that is never left.
+def test_probabilities_of_zero(model):
+    # One state emits only 0, and one state is never left.
     data = {"x": np.array([0.0, 0, 0, 0, 4, 3, 0, 5])}
     params = {"P": np.array([[0.5, 0.5], [0.0, 1.0]]), "lam": np.array([0.0, 3.0])}
-    height, z, transitions = by_hand(params, data["x"])
-    assert model.log_likelihood(params, data) == pytest.approx(height)
+    log_likelihood, z, transitions = by_hand(params, data["x"])
+    assert model.log_likelihood(params, data) == pytest.approx(log_likelihood)
     found = model.e_step(params, data)
     np.testing.assert_allclose(found["z"], z, atol=1e-12)
     np.testing.assert_allclose(found["transitions"], transitions, atol=1e-12)
@@ -226,9 +230,9 @@ def test_probabilities_of_zero_are_no_obstacle(model):
 
 def test_a_state_that_is_never_visited_is_named(model):
     params = {"P": np.full((2, 2), 0.5), "lam": np.array([20.0, 1e5])}
-    end = run(model, model.example_data(), params)
-    assert end.stop is Stop.EMPTY_COMPONENT
-    assert "z[..., 1]" in end.message
+    solution = run(model, model.example_data(), params)
+    assert solution.stop is Stop.EMPTY_COMPONENT
+    assert "z[..., 1]" in solution.message
 
 
 @pytest.mark.parametrize(
@@ -241,15 +245,15 @@ def test_a_state_that_is_never_visited_is_named(model):
 )
 def test_an_impossible_observation_is_named(model, chain, row):
     data = {"x": np.array([0.0, 1, 2, 1])}
-    said = f"row {row} has probability 0 in every state"
-    with pytest.raises(ValueError, match=said):
+    message = f"row {row} has probability 0 in every state"
+    with pytest.raises(ValueError, match=message):
         model.e_step(chain, data)
     both = np.column_stack([np.zeros(4), data["x"]])
     with pytest.raises(ValueError, match=f"row {row}, column 2, has probability 0"):
         model.e_step(chain, {"x": both})
-    end = run(model, data, chain)
-    assert end.stop in (Stop.EMPTY_COMPONENT, Stop.NOT_FINITE)
-    assert said in end.message
+    solution = run(model, data, chain)
+    assert solution.stop in (Stop.EMPTY_COMPONENT, Stop.NOT_FINITE)
+    assert message in solution.message
 
 
 def test_a_state_of_one_value_is_named(model):
@@ -259,12 +263,12 @@ def test_a_state_of_one_value_is_named(model):
         "mu": np.array([5.0, 2.0]),
         "sigma": np.array([0.1, 1.0]),
     }
-    end = run(model, {"x": x}, params)
-    assert end.stop is Stop.COLLAPSED
-    assert "sigma[0]" in end.message
+    solution = run(model, {"x": x}, params)
+    assert solution.stop is Stop.COLLAPSED
+    assert "sigma[0]" in solution.message
 
 
-def test_fit_of_a_file(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     x = sample("poisson", 13, (60, 2))["x"]
     table = tmp_path / "own.csv"
     np.savetxt(table, x, fmt="%d", delimiter=",", header="first,second", comments="")
@@ -280,16 +284,20 @@ def test_fit_of_a_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("x", "options", "said"),
+    ("x", "options", "message"),
     [
-        ([3.0], {}, "single row"),
-        ([3.0, 4.0], {"states": 1}, "at least 2, not 1"),
+        ([3.0], {}, "single value"),
+        ([3.0, 4.0], {"states": 1}, "states must be at least 2, not 1"),
         ([3.0, 4.0], {"emission": "normal"}, "poisson, gaussian or categorical, not 'normal'"),
         ([3.0, 4.0], {"start": "stationary"}, "uniform or estimated, not 'stationary'"),
-        ([3.0, -1.0, 2.0], {}, "x has -1 in row 2, which is not a count"),
-        ([3.0, 1.0, 2.5], {}, r"x has 2.5 in row 3, which is not a count"),
-        ([0.0, 1.5, 1.0], {"emission": "categorical"}, r"1.5 in row 2, .* code of a category"),
-        ([[0.0, 1.0], [2.0, -3.0]], {}, "x has -3 in row 2"),
+        ([3.0, -1.0, 2.0], {}, "x is -1 in row 2: with emission=poisson"),
+        ([3.0, 1.0, 2.5], {}, "x is 2.5 in row 3: with emission=poisson"),
+        (
+            [0.0, 1.5, 1.0],
+            {"emission": "categorical"},
+            "x is 1.5 in row 2: with emission=categorical",
+        ),
+        ([[0.0, 1.0], [2.0, -3.0]], {}, "x is -3 in row 2, column 2"),
         ([4.0] * 9, {}, "x has 1 distinct value, too few for 2 states"),
         ([4.0] * 9, {"emission": "gaussian"}, "x has 1 distinct value, too few"),
         ([0.0, 1.0] * 9, {"states": 3}, "2 distinct values, too few for 3 states"),
@@ -298,8 +306,8 @@ def test_fit_of_a_file(tmp_path, capsys):
         (np.ones((2, 2, 2)), {}, "3 axes"),
     ],
 )
-def test_refusals(model, x, options, said):
-    with pytest.raises(ValueError, match=said):
+def test_refusals(model, x, options, message):
+    with pytest.raises(ValueError, match=message):
         started(model, {"x": np.array(x)}, **options)
 
 
@@ -329,6 +337,6 @@ def test_agrees_with_hmmlearn(model, emission, shape):
     stacked = columns.T.reshape(-1, 1)
     stacked = stacked if emission == "gaussian" else stacked.astype(int)
     theirs.fit(stacked, [shape[0]] * columns.shape[1])
-    height = theirs.score(stacked, [shape[0]] * columns.shape[1])
-    assert ours.log_likelihood == pytest.approx(height, rel=1e-6)
+    log_likelihood = theirs.score(stacked, [shape[0]] * columns.shape[1])
+    assert ours.log_likelihood == pytest.approx(log_likelihood, rel=1e-6)
     np.testing.assert_allclose(ours.params["P"], theirs.transmat_, atol=1e-3)

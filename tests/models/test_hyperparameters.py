@@ -21,15 +21,17 @@ def run(data, start, **options):
 
 
 def direct(data):
-    """The maximum of the negative binomial likelihood, as scipy finds it."""
+    """The maximum of the negative binomial likelihood, found by SciPy."""
     s, t = data["failures"], data["hours"]
 
-    def height(logs):
+    def negative_log_likelihood(logs):
         alpha, beta = np.exp(logs)
         return -stats.nbinom.logpmf(s, alpha, beta / (beta + t)).sum()
 
     options = {"xatol": 1e-9, "fatol": 1e-11}
-    found = optimize.minimize(height, [0, 0], method="Nelder-Mead", options=options)
+    found = optimize.minimize(
+        negative_log_likelihood, [0, 0], method="Nelder-Mead", options=options
+    )
     return (*np.exp(found.x), -found.fun)
 
 
@@ -66,13 +68,13 @@ def test_m_step_is_the_gamma_likelihood():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_maximum_is_that_of_scipy(seed):
+def test_a_general_optimiser_finds_the_same_maximum(seed):
     data = sample(seed)
     fit = MODEL.fit(data, seed=1)
-    alpha, beta, height = direct(data)
+    alpha, beta, negative_log_likelihood = direct(data)
     assert fit.params["alpha"] == pytest.approx(alpha, rel=1e-5)
     assert fit.params["beta"] == pytest.approx(beta, rel=1e-5)
-    assert fit.log_likelihood == pytest.approx(height, rel=1e-10)
+    assert fit.log_likelihood == pytest.approx(negative_log_likelihood, rel=1e-10)
 
 
 def test_hours_of_three_digits_as_in_bugs():
@@ -82,12 +84,12 @@ def test_hours_of_three_digits_as_in_bugs():
     np.testing.assert_allclose(fit.params["beta"], 1.262, atol=5e-4)
 
 
-def test_rates_lie_between_their_own_and_the_mean():
+def test_expected_rates_lie_between_raw_rates_and_the_prior_mean():
     params = MODEL.fit(seed=1).params
     found, own = MODEL.e_step(params, DATA)["lam"], DATA["failures"] / DATA["hours"]
     mean = params["alpha"] / params["beta"]
     assert np.all((found - own) * (mean - found) > 0)
-    # At the maximum the mean of the rates is that of the prior.
+    # At the maximum the mean of the expected rates is the prior mean.
     assert found.mean() == pytest.approx(mean, rel=1e-6)
 
 
@@ -108,20 +110,20 @@ def test_equal_times_are_the_negative_binomial_model():
     assert ours.params["alpha"] == pytest.approx(theirs.params["k"], rel=1e-5)
 
 
-def test_slower_the_less_a_unit_says_of_its_rate():
+def test_em_is_slower_for_units_with_less_information():
     rng = np.random.default_rng(1)
     rates, hours = rng.gamma(0.82, 1 / 1.26, 200), np.tile(DATA["hours"], 20)
     needed = []
     for share in (1, 0.1, 0.01):
         data = {"failures": rng.poisson(rates * hours * share) * 1.0, "hours": hours * share}
-        end = run(data, MODEL.initial(data, np.random.default_rng(0)))
-        assert end.converged
-        assert end.decrease is None
-        needed.append(end.iterations)
+        solution = run(data, MODEL.initial(data, np.random.default_rng(0)))
+        assert solution.converged
+        assert solution.decrease is None
+        needed.append(solution.iterations)
     assert needed[0] < needed[1] / 2 < needed[2] / 4
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     path = tmp_path / "own.csv"
     path.write_text("valve,failures,hours\n1,9,3\n2,0,2.5\n3,1,4\n4,12,2\n5,2,7\n")
     assert main(["fit", "hyperparameters", "--data", str(path), "--json", "-"]) == 0
@@ -132,24 +134,24 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("-1,2\n3,2\n", "failures is -1 in row 1"),
         ("1,2\n3.5,2\n", "failures is 3.5 in row 2"),
         ("1,2\n3,0\n", "hours is 0 in row 2"),
         ("0,2\n0,3\n", "every value of failures is zero"),
-        ("5,1\n", "failures vary no more than by chance about one common rate of 5"),
-        ("2,1\n4,2\n7,3\n", "failures vary no more than by chance"),
+        ("5,1\n", "failures vary no more than Poisson counts with a common rate of 5"),
+        ("2,1\n4,2\n7,3\n", "failures vary no more than Poisson counts"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     path = tmp_path / "own.csv"
     path.write_text("failures,hours\n" + rows)
     assert main(["fit", "hyperparameters", "--data", str(path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_columns_of_one_length_are_needed():
-    with pytest.raises(latentfit.InputError, match="two columns of one length"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(latentfit.InputError, match="must be columns of the same length"):
         MODEL.fit({"failures": [5, 9], "hours": [10]})

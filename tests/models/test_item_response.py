@@ -1,4 +1,4 @@
-"""Item response: steps by other means, published figures, symmetries, both boundaries, refusals."""
+"""Item response: steps by integration, published figures, symmetries, boundaries, refusals."""
 
 import json
 from pathlib import Path
@@ -59,19 +59,19 @@ def test_tables_are_those_of_goodman_and_of_bock_and_lieberman():
 
 @either
 def test_e_step_and_log_likelihood_by_integration(params):
-    """Of the first four patterns."""
+    """Adaptive integration gives the same mean abilities and log-likelihood for four patterns."""
     y = np.array([[1.0, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
     total = np.array([integral(lambda z, row=row: joint(z, row, params)) for row in y])
     mean = [integral(lambda z, row=row: z * joint(z, row, params)) for row in y] / total
     found = MODEL.e_step(params, {"y": y})
     np.testing.assert_allclose(found["z"], mean, rtol=1e-11, atol=1e-13)
-    height = MODEL.log_likelihood(params, {"y": y})
-    assert height == pytest.approx(np.log(total).sum(), rel=1e-12)
+    log_likelihood = MODEL.log_likelihood(params, {"y": y})
+    assert log_likelihood == pytest.approx(np.log(total).sum(), rel=1e-12)
 
 
 @either
 def test_expected_persons_are_the_distribution_of_all_abilities(params):
-    """Their moments are those of the persons' conditional distributions, summed."""
+    """Moments of the expected persons equal the sums of the persons' conditional moments."""
     found = MODEL.e_step(params, DATA)
     nodes = np.linspace(-10, 10, 201)
     assert found["persons"].sum() == pytest.approx(216, rel=1e-13)
@@ -86,8 +86,8 @@ def test_expected_persons_are_the_distribution_of_all_abilities(params):
 
 
 @pytest.mark.parametrize(("width", "steep"), [(0.15, 5.0), (0.3, 1.0)])
-def test_nodes_are_close_enough(width, steep):
-    """For as many equal items as leave an ability so uncertain."""
+def test_nodes_are_sufficiently_dense(width, steep):
+    """The items are equal; their number gives the ability this conditional deviation."""
     items = round(4 / steep**2 * (width**-2 - 1))
     y = (np.arange(items) % 2 == 0).astype(float)
     params = {"a": np.array(steep), "c": np.full(items, 0.3 * steep)}
@@ -119,19 +119,19 @@ def test_m_step_is_the_maximum_of_q(params):
 
 
 @pytest.mark.parametrize("shape", [(), (4,)])
-def test_newtons_method_arrives_from_anywhere(shape):
+def test_newtons_method_converges_from_distant_starts(shape):
     rng = np.random.default_rng(1)
     e = MODEL.e_step(RASCH, DATA)
-    ends = [
+    solutions = [
         MODEL.m_step(e, DATA, {"a": rng.uniform(0, 8, shape), "c": rng.uniform(-10, 10, 4)})
         for _ in range(50)
     ]
     for name in ("a", "c"):
-        assert np.ptp([end[name] for end in ends], axis=0).max() < 1e-9
+        assert np.ptp([solution[name] for solution in solutions], axis=0).max() < 1e-9
 
 
 def test_steps_are_those_with_expected_right_answers_at_the_nodes():
-    """What Bock and Aitkin's M step takes from r is in the mean abilities."""
+    """The mean abilities contain all that the M step of Bock and Aitkin uses of r."""
     e, nodes = MODEL.e_step(TWO, DATA), np.linspace(-10, 10, 201)
     logits = TWO["c"] + nodes[:, None] * TWO["a"]
     y = DATA["y"]
@@ -145,7 +145,7 @@ def test_steps_are_those_with_expected_right_answers_at_the_nodes():
     np.testing.assert_allclose(residual @ nodes, 0, atol=1e-9)
 
 
-def test_two_parameter_maximum_is_that_of_a_general_optimiser():
+def test_a_general_optimiser_finds_the_same_two_parameter_maximum():
     fit = MODEL.fit(seed=1, starts=1, two_parameter=True, stopping=em.Stopping(distance=1e-10))
     t, w = np.polynomial.hermite_e.hermegauss(201)
     y = DATA["y"]
@@ -161,7 +161,7 @@ def test_two_parameter_maximum_is_that_of_a_general_optimiser():
     np.testing.assert_allclose(found, direct.x, atol=2e-4)
 
 
-def test_deviance_that_the_page_tells_of():
+def test_the_deviance_in_the_docstring():
     counts = np.unique(DATA["y"], axis=0, return_counts=True)[1]
     table = np.sum(counts * np.log(counts / 216))
     rasch = MODEL.fit(seed=1, starts=1)
@@ -186,14 +186,14 @@ def test_rate_is_the_largest_eigenvalue_of_an_iteration(data, two_parameter, rat
         after = MODEL.m_step(MODEL.e_step(params, data), data, params)
         return np.append(after["c"], after["a"])
 
-    end = np.append(fit.params["c"], fit.params["a"])
-    moves = 1e-4 * np.eye(len(end))
-    slopes = [(iterated(end + move) - iterated(end - move)) / 2e-4 for move in moves]
+    solution = np.append(fit.params["c"], fit.params["a"])
+    moves = 1e-4 * np.eye(len(solution))
+    slopes = [(iterated(solution + move) - iterated(solution - move)) / 2e-4 for move in moves]
     assert np.linalg.eigvals(slopes).real.max() == pytest.approx(rate, abs=5e-3)
 
 
 def test_two_parameter_model_with_ltm():
-    """Rizopoulos's estimates, which stop short: their height is the same to four decimals."""
+    """ltm stops early; its estimates have the same log-likelihood to four decimals."""
     fit = MODEL.fit(read("lsat-6.csv"), seed=1, starts=1, two_parameter=True)
     b = -fit.params["c"] / fit.params["a"]
     ltm_b = np.array([-3.3597341, -1.3696497, -0.2798983, -1.8659189, -3.1235725])
@@ -204,7 +204,7 @@ def test_two_parameter_model_with_ltm():
     assert 0 < fit.log_likelihood - theirs < 5e-5
 
 
-def test_in_the_rasch_model_the_number_of_right_answers_says_it_all():
+def test_in_the_rasch_model_the_number_of_right_answers_is_sufficient():
     y = np.array([[1.0, 0, 0, 1], [0, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
     z = MODEL.e_step(RASCH, {"y": y})["z"]
     np.testing.assert_allclose(z[:3], z[0], rtol=1e-12)
@@ -220,7 +220,7 @@ def test_perfect_persons_have_a_finite_ability():
 
 @either_option
 def test_right_and_wrong_exchanged(two_parameter):
-    """Abilities and intercepts change their sign, and nothing else does."""
+    """Exchanging right and wrong changes only the signs of abilities and intercepts."""
     ours = MODEL.fit(seed=1, starts=1, two_parameter=two_parameter)
     flipped = {"y": 1 - DATA["y"]}
     theirs = MODEL.fit(flipped, seed=1, starts=1, two_parameter=two_parameter)
@@ -231,20 +231,20 @@ def test_right_and_wrong_exchanged(two_parameter):
 
 @either_option
 @pytest.mark.parametrize("seed", range(3))
-def test_never_decreases(seed, two_parameter):
+def test_log_likelihood_never_decreases(seed, two_parameter):
     data = answers(seed)
-    end = em.run(
+    solution = em.run(
         MODEL.e_step,
         MODEL.m_step,
         data,
         MODEL.initial(data, np.random.default_rng(seed), two_parameter=two_parameter),
         log_likelihood=MODEL.log_likelihood,
     )
-    assert end.converged
-    assert end.decrease is None
-    # The expected number of right answers to each item is the number of them.
-    p = expit(end.params["c"] + np.linspace(-10, 10, 201)[:, None] * end.params["a"])
-    expected = end.expectations["persons"] @ p
+    assert solution.converged
+    assert solution.decrease is None
+    # The score vanishes: expected and observed numbers of right answers to each item are equal.
+    p = expit(solution.params["c"] + np.linspace(-10, 10, 201)[:, None] * solution.params["a"])
+    expected = solution.expectations["persons"] @ p
     np.testing.assert_allclose(expected, data["y"].sum(axis=0), rtol=1e-6)
 
 
@@ -257,8 +257,8 @@ def test_many_items_do_not_underflow():
     assert found["z"][0] > 5
 
 
-def test_items_that_do_not_go_together_end_at_discrimination_zero():
-    """The factor is the variance of the totals over what it would be with independent items."""
+def test_uncorrelated_items_converge_to_discrimination_zero():
+    """Near zero, EM multiplies a by the ratio of variances that the docstring describes."""
     rng = np.random.default_rng(0)
     y = np.zeros((200, 3))
     for row in y:
@@ -273,18 +273,18 @@ def test_items_that_do_not_go_together_end_at_discrimination_zero():
     assert a[-1] / a[-2] == pytest.approx(factor, rel=1e-3)
 
 
-def test_an_item_against_the_others_ends_at_zero():
+def test_an_item_with_negative_correlations_converges_to_discrimination_zero():
     data = answers(1, n=300, a=[1.5, 1.5, 1.5, -1.5], c=np.zeros(4))
     fit = MODEL.fit(data, seed=0, starts=1, two_parameter=True)
     assert fit.converged
     assert fit.params["a"][3] == 0
     assert expit(fit.params["c"][3]) == pytest.approx(data["y"][:, 3].mean(), rel=1e-12)
-    # The others are as they are without it.
+    # The estimates of the other items are those without this item.
     rest = MODEL.fit({"y": data["y"][:, :3]}, seed=0, starts=1, two_parameter=True)
     np.testing.assert_allclose(fit.params["a"][:3], rest.params["a"], rtol=1e-4)
 
 
-def test_items_that_are_always_answered_alike_run_away():
+def test_discriminations_of_items_with_equal_answers_diverge():
     y = answers(1, n=300, a=1.5, c=np.zeros(3))["y"]
     twins = {"y": np.column_stack([y, y[:, 0]])}
     params = MODEL.initial(twins, np.random.default_rng(0), two_parameter=True)
@@ -294,7 +294,7 @@ def test_items_that_are_always_answered_alike_run_away():
 
 
 @pytest.mark.parametrize("setting", [(), ("--set", "two_parameter=True")])
-def test_a_table_of_ones_own(tmp_path, capsys, setting):
+def test_a_table_on_the_command_line(tmp_path, capsys, setting):
     rows = [",".join(f"{x:.0f}" for x in row) for row in answers(3)["y"]]
     own = csv(tmp_path, "one,two,three,four\n" + "\n".join(rows) + "\n")
     assert main(["fit", "item-response", "--data", own, *setting, "--json", "-"]) == 0
@@ -304,25 +304,29 @@ def test_a_table_of_ones_own(tmp_path, capsys, setting):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said", "setting"),
+    ("rows", "message", "setting"),
     [
         ("0,1\n1,2\n1,0\n", "y is 2 in row 2, column 2", ()),
         ("0,1\n0.5,1\n1,0\n", "y is 0.5 in row 2, column 1", ()),
-        ("0,1\n1,1\n0,1\n", "everybody has 1 in column 2", ()),
-        ("0,1\n0,0\n0,1\n", "everybody has 0 in column 1", ()),
+        ("0,1\n1,1\n0,1\n", "every person has 1 in column 2", ()),
+        ("0,1\n0,0\n0,1\n", "every person has 0 in column 1", ()),
         ("1,1\n1,0\n0,0\n", "y is a perfect scale", ()),
         ("1,1\n0,0\n1,1\n", "y is a perfect scale", ()),
-        ("1,0\n0,1\n1,1\n", "persons by 3 items or more", ("--set", "two_parameter=True")),
+        (
+            "1,0\n0,1\n1,1\n",
+            "y must be a table with at least 3 columns",
+            ("--set", "two_parameter=True"),
+        ),
         ("0,1\n,1\n1,0\n", "y has 1 missing value", ()),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said, setting):
+def test_refusals(tmp_path, capsys, rows, message, setting):
     own = csv(tmp_path, "one,two\n" + rows)
     assert main(["fit", "item-response", "--data", own, *setting]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 def test_a_single_item_is_refused(tmp_path, capsys):
     assert main(["fit", "item-response", "--data", csv(tmp_path, "one\n0\n1\n1\n")]) == 2
-    assert "persons by 2 items or more" in capsys.readouterr().err
+    assert "y must be a table with at least 2 columns" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Latent classes: by hand, closed forms, the literature, symmetries, refusals."""
+"""Latent classes: one step by hand, closed forms, published figures, symmetries, refusals."""
 
 import json
 import math
@@ -20,13 +20,13 @@ quick = settings(max_examples=20, deadline=None)
 
 
 def sample(seed, n=80):
-    """Two classes, items with two, three, two and four answers."""
+    """Answers of two classes to items with two, three, two and four answers."""
     rng = np.random.default_rng(seed)
     sizes = (2, 3, 2, 4)
     p = [rng.dirichlet(np.ones(size), size=2) for size in sizes]
     z = rng.integers(2, size=n)
     x = [[rng.choice(size, p=p_j[k]) for size, p_j in zip(sizes, p, strict=True)] for k in z]
-    # Every answer at least once, so that every sample has the same categories.
+    # Each answer occurs at least once, so every sample has the same categories.
     every = [[c % size for size in sizes] for c in range(4)]
     return np.array(every + x, float)
 
@@ -46,8 +46,8 @@ def run(x, params, **options):
     )
 
 
-def refusal(x, said, **options):
-    with pytest.raises(ValueError, match=said):
+def refusal(x, message, **options):
+    with pytest.raises(ValueError, match=message):
         start(np.array(x, float), **options)
 
 
@@ -67,16 +67,16 @@ def test_new_answers_follow_their_own_items():
 def test_one_step_by_hand():
     x, params = sample(1), start(sample(1))
     place = {0: ("p2", 0), 1: ("p3", 0), 2: ("p2", 1), 3: ("p4", 0)}
-    r, height = np.zeros((len(x), 2)), 0.0
+    r, log_likelihood = np.zeros((len(x), 2)), 0.0
     for i, row in enumerate(x.astype(int)):
         for k in range(2):
             r[i, k] = params["w"][k]
             for j, answer in enumerate(row):
                 name, item = place[j]
                 r[i, k] *= params[name][k, item, answer]
-        height += math.log(r[i].sum())
+        log_likelihood += math.log(r[i].sum())
         r[i] /= r[i].sum()
-    assert MODEL.log_likelihood(params, {"x": x}) == pytest.approx(height, rel=1e-12)
+    assert MODEL.log_likelihood(params, {"x": x}) == pytest.approx(log_likelihood, rel=1e-12)
     found = MODEL.e_step(params, {"x": x})
     np.testing.assert_allclose(found["z"], r, rtol=1e-12)
     after = MODEL.maximise(found, {"x": x}, params)
@@ -96,15 +96,15 @@ def test_example_is_the_table_of_goodman():
     assert (counts[0], counts[-1]) == (20, 42)
 
 
-# Log-likelihoods given with the data set `values` of poLCA (Linzer and Lewis 2011).
+# Log-likelihoods that the manual of poLCA prints for its data set `values`.
 @pytest.mark.parametrize(
-    ("classes", "height", "tolerance"),
+    ("classes", "log_likelihood", "tolerance"),
     [(1, -543.6498, 5e-5), (2, -504.4677, 5e-5), (3, -503.3011, 2e-4)],
 )
-def test_heights_of_polca(classes, height, tolerance):
+def test_log_likelihoods_of_polca(classes, log_likelihood, tolerance):
     stopping = Stopping(max_iterations=2500)
     fit = MODEL.fit(seed=1, starts=1, classes=classes, stopping=stopping)
-    assert fit.log_likelihood == pytest.approx(height, abs=tolerance)
+    assert fit.log_likelihood == pytest.approx(log_likelihood, abs=tolerance)
 
 
 def test_deviance_of_goodman():
@@ -122,8 +122,8 @@ def test_published():
 
 
 def test_every_start_on_the_example_reaches_the_same_maximum():
-    heights = [one.log_likelihood for one in MODEL.fit(seed=2, starts=8).solutions]
-    np.testing.assert_allclose(heights, -504.46767012, atol=1e-7)
+    log_likelihoods = [one.log_likelihood for one in MODEL.fit(seed=2, starts=8).solutions]
+    np.testing.assert_allclose(log_likelihoods, -504.46767012, atol=1e-7)
 
 
 @quick
@@ -160,28 +160,28 @@ def test_codes_order_of_rows_and_labels_do_not_matter(seed, shift, factor):
 
 @quick
 @given(seeds, st.integers(1, 4))
-def test_starts_are_inside_and_apart(seed, classes):
+def test_starts_are_in_the_interior_and_differ(seed, classes):
     params = start(sample(seed), seed, classes=classes)
     for value in params.values():
         assert np.all(value > 0)
         np.testing.assert_allclose(value.sum(axis=-1), 1)
-    # Two respondents may differ on any item.
+    # The classes differ, though perhaps in one item only.
     rows = np.concatenate([params[n].reshape(classes, -1) for n in ("p2", "p3", "p4")], axis=1)
     assert len(np.unique(rows, axis=0)) == classes
 
 
-def test_perfect_separation_ends_on_the_boundary():
+def test_perfect_separation_converges_to_the_boundary():
     x = np.repeat([[0.0, 0, 0], [1, 1, 1]], [5, 7], axis=0)
-    end = run(x, start(x))
-    assert end.converged
-    order = np.argsort(end.params["w"])
-    np.testing.assert_allclose(end.params["w"][order], [5 / 12, 7 / 12])
-    np.testing.assert_allclose(end.params["p2"][order, :, 1], [[0] * 3, [1] * 3], atol=1e-8)
+    solution = run(x, start(x))
+    assert solution.converged
+    order = np.argsort(solution.params["w"])
+    np.testing.assert_allclose(solution.params["w"][order], [5 / 12, 7 / 12])
+    np.testing.assert_allclose(solution.params["p2"][order, :, 1], [[0] * 3, [1] * 3], atol=1e-8)
     expected = 5 * math.log(5 / 12) + 7 * math.log(7 / 12)
-    assert end.log_likelihood == pytest.approx(expected)
+    assert solution.log_likelihood == pytest.approx(expected)
 
 
-def test_exact_zeros_are_no_trouble():
+def test_exact_zeros():
     x = np.repeat([[0.0, 0, 0], [1, 1, 1]], [5, 7], axis=0)
     certain = np.eye(2)[:, None, :].repeat(3, axis=1)
     params = {"w": np.array([0.5, 0.5]), "p2": certain}
@@ -207,11 +207,11 @@ def test_a_thousand_items_do_not_underflow():
 
 def test_refusals():
     good = sample(0)
-    refusal(good, "at least 1, not 0", classes=0)
-    refusal(good[:, 0], "one item")
-    refusal(good + 0.5, r"the value 0.5 in row 1, column 1: .* whole numbers")
-    refusal([[0, 1, 1], [0, 0, 1], [0, 1, 0]], "column 1 of x has the value 0 in every row")
-    refusal([[0, 1, 1]], "column 1 of x has the value 0 in every row")
+    refusal(good, "classes must be at least 1, not 0", classes=0)
+    refusal(good[:, 0], "x must be a table")
+    refusal(good + 0.5, r"x is 0.5 in row 1, column 1: .* whole numbers")
+    refusal([[0, 1, 1], [0, 0, 1], [0, 1, 0]], r"column 1 of x is constant \(0\)")
+    refusal([[0, 1, 1]], r"column 1 of x is constant \(0\)")
     refusal([[0, 0], [0, 1], [1, 1], [1, 0]], "5 free parameters, more than the 3 frequencies")
     refusal([[0, 0, 0, 0], [1, 1, 1, 1]], "2 distinct rows, too few for 3 classes", classes=3)
 
@@ -233,17 +233,17 @@ class TestCommandLine:
         assert np.shape(found["p3"]) == (2, 1, 3)
 
     @pytest.mark.parametrize(
-        ("rows", "more", "said"),
+        ("rows", "more", "message"),
         [
-            (["0,0,1"], (), "in every row"),
+            (["0,0,1"], (), "column 1 of x is constant"),
             (["0,0,1", "1,0.5,0"], (), "whole numbers"),
             (["0,0,1", "1,,0"], (), "missing value"),
             (["0,0,1", "1,1,0"], ("--set", "classes=5"), "free parameters"),
         ],
     )
-    def test_refusals_are_one_line(self, tmp_path, capfd, rows, more, said):
+    def test_refusals_are_one_line(self, tmp_path, capfd, rows, more, message):
         assert self.fit(tmp_path, rows, *self.columns, *more) == 2
-        told = capfd.readouterr()
-        assert told.out == ""
-        assert len(told.err.splitlines()) == 1
-        assert said in told.err
+        output = capfd.readouterr()
+        assert output.out == ""
+        assert len(output.err.splitlines()) == 1
+        assert message in output.err

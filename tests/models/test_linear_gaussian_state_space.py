@@ -32,7 +32,7 @@ def csv(folder, text):
 
 
 def of_states(params, y):
-    """Covariance of the states, from the recursion written out as a matrix."""
+    """Covariance matrix of the states, from the recursion in matrix form."""
     n = len(y)
     start = np.std(np.reshape(y, (n, -1))[:, 0])
     shocks = np.diag([start**2] + [params["sigma_state"] ** 2] * (n - 1))
@@ -41,7 +41,7 @@ def of_states(params, y):
 
 
 def joint(params, y):
-    """Of all observations, row by row: loadings, mean and covariance."""
+    """Loadings, mean and covariance of all observations, row after row."""
     n, loading = len(y), np.append(1, params.get("loading", []))
     design = np.kron(np.eye(n), loading[:, None])
     errors = np.kron(np.eye(n), np.diag(params["sigma"] ** 2))
@@ -113,7 +113,7 @@ def test_one_column_is_one_series():
     assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-12)
 
 
-def test_simulated_parameters_are_found():
+def test_simulated_parameters_are_recovered():
     y = simulated(np.random.default_rng(0), 400)
     fit = MODEL.fit(y, seed=0, starts=1, stopping=em.Stopping(distance=1e-4))
     assert fit.converged
@@ -133,7 +133,7 @@ def test_units_and_origin_do_not_matter():
     np.testing.assert_allclose(other["sigma"], one["sigma"] * [10, 1, 1], rtol=1e-6)
 
 
-def test_a_series_may_run_against_the_state():
+def test_a_series_may_have_a_negative_loading():
     one = MODEL.fit(GROWTH, seed=3, starts=1)
     other = MODEL.fit(GROWTH * [1, 1, -1], seed=3, starts=1)
     np.testing.assert_allclose(other.params["loading"], one.params["loading"] * [1, -1], rtol=1e-6)
@@ -149,7 +149,7 @@ def test_a_series_without_error_is_the_state():
     assert fit.params["loading"] == pytest.approx(slope, rel=0.02)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "\n".join(f"{t},{a},{b},{c}" for t, (a, b, c) in enumerate(GROWTH))
     own = csv(tmp_path, "quarter,a,b,c\n" + rows)
     command = ["fit", "linear-gaussian-state-space", "--data", own, "--column", "y=a,b,c"]
@@ -160,23 +160,23 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        ("1,2\n2,1\n3,5\n1,2\n", "y has 4 rows: 2 series take at least 8"),
-        ("1,7\n2,7\n3,7\n1,7\n2,7\n4,7\n3,7\n2,7\n", "series 2 of y is 7 all the time"),
+        ("1,2\n2,1\n3,5\n1,2\n", "y has 4 rows, and at least 8 are needed"),
+        ("1,7\n2,7\n3,7\n1,7\n2,7\n4,7\n3,7\n2,7\n", "column 2 of y is constant (7)"),
         ("1,2\n2,1\n,5\n1,2\n3,3\n4,1\n2,2\n1,4\n", "y has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     own = csv(tmp_path, "a,b\n" + rows)
     assert main(["fit", "linear-gaussian-state-space", "--data", own]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.slow
-def test_next_to_a_variance_of_zero_em_is_slow_and_not_wrong():
-    """With sigma[0] near 0, alpha[0] is all but where it was: steps of 1e-14 and far to go."""
+def test_slow_em_near_a_variance_of_zero_is_not_reported_as_wrong():
+    """Near sigma[0] = 0 EM changes alpha[0] by 1e-14 per iteration, far from the limit."""
     sample = kinds_of("linear-gaussian-state-space")["estimate, perturbed"]
     result = MODEL.check(sample.draw(np.random.default_rng(5)), seed=1, **sample.options)
     assert result.passed

@@ -33,8 +33,7 @@ def csv(folder, text):
 
 
 def dense(params, data):
-    """Fixed design, design of all random effects (groups in the order of their names), covariance
-    of these."""
+    """Design matrices of fixed and random effects, and the covariance of the latter."""
     names, code = np.unique(data["group"], return_inverse=True)
     fixed = np.column_stack([np.ones(len(code)), data["x"]])
     random = np.zeros((len(code), 2 * len(names)))
@@ -98,12 +97,12 @@ def test_m_step_with_the_effects_known():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_never_decreases_and_ends_where_the_score_is_zero(seed):
+def test_log_likelihood_never_decreases_and_the_score_vanishes_at_the_limit(seed):
     data = sample(seed)
     fit = MODEL.fit(data, seed=seed, starts=2)
     assert fit.converged
     assert all(solution.decrease is None for solution in fit.solutions)
-    # Generalised least squares with the estimated covariance gives the fixed effects again.
+    # The fixed effects are the generalised least-squares estimates.
     fixed, random, prior = dense(fit.params, data)
     inverse = np.linalg.inv(random @ prior @ random.T + fit.params["sigma"] ** 2 * np.eye(72))
     beta = np.linalg.solve(fixed.T @ inverse @ fixed, fixed.T @ inverse @ data["y"])
@@ -141,7 +140,7 @@ def test_another_origin_is_the_same_model():
     assert two.params["beta"][0] == pytest.approx(beta[0] + 1.5 * beta[1], rel=1e-6)
 
 
-def test_a_singular_covariance_of_the_effects_is_no_difficulty():
+def test_a_singular_covariance_of_the_effects():
     singular = {**PARAMS, "tau": np.array([2.0, 0.0])}
     found = MODEL.e_step(singular, UNEQUAL)
     assert np.isfinite(found["bb"]).all()
@@ -149,7 +148,7 @@ def test_a_singular_covariance_of_the_effects_is_no_difficulty():
     assert np.isfinite(MODEL.log_likelihood({**PARAMS, "rho": np.array(1.0)}, UNEQUAL))
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     data = sample(1)
     table = np.column_stack([data[name] for name in ("group", "x", "y")]).tolist()
     rows = "".join(f"{g:g},{x},{y}\n" for g, x, y in table)
@@ -161,28 +160,28 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        ("1,0,1\n2,1,1\n4,2,1\n", "all measurements are of one group (1)"),
-        ("1,2,1\n2,2,1\n4,2,2\n5,2,2\n", "every x is 2"),
-        ("1,0,1\n2,1,1\n4,0,2\n7,1,2\n", "the measurements of each group lie on a line"),
+        ("1,0,1\n2,1,1\n4,2,1\n", "group has 1 distinct value, too few for 2 groups"),
+        ("1,2,1\n2,2,1\n4,2,2\n5,2,2\n", "all 4 values of x are equal (2)"),
+        ("1,0,1\n2,1,1\n4,0,2\n7,1,2\n", "the measurements of each group lie exactly on a line"),
         ("1,0,1\n,1,1\n4,0,2\n7,1,2\n", "y has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "linear-mixed", "--data", csv(tmp_path, "y,x,group\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_columns_of_one_length_are_needed():
-    with pytest.raises(latentfit.InputError, match="three columns of one length"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(latentfit.InputError, match="must be columns of the same length"):
         MODEL.fit({"y": [5, 9, 3], "x": [1, 2, 3], "group": [1, 2]})
 
 
 @pytest.mark.slow
-def test_a_correlation_of_minus_one_is_examined_where_its_digits_last():
-    """The likelihood has its maximum at rho = -1, and 1 - rho² is rounding close to that."""
+def test_the_check_near_a_correlation_of_minus_one_allows_for_rounding():
+    """At the maximum rho = -1, and near it 1 - rho² is a rounding error."""
     sample = kinds_of("linear-mixed")["estimate, perturbed"]
     result = MODEL.check(sample.draw(np.random.default_rng(2)), seed=1, **sample.options)
     assert result.passed, result

@@ -1,4 +1,4 @@
-"""Local level: filter and smoother against the normal distribution itself, limits, refusals."""
+"""Local level: filter and smoother against the joint normal distribution, limits, refusals."""
 
 import json
 
@@ -24,7 +24,7 @@ def csv(folder, text):
 
 
 def joint(params, y):
-    """Mean of the level, its covariance and that of y, written out as matrices."""
+    """Mean and covariance of the level, and covariance of y, as matrices."""
     n, (irregular, step) = len(y), (params["sigma_irregular"], params["sigma_level"])
     time = np.arange(n)
     start = (100 * np.std(y)) ** 2
@@ -84,13 +84,13 @@ def test_the_diffuse_likelihood_is_that_of_the_differences():
     n = len(d)
     neighbours = np.eye(n, k=1) + np.eye(n, k=-1)
 
-    def height(variances):
+    def log_likelihood(variances):
         irregular, step = np.exp(variances)
         covariance = (step + 2 * irregular) * np.eye(n) - irregular * neighbours
         return multivariate_normal.logpdf(d, cov=covariance)
 
     found = minimize(
-        lambda v: -height(v),
+        lambda v: -log_likelihood(v),
         np.log([1e4, 1e3]),
         method="Nelder-Mead",
         options={"xatol": 1e-7, "fatol": 1e-10},
@@ -105,7 +105,7 @@ def test_the_diffuse_likelihood_is_that_of_the_differences():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_simulated_variances_are_found(seed):
+def test_simulated_variances_are_recovered(seed):
     y = walk(np.random.default_rng(seed), 1000, 2.0, 1.0)
     fit = MODEL.fit(y, seed=seed, starts=1)
     assert fit.converged
@@ -121,7 +121,7 @@ def test_units_and_origin_do_not_matter():
         assert other.params[name] == pytest.approx(1000 * one.params[name], rel=1e-6)
 
 
-def test_time_may_run_backwards():
+def test_reversing_time_does_not_change_the_log_likelihood():
     one, other = (MODEL.fit(y, seed=3, starts=1) for y in (NILE, NILE[::-1]))
     for name in ("sigma_irregular", "sigma_level"):
         assert other.params[name] == pytest.approx(one.params[name], rel=1e-4)
@@ -130,13 +130,13 @@ def test_time_may_run_backwards():
 @pytest.mark.parametrize(
     ("params", "level"),
     [
-        # No error: the level is what is seen.
+        # Without errors the level equals the data.
         ({"sigma_irregular": 0.0, "sigma_level": 2.0}, [3, 1, 4, 1, 5]),
-        # No steps: it is the mean.
+        # Without steps the level is the mean of the data.
         ({"sigma_irregular": 2.0, "sigma_level": 0.0}, [2.8] * 5),
     ],
 )
-def test_on_the_boundary_the_steps_are_defined(params, level):
+def test_steps_on_the_boundary(params, level):
     data = {"y": np.array([3.0, 1, 4, 1, 5])}
     expectations = MODEL.e_step(params, data)
     np.testing.assert_allclose(expectations["level"], level, rtol=1e-12)
@@ -154,7 +154,7 @@ def test_without_dependence_the_steps_tend_to_zero():
     assert fit.params["sigma_irregular"] == pytest.approx(np.sqrt(40 / 39), rel=1e-3)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "\n".join(f"{t},{v}" for t, v in enumerate(NILE * 10))
     assert main(["fit", "local-level", "--data", csv(tmp_path, "t,y\n" + rows), "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]
@@ -162,31 +162,31 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
-        ("1\n2\n4\n", "y has 3 values"),
+        ("1\n2\n4\n", "y has 3 values, and at least 4 are needed"),
         ("7\n7\n7\n7\n7\n", "all 5 values of y are equal (7)"),
         ("1\n\n4\n2\n6\n", "y has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, values, said):
+def test_refusals(tmp_path, capsys, values, message):
     rows = "".join(f"{t},{v}\n" for t, v in enumerate(values.removesuffix("\n").split("\n")))
     assert main(["fit", "local-level", "--data", csv(tmp_path, "t,y\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 @pytest.mark.slow
-def test_where_the_level_does_not_move_the_check_stays_where_digits_last():
-    """The maximum is at sigma_level = 0, where covariances are singular but for rounding."""
+def test_the_check_near_a_constant_level_allows_for_rounding():
+    """At the maximum sigma_level = 0, where the covariances are singular up to rounding."""
     sample = kinds_of("local-level")["estimate, perturbed"]
     result = MODEL.check(sample.draw(np.random.default_rng(13)), seed=1, **sample.options)
     assert result.passed, result
 
 
 @pytest.mark.slow
-def test_rounding_of_the_objective_is_no_decrease():
-    """The level does not move, and log p(y | θ) has seven digits left next to its maximum."""
+def test_rounding_is_not_reported_as_a_decrease():
+    """Near a constant level log p(y | θ) is accurate to seven digits only."""
     sample = kinds_of("local-level")["estimate, perturbed"]
     result = MODEL.check(sample.draw(np.random.default_rng(3)), seed=1, **sample.options)
     assert result.passed, result

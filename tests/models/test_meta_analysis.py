@@ -57,7 +57,7 @@ def test_equal_errors_have_a_closed_form():
     assert fit.params["tau"] ** 2 == pytest.approx(y.var() - 1.5**2, rel=1e-8)
 
 
-def test_the_score_is_zero_at_the_end():
+def test_the_score_vanishes_at_the_limit():
     data = MODEL.example_data()
     fit = MODEL.fit(seed=0, stopping=em.Stopping(distance=1e-11))
     w = 1 / (data["se"] ** 2 + fit.params["tau"] ** 2)
@@ -102,7 +102,7 @@ def test_units_do_not_matter():
     assert two["tau"] == pytest.approx(100 * one["tau"], rel=1e-8)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     own = csv(tmp_path, "study,se,y\n1,1,0\n2,1,4\n3,1,-4\n")
     assert main(["fit", "meta-analysis", "--data", own, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]
@@ -110,19 +110,19 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("1,1\n2,0\n", "se is 0 in row 2"),
-        ("1,1\n", "a single study"),
+        ("1,1\n", "y has a single value"),
         ("1,1\n,2\n", "y has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "meta-analysis", "--data", csv(tmp_path, "y,se\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_columns_of_one_length_are_needed():
-    with pytest.raises(latentfit.InputError, match="two columns of one length"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(latentfit.InputError, match="must be columns of the same length"):
         MODEL.fit({"y": [5, 9, 3], "se": [1, 2]})

@@ -1,4 +1,4 @@
-"""Partly classified tables: closed forms, one step by hand, another program's figures, refusals."""
+"""Two-way table with missing categories: one step by hand, closed forms, refusals."""
 
 import json
 
@@ -16,7 +16,7 @@ NONE = np.nan
 
 
 def lines(table, rows=(), columns=(), neither=0):
-    """The data of a table with its supplementary margins."""
+    """The lines of a table and its supplementary margins."""
     found = [(i, j, count) for (i, j), count in np.ndenumerate(np.asarray(table))]
     found += [(i, NONE, count) for i, count in enumerate(rows)]
     found += [(NONE, j, count) for j, count in enumerate(columns)]
@@ -26,7 +26,7 @@ def lines(table, rows=(), columns=(), neither=0):
 
 
 def seen(data):
-    """As the steps are given it."""
+    """The data with masked missing values, as the steps get them."""
     return {name: np.ma.masked_invalid(v) if np.isnan(v).any() else v for name, v in data.items()}
 
 
@@ -43,9 +43,9 @@ def tables(rows, columns):
     )
 
 
-def test_new_tables_leave_blank_as_many_as_before():
+def test_new_data_have_the_same_missing_categories():
     data = lines([[100, 50], [75, 0]], rows=[30, 60], columns=[28, 60], neither=11)
-    # A line that says the same as another, and none for a cell that may well be drawn.
+    # Two lines are equal, and a cell that is likely to be drawn has no line.
     data = {name: np.append(values[data["count"] > 0], values[0]) for name, values in data.items()}
     (new,) = MODEL.draw({"p": np.array([[0.1, 0.2], [0.3, 0.4]])}, data, seed=1)
     for blanks in ((False, False), (False, True), (True, False), (True, True)):
@@ -68,7 +68,7 @@ def test_one_iteration_by_hand():
     data = seen(lines([[100, 50], [75, 75]], rows=[30, 60], columns=[28, 60]))
     p = np.full((2, 2), 0.25)
     n = MODEL.e_step({"p": p}, data)["cell_counts"]
-    # Each margin is halved.
+    # Equal probabilities divide each margin into halves.
     np.testing.assert_allclose(n, [[100 + 15 + 14, 50 + 15 + 30], [75 + 30 + 14, 75 + 30 + 30]])
     np.testing.assert_allclose(MODEL.m_step({"cell_counts": n}, data)["p"], n / 478)
 
@@ -98,8 +98,8 @@ def test_only_columns_missing_has_a_closed_form(table, rows, seed):
 
 @settings(max_examples=6, deadline=None)
 @given(tables(2, 2), st.integers(0, 2**32 - 1))
-def test_rows_and_columns_may_change_places(table, seed):
-    # No cell so rare that EM is slow.
+def test_rows_and_columns_can_be_exchanged(table, seed):
+    # All cells are frequent enough for EM to converge fast.
     data = lines(np.array(table) + 20, rows=[30, 60], columns=[28, 60])
     turned = {"row": data["column"], "column": data["row"], "count": data["count"]}
     one, other = fitted(data, seed=seed), fitted(turned, seed=seed + 1)
@@ -107,7 +107,7 @@ def test_rows_and_columns_may_change_places(table, seed):
     assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-12)
 
 
-def test_those_of_whom_nothing_is_known_change_no_estimate():
+def test_individuals_without_records_change_no_estimate():
     table, rows, columns = [[392, 55], [76, 38]], [33, 9], [31, 7]
     with_them, without = (fitted(lines(table, rows, columns, n)) for n in (115, 0))
     np.testing.assert_allclose(with_them.params["p"], without.params["p"], rtol=1e-9)
@@ -115,7 +115,7 @@ def test_those_of_whom_nothing_is_known_change_no_estimate():
     assert with_them.best.rate > without.best.rate
 
 
-def test_lines_that_say_the_same_add_up_and_categories_have_any_numbers():
+def test_equal_lines_are_added_and_categories_may_be_any_numbers():
     data = lines([[100, 50], [75, 75]], rows=[30, 60])
     split = {name: np.concatenate([v, v]) for name, v in data.items()}
     split["count"] = np.concatenate([data["count"] - 5, np.full(6, 5)])
@@ -137,19 +137,19 @@ def test_example_is_the_crime_survey():
     assert (len(count), count.sum()) == (9, 756)
 
 
-def test_maximum_is_that_of_another_optimiser():
+def test_a_general_optimiser_finds_the_same_maximum():
     from scipy.optimize import minimize
 
     table, rows, columns = np.array([[392, 55], [76, 38]]), [33, 9], [31, 7]
 
-    def height(logits):
+    def negative_log_likelihood(logits):
         p = np.exp([*logits, 0]).reshape(2, 2)
         p = p / p.sum()
         parts = (table * np.log(p), rows * np.log(p.sum(axis=1)), columns * np.log(p.sum(axis=0)))
         return -sum(np.sum(part) for part in parts)
 
     options = {"fatol": 1e-12, "xatol": 1e-10, "maxiter": 2000}
-    best = -minimize(height, [0, 0, 0], method="Nelder-Mead", options=options).fun
+    best = -minimize(negative_log_likelihood, [0, 0, 0], method="Nelder-Mead", options=options).fun
     assert fitted(None).log_likelihood == pytest.approx(best, rel=1e-9)
 
 
@@ -164,7 +164,7 @@ def test_statistic_fills_the_table():
     [
         (lines([[10, 0], [5, 6]], rows=[4, 4]), (0, 1)),
         (lines([[10, 0], [5, 6]], columns=[4, 4]), (0, 1)),
-        # An empty line says nothing, whatever the probability of what it stands for.
+        # A line without individuals does not change the log-likelihood.
         (lines([[10, 0], [5, 6]], rows=[0, 4]), (0, 1)),
     ],
 )
@@ -180,7 +180,7 @@ def test_one_row_category():
     np.testing.assert_allclose(fit.params["p"], [[0.25, 0.75]])
 
 
-def test_own_table_with_blanks(tmp_path, capsys):
+def test_a_table_with_empty_cells_on_the_command_line(tmp_path, capsys):
     table = tmp_path / "own.csv"
     table.write_text("row,column,count\n1,1,30\n1,2,10\n2,1,10\n2,2,10\n1,,40\n2,,\n")
     assert main(["fit", "missing-categories", "--data", str(table)]) == 2
@@ -192,22 +192,22 @@ def test_own_table_with_blanks(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        (["0,0,3", "0,1,-2", "1,0,4", "0,,2"], "count holds -2"),
-        (["0,0,3", "0,1,2.5", "1,0,4", "0,,2"], "count holds 2.5"),
+        (["0,0,3", "0,1,-2", "1,0,4", "0,,2"], "count is -2 in row 2"),
+        (["0,0,3", "0,1,2.5", "1,0,4", "0,,2"], "count is 2.5 in row 2"),
         (["0,0,0", "0,1,0", "0,,0"], "no individuals"),
         (["0,0,3", "0,,2"], "a single cell"),
         (["0,0,3"], "a single cell"),
         (["0,0,3", "0,1,2", "1,0,4", "1,1,4"], "nothing is missing"),
-        (["0,0,3", "0,1,2", "1,,4"], "nobody in row 1 has both"),
-        (["0,0,3", "1,0,2", ",1,4"], "nobody in column 1 has both"),
-        (["0,,3", "1,,2", ",0,4", ",1,4"], "nobody in row 0 has both"),
+        (["0,0,3", "0,1,2", "1,,4"], "no individual in row 1 has both"),
+        (["0,0,3", "1,0,2", ",1,4"], "no individual in column 1 has both"),
+        (["0,,3", "1,,2", ",0,4", ",1,4"], "no individual in row 0 has both"),
     ],
 )
-def test_refusals_are_one_line(tmp_path, capsys, rows, said):
+def test_refusals_are_one_line(tmp_path, capsys, rows, message):
     table = tmp_path / "own.csv"
     table.write_text("\n".join(["row,column,count", *rows]) + "\n")
     assert main(["fit", "missing-categories", "--data", str(table)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

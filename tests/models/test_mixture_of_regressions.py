@@ -72,13 +72,13 @@ def test_one_step_by_hand(model):
 @pytest.mark.parametrize("p", [1, 3])
 def test_one_component_is_least_squares(model, p):
     data = sample(2, p=p)
-    end = run(model, data, started(model, data, components=1))
+    solution = run(model, data, started(model, data, components=1))
     design = np.column_stack([np.ones(80), data["covariates"]])
     b, (rss,), *_ = np.linalg.lstsq(design, data["response"])
-    np.testing.assert_allclose(end.params["beta"][0], b[1:])
-    height = b[0] + b[1:] @ data["covariates"].mean(axis=0)
-    assert end.params["alpha"][0] == pytest.approx(height)
-    assert end.params["sigma"][0] == pytest.approx(np.sqrt(rss / 80))
+    np.testing.assert_allclose(solution.params["beta"][0], b[1:])
+    value = b[0] + b[1:] @ data["covariates"].mean(axis=0)
+    assert solution.params["alpha"][0] == pytest.approx(value)
+    assert solution.params["sigma"][0] == pytest.approx(np.sqrt(rss / 80))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -89,7 +89,7 @@ def test_log_likelihood_never_decreases(model, seed, components):
     assert run(model, data, start, stopping=Stopping(max_iterations=100)).decrease is None
 
 
-def test_moves_with_the_units_of_its_data(model):
+def test_estimates_scale_with_the_units_of_the_data(model):
     data = sample(5)
     units, origin = np.array([1e-3, 400.0]), np.array([2000.0, -7.0])
     moved = {
@@ -105,7 +105,7 @@ def test_moves_with_the_units_of_its_data(model):
     np.testing.assert_allclose(other["sigma"], 20 * plain["sigma"], rtol=1e-6)
 
 
-def test_does_not_know_labels(model):
+def test_labels_do_not_matter(model):
     data = sample(6)
     start = started(model, data)
     plain = run(model, data, start).params
@@ -114,7 +114,7 @@ def test_does_not_know_labels(model):
         np.testing.assert_allclose(other[name][::-1], value, rtol=1e-6)
 
 
-def test_recovers_what_data_were_made_of(model):
+def test_simulated_parameters_are_recovered(model):
     data = sample(7, n=4000)
     fit = model.fit(data, seed=1)
     order = np.argsort(fit.params["w"])
@@ -140,8 +140,8 @@ def test_published(model):
         assert value == pytest.approx(figure["value"], abs=figure["tolerance"]), figure["name"]
 
 
-def test_tone_data_end_where_mixtools_ends(model):
-    # regmixEM of mixtools 2.0.0, epsilon = 1e-14; w, intercepts, slopes, standard deviations
+def test_tone_data_have_the_maximum_of_mixtools(model):
+    # regmixEM of mixtools 2.0.0, epsilon = 1e-14: w, intercepts, slopes, standard deviations.
     data = model.example_data()
     assert data["covariates"].shape == (150, 1)
     assert data["response"].sum() == pytest.approx(310.832)
@@ -156,7 +156,7 @@ def test_tone_data_end_where_mixtools_ends(model):
     np.testing.assert_allclose(found["sigma"], [0.1328341, 0.0461921], atol=1e-6)
 
 
-def test_fit_of_a_file(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     data = sample(8, p=2)
     table = tmp_path / "own.csv"
     rows = np.column_stack([data["response"], data["covariates"]])
@@ -179,20 +179,20 @@ Y = np.array([0, 3, 1, 5, 2, 8, 1, 1, 9, 3, 2, 7.0])
 
 
 @pytest.mark.parametrize(
-    ("y", "x", "components", "said"),
+    ("y", "x", "components", "message"),
     [
         (Y, X, 0, "at least 1"),
-        (Y[:1], X[:1], 2, "1 observations are too few for 2 components of 2 coefficients"),
+        (Y[:1], X[:1], 2, "1 observations are too few for 2 components with 2 coefficients"),
         (Y, X, 6, "12 observations are too few for 6"),
-        (Y, X[:5], 2, "12 values and covariates have 5 rows"),
+        (Y, X[:5], 2, "each of the 5 rows of covariates"),
         (np.full(12, 4.0), X, 2, r"all 12 values of response are equal \(4\)"),
         (Y, np.full(12, 4.0), 2, "column 1 of covariates is constant"),
         (Y, np.column_stack([X, 3 - 2 * X]), 2, "linearly dependent"),
-        (np.where(X % 2, X, 3 - X), X, 2, "every response lies on one of 2"),
+        (np.where(X % 2, X, 3 - X), X, 2, "every response lies exactly on one of 2"),
     ],
 )
-def test_refusals(model, y, x, components, said):
-    with pytest.raises(ValueError, match=said):
+def test_refusals(model, y, x, components, message):
+    with pytest.raises(ValueError, match=message):
         started(model, {"response": y, "covariates": x}, components=components)
 
 
@@ -204,9 +204,9 @@ def test_line_through_two_points_is_named(model):
     start["beta"][1] = slope
     start["alpha"][1] = y[0] + slope * (data["covariates"].mean() - x[0])
     start["sigma"] = np.array([2.0, 1e-6])
-    end = run(model, data, start)
-    assert end.stop is Stop.COLLAPSED
-    assert "sigma[1]" in end.message
+    solution = run(model, data, start)
+    assert solution.stop is Stop.COLLAPSED
+    assert "sigma[1]" in solution.message
 
 
 def test_empty_component_is_named(model):

@@ -73,7 +73,7 @@ def test_exponential_published(exponential):
 @pytest.mark.parametrize(
     ("y", "said"),
     [
-        ([1.0, np.nan, -2.0], r"negative value -2 in row 3"),
+        ([1.0, np.nan, -2.0], "y is -2 in row 3: it must not be negative"),
         ([np.nan, np.nan], "no observed value"),
         ([0.0, np.nan], "every observed value of y is zero"),
     ],

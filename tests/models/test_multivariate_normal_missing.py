@@ -1,4 +1,4 @@
-"""The normal sample with missing values: steps by conditioning, monotone patterns, two maxima."""
+"""Normal sample with missing values: steps by conditioning, closed forms, two maxima, refusals."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,8 @@ def csv(folder, text):
     return str(path)
 
 
-def seen_by_steps(x):
-    """As the steps see a table."""
+def masked(x):
+    """The data with masked missing values, as the steps get them."""
     return {"x": np.ma.masked_invalid(x)}
 
 
@@ -51,8 +51,8 @@ def test_example_is_the_air_of_new_york():
     assert (np.isnan(x).sum(axis=1) == 2).sum() == 2
 
 
-def test_e_step_is_the_regression_on_what_is_seen():
-    data = seen_by_steps(HOLES)
+def test_e_step_is_the_regression_on_the_observed_entries():
+    data = masked(HOLES)
     found = MODEL.e_step(PARAMS, data)
     mu, cov, centre = PARAMS["mu"], PARAMS["cov"], np.nanmean(HOLES, axis=0)
     completed, products = HOLES.copy(), np.zeros((3, 3))
@@ -74,7 +74,7 @@ def test_e_step_is_the_regression_on_what_is_seen():
 def test_m_step_with_nothing_missing_is_the_maximum_of_a_sample():
     completed = np.where(np.isnan(HOLES), 0.7, HOLES)
     holes = np.array([[0.7, 0], [0.7, 0.7], [0.7, 0.7], [0.7, 0]])
-    data = seen_by_steps(HOLES)
+    data = masked(HOLES)
     products = MODEL.expectations["products"]({"x_unobserved": holes}, data)
     found = MODEL.m_step({"x_unobserved": holes, "products": products}, data)
     np.testing.assert_allclose(found["mu"], completed.mean(axis=0))
@@ -87,17 +87,17 @@ def test_log_likelihood_is_the_sum_over_rows():
     for row in HOLES:
         o = ~np.isnan(row)
         expected += stats.multivariate_normal(mu[o], cov[o][:, o]).logpdf(row[o])
-    assert MODEL.log_likelihood(PARAMS, seen_by_steps(HOLES)) == pytest.approx(expected, rel=1e-13)
+    assert MODEL.log_likelihood(PARAMS, masked(HOLES)) == pytest.approx(expected, rel=1e-13)
 
 
-def test_a_row_without_any_value_says_nothing_but_in_the_e_step():
-    data, more = (seen_by_steps(x) for x in (HOLES, np.vstack([HOLES, [N, N, N]])))
+def test_a_row_without_values_does_not_change_the_log_likelihood():
+    data, more = (masked(x) for x in (HOLES, np.vstack([HOLES, [N, N, N]])))
     same = MODEL.log_likelihood(PARAMS, data)
     assert MODEL.log_likelihood(PARAMS, more) == pytest.approx(same, rel=1e-14)
     np.testing.assert_allclose(MODEL.e_step(PARAMS, more)["x_unobserved"][-1], PARAMS["mu"])
     one, two = (
         MODEL.fit(d["x"], seed=0, starts=1, stopping=TIGHT).params
-        for d in map(seen_by_steps, (sample(1), np.vstack([sample(1), [N, N, N]])))
+        for d in map(masked, (sample(1), np.vstack([sample(1), [N, N, N]])))
     )
     np.testing.assert_allclose(one["cov"], two["cov"], rtol=1e-7)
 
@@ -107,7 +107,7 @@ def test_monotone_patterns_have_a_closed_form():
     x = np.where(np.isnan(x), PARAMS["mu"] + 0.5, x)
     x[20:, 2], x[40:, 1] = N, N
     x[40:, 2] = N
-    # Anderson 1957: each column regressed on those before it, in the rows in which it is seen.
+    # Anderson (1957): regressions of each column on the columns before it.
     mu, cov = np.array([x[:, 0].mean()]), np.array([[x[:, 0].var()]])
     for j, n in ((1, 40), (2, 20)):
         design = np.column_stack([np.ones(n), x[:n, :j]])
@@ -124,7 +124,7 @@ def test_monotone_patterns_have_a_closed_form():
 
 def test_example_is_at_the_maximum_of_the_likelihood():
     x = MODEL.example_data()["x"]
-    data, spread = seen_by_steps(x), np.nanstd(x, axis=0)
+    data, spread = masked(x), np.nanstd(x, axis=0)
     below = np.tril_indices(4)
 
     def descent(t):
@@ -143,7 +143,7 @@ def test_example_is_at_the_maximum_of_the_likelihood():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_never_decreases(seed):
+def test_log_likelihood_never_decreases(seed):
     fit = MODEL.fit(sample(seed), seed=seed, starts=3)
     assert fit.converged
     assert all(solution.decrease is None for solution in fit.solutions)
@@ -156,9 +156,9 @@ def test_murray_has_two_maxima_and_a_saddle():
     assert covariances[0] == pytest.approx(-4 / 3, abs=1e-8)
     assert covariances[-1] == pytest.approx(4 / 3, abs=1e-8)
     start = {"mu": np.zeros(2), "cov": np.eye(2)}
-    end = em.run(MODEL.e_step, MODEL.m_step, seen_by_steps(murray()), start)
-    np.testing.assert_allclose(end.params["cov"], 2.5 * np.eye(2), atol=1e-6)
-    assert MODEL.log_likelihood(end.params, seen_by_steps(murray())) < fit.log_likelihood - 0.05
+    solution = em.run(MODEL.e_step, MODEL.m_step, masked(murray()), start)
+    np.testing.assert_allclose(solution.params["cov"], 2.5 * np.eye(2), atol=1e-6)
+    assert MODEL.log_likelihood(solution.params, masked(murray())) < fit.log_likelihood - 0.05
 
 
 def test_units_and_order_of_columns_do_not_matter():
@@ -171,14 +171,14 @@ def test_units_and_order_of_columns_do_not_matter():
     np.testing.assert_allclose(two["cov"], expected, rtol=1e-6)
 
 
-def test_new_data_lack_what_the_old_ones_lack():
+def test_new_data_have_the_same_missing_values():
     (new,) = MODEL.draw(PARAMS, sample(2, 4000), seed=1)
     np.testing.assert_array_equal(np.isnan(new["x"]), np.isnan(sample(2, 4000)))
     np.testing.assert_allclose(np.nanmean(new["x"], axis=0), PARAMS["mu"], atol=0.1)
     np.testing.assert_allclose(np.nanvar(new["x"], axis=0), np.diag(PARAMS["cov"]), rtol=0.1)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "\n".join(",".join("" if np.isnan(v) else f"{v}" for v in row) for row in sample(7))
     own = csv(tmp_path, "a,b,c\n" + rows + "\n")
     command = ["fit", "multivariate-normal-missing", "--data", own, "--seed", "0", "--json", "-"]
@@ -189,23 +189,26 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("1,2\n3,4\n5,1\n", "x has no missing values"),
         ("1,7\n3,7\n5,\n", "column 2 of x is constant (7)"),
-        ("1,\n3,\n,2\n,4\n", "columns 1 and 2 of x are never seen in the same row"),
-        ("1,2\n3,4\n,5\n", "columns 1 and 2 of x lie on a line wherever both are seen"),
+        ("1,\n3,\n,2\n,4\n", "columns 1 and 2 of x are never observed in the same row"),
+        (
+            "1,2\n3,4\n,5\n",
+            "the rows in which columns 1 and 2 of x are both observed lie on a line",
+        ),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     command = ["fit", "multivariate-normal-missing", "--data", csv(tmp_path, "a,b\n" + rows)]
     assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_a_single_column_is_no_table():
-    with pytest.raises(latentfit.InputError, match="at least two columns"):
+def test_a_single_column_is_refused():
+    with pytest.raises(latentfit.InputError, match="at least 2 columns"):
         MODEL.fit(np.array([1.0, 2.0, np.nan]))
 
 

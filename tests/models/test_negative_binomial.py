@@ -65,24 +65,24 @@ def test_shape_solves_its_equation(k):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_maximum_is_that_of_scipy(seed):
+def test_a_general_optimiser_finds_the_same_maximum(seed):
     data = sample(seed)
     fit = MODEL.fit(data, seed=1)
     assert fit.params["m"] == pytest.approx(data["y"].mean(), rel=1e-7)
 
-    def height(log_k):
+    def negative_log_likelihood(log_k):
         k = np.exp(log_k)
         return -stats.nbinom.logpmf(data["y"], k, k / (k + data["y"].mean())).sum()
 
-    best = optimize.minimize_scalar(height, bracket=(-1, 2), tol=1e-10)
+    best = optimize.minimize_scalar(negative_log_likelihood, bracket=(-1, 2), tol=1e-10)
     assert fit.params["k"] == pytest.approx(np.exp(best.x), rel=1e-5)
     assert fit.log_likelihood == pytest.approx(-best.fun, rel=1e-10)
 
 
-def test_the_mean_of_the_counts_does_not_move():
+def test_m_does_not_change_at_the_mean_of_the_counts():
     m = DATA["y"].mean()
-    end = run(DATA, {"m": m, "k": np.array(3.0)})
-    np.testing.assert_allclose(end.trace.params["m"], m, rtol=1e-13)
+    solution = run(DATA, {"m": m, "k": np.array(3.0)})
+    np.testing.assert_allclose(solution.trace.params["m"], m, rtol=1e-13)
 
 
 def test_rates_of_convergence():
@@ -95,13 +95,13 @@ def test_rates_of_convergence():
     complete = len(y) * (psi(1, k) - 1 / k)
     assert (after["m"] - m) / (near["m"] - m) == pytest.approx(k / (k + m), rel=1e-3)
     assert (after["k"] - k) / (near["k"] - k) == pytest.approx(1 - seen / complete, rel=1e-3)
-    # As the derivation has them.
+    # The formulas of the docstring.
     np.testing.assert_allclose([k / (k + m), 1 - seen / complete], [0.472, 0.857], atol=5e-4)
 
 
-def test_every_start_leads_to_the_same_maximum():
-    ends = [run(DATA, {"m": m, "k": k}).params["k"] for m in (0.1, 20.0) for k in (0.05, 50.0)]
-    np.testing.assert_allclose(ends, ends[0], rtol=1e-6)
+def test_every_start_converges_to_the_same_maximum():
+    solutions = [run(DATA, {"m": m, "k": k}).params["k"] for m in (0.1, 20.0) for k in (0.05, 50.0)]
+    np.testing.assert_allclose(solutions, solutions[0], rtol=1e-6)
 
 
 def test_large_k_is_a_poisson_likelihood():
@@ -109,7 +109,7 @@ def test_large_k_is_a_poisson_likelihood():
     assert found == pytest.approx(stats.poisson.logpmf(DATA["y"], 2).sum(), rel=1e-6)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     path = tmp_path / "own.csv"
     path.write_text("plot,y\n1,0\n2,12\n3,1\n4,7\n5,0\n6,3\n")
     assert main(["fit", "negative-binomial", "--data", str(path), "--json", "-"]) == 0
@@ -118,19 +118,19 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("-1\n3\n", "y is -1 in row 1"),
         ("1\n3.5\n", "y is 3.5 in row 2"),
         ("0\n0\n", "every value of y is zero"),
-        ("4\n4\n4\n", "the counts have mean 4 and variance 0"),
-        ("0\n1\n2\n3\n", "mean 1.5 and variance 1.25, which does not exceed it"),
+        ("4\n4\n4\n", "y has mean 4 and variance 0"),
+        ("0\n1\n2\n3\n", "mean 1.5 and variance 1.25, which does not exceed the mean"),
         ("3\n", "variance 0"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     path = tmp_path / "own.csv"
     path.write_text("y\n" + rows)
     assert main(["fit", "negative-binomial", "--data", str(path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

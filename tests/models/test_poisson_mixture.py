@@ -17,7 +17,7 @@ START = {"w": np.array([0.3, 0.7]), "lam": np.array([1.0, 2.5])}
 
 @pytest.fixture(scope="module")
 def times():
-    """The maximum on the example."""
+    """The solution of EM for the example, at its maximum."""
     return MODEL.fit(seed=1, starts=1, accelerate="none").best
 
 
@@ -81,7 +81,7 @@ def test_published(times):
 
 
 def gain(params, lam):
-    """Slope of the log-likelihood towards a further group of this rate (Lindsay 1983)."""
+    """Derivative of the log-likelihood in the weight of a new group of this rate (Lindsay 1983)."""
     groups = list(zip(params["w"], params["lam"], strict=True))
     return sum(
         n * (density(i, lam) / sum(w * density(i, rate) for w, rate in groups) - 1)
@@ -89,14 +89,14 @@ def gain(params, lam):
     )
 
 
-def test_two_groups_are_stationary_and_only_a_rate_near_zero_would_add_to_them(times):
+def test_two_groups_are_stationary_and_only_a_rate_near_zero_increases_the_likelihood(times):
     for lam in times.params["lam"]:
         assert gain(times.params, lam) == pytest.approx(0, abs=1e-5)
     assert gain(times.params, 0) > 5
     assert max(gain(times.params, lam) for lam in np.linspace(0.7, 12, 300)) < 1e-4
 
 
-def test_three_groups_are_all_that_there_are(times):
+def test_three_groups_maximise_the_likelihood(times):
     three = {
         "w": np.array([0.00672981, 0.38947644, 0.60379375]),
         "lam": np.array([0, 1.35544249, 2.69797657]),
@@ -120,8 +120,8 @@ def test_slow_and_monotone(times):
 
 def test_every_step_keeps_the_mean():
     x = np.array([0, 0, 1, 2, 2, 7, 9, 30.0])
-    end = run(x, START, stopping=em.Stopping(max_iterations=20))
-    means = np.sum(end.trace.params["w"] * end.trace.params["lam"], axis=1)
+    solution = run(x, START, stopping=em.Stopping(max_iterations=20))
+    means = np.sum(solution.trace.params["w"] * solution.trace.params["lam"], axis=1)
     np.testing.assert_allclose(means[1:], x.mean(), rtol=1e-12)
 
 
@@ -146,10 +146,10 @@ def test_large_counts_do_not_overflow():
 
 
 def test_a_rate_may_go_to_zero():
-    end = run([0, 0, 0, 0, 1000, 1010], {"w": [0.5, 0.5], "lam": [100, 600]})
-    assert end.converged
-    np.testing.assert_allclose(end.params["lam"], [0, 1005], atol=1e-9)
-    np.testing.assert_allclose(end.params["w"], [2 / 3, 1 / 3])
+    solution = run([0, 0, 0, 0, 1000, 1010], {"w": [0.5, 0.5], "lam": [100, 600]})
+    assert solution.converged
+    np.testing.assert_allclose(solution.params["lam"], [0, 1005], atol=1e-9)
+    np.testing.assert_allclose(solution.params["w"], [2 / 3, 1 / 3])
 
 
 def test_without_overdispersion_the_rates_coincide():
@@ -157,7 +157,7 @@ def test_without_overdispersion_the_rates_coincide():
     np.testing.assert_allclose(fit.params["lam"], 14 / 3, rtol=1e-6)
 
 
-def test_starts_are_apart_and_positive():
+def test_starts_differ_and_are_positive():
     x = np.array([0, 0, 0, 0, 0, 0, 1.0, 9])
     for seed in range(20):
         start = MODEL.initial({"x": x}, np.random.default_rng(seed), components=3)
@@ -166,7 +166,7 @@ def test_starts_are_apart_and_positive():
         assert start["w"].sum() == pytest.approx(1)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     own = csv(tmp_path, "calls\n0\n1\n2\n2\n1\n14\n17\n12\n")
     assert main(["fit", "poisson-mixture", "--data", own, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -175,7 +175,7 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    ("text", "options", "message"),
     [
         ("x\n0\n-1\n3\n", [], "x is -1 in row 2: a count is"),
         ("x\n0\n1.5\n3\n", [], "x is 1.5 in row 2: a count is"),
@@ -185,10 +185,10 @@ def test_a_table_of_ones_own(tmp_path, capsys):
         ("x\n4\n5\n4\n", ["--set", "components=3"], "2 distinct values, too few for 3"),
         ("x\n4\n5\n4\n", ["--set", "components=0"], "at least 1, not 0"),
         ("x,y\n4,1\nNA,2\n", [], "x has 1 missing value"),
-        ("a,b\n4,1\n5,2\n", ["--column", "x=a", "--column", "x=b"], "one column of counts"),
+        ("a,b\n4,1\n5,2\n", ["--column", "x=a", "--column", "x=b"], "x must be one column"),
     ],
 )
-def test_refusals(tmp_path, capsys, text, options, said):
+def test_refusals(tmp_path, capsys, text, options, message):
     assert main(["fit", "poisson-mixture", "--data", csv(tmp_path, text), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

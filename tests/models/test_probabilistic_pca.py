@@ -1,4 +1,4 @@
-"""Probabilistic PCA: the closed form, one step by other means, invariances, refusals."""
+"""Probabilistic PCA: the closed form, one step by conditioning, invariances, refusals."""
 
 import json
 
@@ -30,14 +30,14 @@ def covariance(params):
 
 
 def closed_form(x, q):
-    """Covariance and standard deviation of Tipping and Bishop, and the log-likelihood there."""
+    """Covariance, sigma and log-likelihood at the maximum of Tipping and Bishop."""
     n, d = x.shape
     values, vectors = np.linalg.eigh(np.cov(x.T, bias=True))
     values, vectors = values[::-1], vectors[:, ::-1]
     variance = values[q:].mean()
     fitted = np.append(values[:q], np.full(d - q, variance))
-    height = -n / 2 * (d * np.log(2 * np.pi) + d + np.log(fitted).sum())
-    return vectors @ np.diag(fitted) @ vectors.T, np.sqrt(variance), height
+    log_likelihood = -n / 2 * (d * np.log(2 * np.pi) + d + np.log(fitted).sum())
+    return vectors @ np.diag(fitted) @ vectors.T, np.sqrt(variance), log_likelihood
 
 
 def test_example_is_that_of_fisher():
@@ -46,7 +46,7 @@ def test_example_is_that_of_fisher():
 
 
 def test_e_step_is_the_conditional_distribution():
-    """By way of the covariance of the observations, which the step avoids."""
+    """Conditioning in the joint distribution, which the step avoids."""
     C, W = covariance(PARAMS), PARAMS["W"]
     z = (IRIS - PARAMS["mu"]) @ np.linalg.solve(C, W)
     V = np.eye(2) - W.T @ np.linalg.solve(C, W)
@@ -73,17 +73,17 @@ def test_log_likelihood_is_that_of_the_normal_distribution():
 @pytest.mark.parametrize("components", [1, 2, 3])
 def test_the_maximum_is_the_closed_form(components):
     fit = MODEL.fit(IRIS, seed=1, starts=2, components=components)
-    C, sigma, height = closed_form(IRIS, components)
+    C, sigma, log_likelihood = closed_form(IRIS, components)
     assert fit.converged
     for solution in fit.solutions:
         assert solution.decrease is None
         np.testing.assert_allclose(covariance(solution.params), C, atol=1e-6)
         assert solution.params["sigma"] == pytest.approx(sigma, rel=1e-7)
-        assert solution.log_likelihood == pytest.approx(height, abs=1e-8)
+        assert solution.log_likelihood == pytest.approx(log_likelihood, abs=1e-8)
     np.testing.assert_allclose(fit.params["mu"], IRIS.mean(axis=0), rtol=1e-12)
 
 
-def test_rate_of_convergence_is_that_of_the_caveat():
+def test_the_rate_in_the_docstring():
     _, sigma, _ = closed_form(IRIS, 2)
     largest = np.linalg.eigvalsh(np.cov(IRIS.T, bias=True))[-1]
     rate = 1 - 2 * sigma**2 * (largest - sigma**2) / largest**2
@@ -93,7 +93,7 @@ def test_rate_of_convergence_is_that_of_the_caveat():
 
 
 @pytest.mark.parametrize("angle", [0.3, 2.0])
-def test_axes_on_the_plane_do_not_matter(angle):
+def test_rotations_of_the_loadings_do_not_matter(angle):
     R = np.array([[np.cos(angle), np.sin(angle)], [np.sin(angle), -np.cos(angle)]])
     turned = PARAMS | {"W": PARAMS["W"] @ R}
     data = {"x": IRIS}
@@ -103,7 +103,7 @@ def test_axes_on_the_plane_do_not_matter(angle):
     assert other["sigma"] == pytest.approx(one["sigma"])
 
 
-def test_the_space_that_the_data_are_in_may_be_turned():
+def test_rotations_of_the_data_do_not_matter():
     Q = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
     one, other = (MODEL.fit(x, seed=1, starts=1) for x in (IRIS, 10 * IRIS @ Q + 3))
     assert other.params["sigma"] == pytest.approx(10 * one.params["sigma"], rel=1e-6)
@@ -120,13 +120,13 @@ def test_a_plane_of_too_few_dimensions_is_a_saddle():
     after = MODEL.m_step(MODEL.e_step(saddle, {"x": IRIS}), {"x": IRIS})
     np.testing.assert_allclose(after["W"], W, atol=1e-10)
     beside = saddle | {"W": W + 1e-3}
-    end = em.run(
+    solution = em.run(
         MODEL.e_step, MODEL.m_step, {"x": IRIS}, beside, log_likelihood=MODEL.log_likelihood
     )
-    np.testing.assert_allclose(covariance(end.params), closed_form(IRIS, 2)[0], atol=1e-5)
+    np.testing.assert_allclose(covariance(solution.params), closed_form(IRIS, 2)[0], atol=1e-5)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "\n".join(f"{i},{a},{b},{c}" for i, (a, b, c, _) in enumerate(IRIS))
     command = ["fit", "probabilistic-pca", "--data", csv(tmp_path, "flower,a,b,c\n" + rows)]
     assert main([*command, "--column", "x=a,b,c", "--set", "components=1", "--json", "-"]) == 0
@@ -135,22 +135,26 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "components", "said"),
+    ("rows", "components", "message"),
     [
         ("1,2\n2,1\n3,5\n", 2, "components must be between 1 and 1 with 2 columns, not 2"),
         ("1,2\n2,1\n3,5\n", 0, "components must be between 1 and 1 with 2 columns, not 0"),
-        ("1,7\n2,7\n3,7\n", 1, "column 2 of x is 7 in every row"),
-        ("1,2\n2,4\n3,6\n", 1, "lie in a plane of 1 dimension: with 1 component nothing is left"),
+        ("1,7\n2,7\n3,7\n", 1, "column 2 of x is constant (7)"),
+        (
+            "1,2\n2,4\n3,6\n",
+            1,
+            "lie in a plane of 1 dimension: with 1 component the variance about it is zero",
+        ),
         ("1,2\n2,1\n,5\n", 1, "x has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, components, said):
+def test_refusals(tmp_path, capsys, rows, components, message):
     command = ["fit", "probabilistic-pca", "--data", csv(tmp_path, "a,b\n" + rows)]
     assert main([*command, "--set", f"components={components}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_a_single_column_has_no_plane():
-    with pytest.raises(latentfit.InputError, match="takes two"):
+def test_a_single_column_is_refused():
+    with pytest.raises(latentfit.InputError, match="at least 2 columns"):
         MODEL.fit(IRIS[:, :1], components=1)

@@ -1,4 +1,4 @@
-"""Probit regression: the steps by other means, one covariate, separation, tables, refusals."""
+"""Probit regression: steps by SciPy, closed forms, separation, refusals."""
 
 import json
 
@@ -45,8 +45,8 @@ def test_e_step_is_the_mean_of_a_truncated_normal():
 
 
 @pytest.mark.parametrize("far", [30.0, 1e3, 1e6])
-def test_utilities_far_from_what_was_expected(far):
-    """Next to nothing beyond zero is left of them."""
+def test_utilities_far_in_the_tail(far):
+    """Truncated far in its tail, the normal distribution is close to an exponential one."""
     data = {"response": np.array([1.0, 0.0]), "covariates": np.array([[-1.0], [1.0]])}
     params = {"alpha": np.array(0.0), "beta": np.array([far])}
     z = MODEL.e_step(params, data)["z"]
@@ -68,7 +68,7 @@ def test_log_likelihood_by_hand():
     assert MODEL.log_likelihood(START, DATA) == pytest.approx(by_hand, rel=1e-12)
 
 
-def test_the_maximum_is_that_of_a_general_optimiser():
+def test_a_general_optimiser_finds_the_same_maximum():
     fit = MODEL.fit(seed=1, stopping=em.Stopping(distance=1e-10))
     sign, X = 2 * DATA["response"] - 1, design(DATA["covariates"])
     direct = minimize(lambda b: -stats.norm.logcdf(sign * (X @ b)).sum(), np.zeros(4), tol=1e-12)
@@ -77,7 +77,7 @@ def test_the_maximum_is_that_of_a_general_optimiser():
     np.testing.assert_allclose(found, direct.x, atol=1e-5)
 
 
-def test_rate_is_the_share_of_information_that_is_lost():
+def test_rate_is_the_fraction_of_missing_information():
     fit = MODEL.fit(seed=1, starts=1)
     X, t = design(DATA["covariates"]), (2 * DATA["response"] - 1) * eta_of(fit.params)
     ratio = stats.norm.pdf(t) / stats.norm.cdf(t)
@@ -92,9 +92,9 @@ def test_a_covariate_of_two_values_fits_both_shares():
     x = np.repeat([0.0, 1.0], [10, 20])
     response = np.concatenate([np.arange(10) < 3, np.arange(20) < 12]).astype(float)
     fit = MODEL.fit({"response": response, "covariates": x[:, None]}, seed=1)
-    ends = stats.norm.ppf([0.3, 0.6])
-    np.testing.assert_allclose(fit.params["beta"], np.diff(ends), rtol=1e-6)
-    expected = ends[0] + np.diff(ends) * 2 / 3
+    solutions = stats.norm.ppf([0.3, 0.6])
+    np.testing.assert_allclose(fit.params["beta"], np.diff(solutions), rtol=1e-6)
+    expected = solutions[0] + np.diff(solutions) * 2 / 3
     np.testing.assert_allclose(fit.params["alpha"], expected, rtol=1e-5)
 
 
@@ -107,51 +107,51 @@ def test_units_do_not_matter():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_never_decreases(seed):
+def test_log_likelihood_never_decreases(seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(80, 2))
     response = (x @ [1.0, -2.0] + rng.normal(size=80) > 0.5).astype(float)
     data = {"response": response, "covariates": x}
-    end = em.run(
+    solution = em.run(
         MODEL.e_step,
         MODEL.m_step,
         data,
         MODEL.initial(data, rng),
         log_likelihood=MODEL.log_likelihood,
     )
-    assert end.converged
-    assert end.decrease is None
+    assert solution.converged
+    assert solution.decrease is None
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = [f"{i % 3 == 0:d},{i % 2}" for i in range(12)]
     own = csv(tmp_path, "response,dose\n" + "\n".join(rows) + "\n")
     assert main(["fit", "probit", "--data", own, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]
-    # A third of either dose.
+    # At each dose a third of the answers are yes.
     assert found["alpha"] == pytest.approx(stats.norm.ppf(1 / 3), abs=1e-6)
     assert found["beta"] == pytest.approx([0], abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("0,1\n2,2\n1,3\n", "response is 2 in row 2"),
         ("0,1\n0.5,2\n1,3\n", "response is 0.5 in row 2"),
-        ("1,1\n1,2\n1,3\n", "every response is 1"),
+        ("1,1\n1,2\n1,3\n", "all 3 values of response are equal (1)"),
         ("0,5\n1,5\n1,5\n", "column 1 of covariates is constant"),
         ("0,1\n0,2\n1,3\n1,4\n", "perfect separation"),
         ("0,1\n0,2\n1,2\n1,4\n", "perfect separation"),
         ("0,1\n,2\n1,0\n", "response has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "probit", "--data", csv(tmp_path, "response,dose\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_covariates_that_say_the_same_are_refused(tmp_path, capsys):
+def test_dependent_covariates_are_refused(tmp_path, capsys):
     own = csv(tmp_path, "response,a,b\n0,1,2\n1,2,4\n0,3,6\n1,4,8\n0,5,10\n")
     assert main(["fit", "probit", "--data", own]) == 2
     assert "linearly dependent" in capsys.readouterr().err
@@ -159,7 +159,7 @@ def test_covariates_that_say_the_same_are_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize("overlap", [1.0, 1e-3, 1e-6])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_slightest_overlap_is_no_separation(overlap, seed):
+def test_a_slight_overlap_is_not_separation(overlap, seed):
     x = np.random.default_rng(seed).normal(size=40)
     response = (x > np.median(x)).astype(float)
     x[0], response[0] = x[response == 0].max() + overlap, 0
@@ -171,8 +171,8 @@ def test_the_slightest_overlap_is_no_separation(overlap, seed):
         MODEL.initial(apart, np.random.default_rng(0))
 
 
-def test_almost_separated_is_not_separated():
-    """One pair in the wrong order is enough for a maximum."""
+def test_almost_separated_answers_have_a_maximum():
+    """A single pair of answers in the opposite order gives a maximum."""
     x = np.array([0.0, 1, 2, 3, 4, 7])
     fit = MODEL.fit({"response": np.array([0.0, 0, 1, 0, 1, 1]), "covariates": x[:, None]}, seed=1)
     assert fit.converged

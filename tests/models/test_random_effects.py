@@ -110,18 +110,18 @@ def test_rate_is_the_mean_shrinkage():
     assert fit.best.rate == pytest.approx(5 * tau2 / (sigma2 + 5 * tau2), abs=1e-3)
 
 
-def test_without_variance_between_groups_there_are_no_effects():
+def test_effects_vanish_without_variance_between_groups():
     found = MODEL.e_step({**PARAMS, "tau": np.array(0.0)}, UNEQUAL)
     assert not found["b"].any()
     assert not found["b2"].any()
 
 
-def test_groups_closer_than_chance_lead_to_the_boundary():
+def test_groups_that_differ_less_than_by_chance_converge_to_the_boundary():
     data, stopping = read("dyestuff2.csv"), em.Stopping(max_iterations=3000)
     slow = MODEL.fit(data, seed=0, starts=1, stopping=stopping, accelerate="none")
     tau = slow.best.trace.params["tau"]
     assert np.all(np.diff(tau) < 0)
-    # tau^2 ~ 1 / (c t): twice as many iterations halve it.
+    # tau² is about 1 / (c t): twice the number of iterations halves it.
     assert (tau[-1] / tau[1500]) ** 2 == pytest.approx(0.5, rel=0.05)
     assert slow.params["sigma"] == pytest.approx(np.std(data["y"]), rel=1e-3)
     fit = MODEL.fit(data, seed=0, stopping=stopping)
@@ -131,7 +131,7 @@ def test_groups_closer_than_chance_lead_to_the_boundary():
 
 
 @pytest.mark.slow
-def test_a_variance_at_zero_is_reported_as_that():
+def test_a_variance_of_zero_is_reported():
     data = read("dyestuff2.csv")
     check = MODEL.check(data, seed=0)
     assert check.passed
@@ -148,7 +148,7 @@ def test_a_variance_at_zero_is_reported_as_that():
     assert "tau is on the boundary" in verdicts["em_in_posterior"].detail
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = "".join(f"{g},{y}\n" for g, y in [(1, 0), (1, 2), (2, 9), (2, 11), (3, 4), (3, 6)])
     assert (
         main(["fit", "random-effects", "--data", csv(tmp_path, "group,y\n" + rows), "--json", "-"])
@@ -161,20 +161,20 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        ("1,1\n2,1\n4,1\n", "all units are of one group (1)"),
+        ("1,1\n2,1\n4,1\n", "group has 1 distinct value, too few for 2 groups"),
         ("1,1\n2,2\n4,3\n", "no group has more than one unit"),
-        ("1,1\n1,1\n4,2\n4,2\n", "units of the same group are all equal"),
+        ("1,1\n1,1\n4,2\n4,2\n", "the units of each group are equal"),
         ("1,1\n,1\n4,2\n5,2\n", "y has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "random-effects", "--data", csv(tmp_path, "y,group\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_columns_of_one_length_are_needed():
-    with pytest.raises(latentfit.InputError, match="two columns of one length"):
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(latentfit.InputError, match="must be columns of the same length"):
         MODEL.fit({"y": [5, 9, 3], "group": [1, 2]})

@@ -81,10 +81,12 @@ def test_m_step_is_weighted_regression_and_the_gamma_likelihood():
     variance = np.mean(w * (data["response"] - design @ b) ** 2)
     assert found["sigma"] ** 2 == pytest.approx(variance)
 
-    def height(h):
+    def negative_log_likelihood(h):
         return -stats.gamma.logpdf(w, h, scale=1 / h).sum()
 
-    best = optimize.minimize_scalar(height, bounds=(0.01, 20), options={"xatol": 1e-9})
+    best = optimize.minimize_scalar(
+        negative_log_likelihood, bounds=(0.01, 20), options={"xatol": 1e-9}
+    )
     assert found["nu"] == pytest.approx(2 * best.x, rel=1e-5)
 
 
@@ -114,7 +116,7 @@ def test_units_do_not_matter():
     assert other["nu"] == pytest.approx(one["nu"], rel=1e-5)
 
 
-# Darwin (1876): how much higher the cross-fertilised plant is, in eighths of an inch.
+# Darwin (1876): height of the cross-fertilised plant less that of the other, in eighths of an inch.
 MAIZE = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48.0])
 
 
@@ -139,7 +141,7 @@ def test_without_covariates_it_is_a_sample(df):
         assert fit.params["nu"] == pytest.approx(np.exp(direct.x[2]), rel=1e-5)
 
 
-def test_maize_that_the_page_tells_of():
+def test_the_maize_in_the_docstring():
     assert MAIZE.mean() == pytest.approx(20.9, abs=0.05)
     fit = MODEL.fit({"response": MAIZE, "covariates": np.empty((15, 0))}, seed=1)
     assert fit.params["alpha"] == pytest.approx(26.8, abs=0.05)
@@ -160,7 +162,7 @@ def test_many_degrees_of_freedom_are_least_squares():
     assert fit.params["sigma"] == pytest.approx(np.sqrt(squares[0] / 60), rel=1e-5)
 
 
-def test_given_degrees_of_freedom_are_those_that_were_estimated():
+def test_fixing_the_degrees_of_freedom_at_their_estimate_gives_the_same_fit():
     data = sample(6)
     estimated = MODEL.fit(data, seed=1)
     given = MODEL.fit(data, seed=1, df=float(estimated.params["nu"]))
@@ -172,12 +174,12 @@ def test_given_degrees_of_freedom_are_those_that_were_estimated():
 def test_light_tails_have_no_finite_degrees_of_freedom():
     x = np.random.default_rng(0).permutation(40) * 1.0
     data = {"response": x / 20 + stats.norm.ppf((np.arange(40) + 0.5) / 40), "covariates": x}
-    end = em.run(MODEL.e_step, MODEL.m_step, data, params(data))
-    assert end.stop is Stop.ITERATION_LIMIT
-    assert end.params["nu"] > 1000
+    solution = em.run(MODEL.e_step, MODEL.m_step, data, params(data))
+    assert solution.stop is Stop.ITERATION_LIMIT
+    assert solution.params["nu"] > 1000
 
 
-def test_one_weighs_less_the_farther_off_it_is():
+def test_weights_decrease_with_the_distance():
     data = MODEL.example_data()
     theta = MODEL.fit(seed=1).params
     w = MODEL.e_step(theta, data)["w"]
@@ -185,7 +187,7 @@ def test_one_weighs_less_the_farther_off_it_is():
     assert w.min() == pytest.approx(6.0e-4, rel=0.01)
 
 
-def test_a_table_of_ones_own(capsys):
+def test_a_table_on_the_command_line(capsys):
     assert main(["fit", "student-t", *STACK, "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)["parameters"]
     np.testing.assert_allclose(found["beta"], [0.851990, 0.490247, -0.070565], atol=1e-6)
@@ -195,28 +197,28 @@ def test_a_table_of_ones_own(capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "options", "said"),
+    ("rows", "options", "message"),
     [
         ("1,2\n2,3\n3,5\n", [], "3 observations are too few for 2 coefficients and a scale"),
         ("1,2\n2,2\n3,2\n4,2\n", [], "all 4 values of response are equal (2)"),
         ("1,2\n1,3\n1,4\n1,5\n", [], "column 1 of covariates is constant"),
         ("1,2\n2,4\n3,6\n4,8\n5,10\n", [], "a plane passes through all observations"),
-        ("1,2\n2,3\n3,5\n4,9\n", ["--set", "df=-1"], "df is -1: degrees of freedom are a positive"),
-        ("1,2\n2,3\n3,5\n4,9\n", ["--set", "df=few"], "df is few"),
+        ("1,2\n2,3\n3,5\n4,9\n", ["--set", "df=-1"], "df must be a positive number, not -1"),
+        ("1,2\n2,3\n3,5\n4,9\n", ["--set", "df=few"], "df must be a positive number, not few"),
         ("1,2\n2,3\n3,5\n4,\n", [], "response has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, options, said):
+def test_refusals(tmp_path, capsys, rows, options, message):
     path = tmp_path / "own.csv"
     path.write_text("covariates,response\n" + rows)
     assert main(["fit", "student-t", "--data", str(path), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
-def test_dependent_columns_are_refused():
+def test_dependent_covariates_are_refused():
     x = np.arange(8.0)
     with pytest.raises(latentfit.InputError, match="linearly dependent"):
         MODEL.fit({"response": x**2, "covariates": np.column_stack([x, 2 * x])})
-    with pytest.raises(latentfit.InputError, match="covariates have 7 rows"):
+    with pytest.raises(latentfit.InputError, match="each of the 7 rows of covariates"):
         MODEL.fit({"response": x, "covariates": x[:7]})

@@ -1,4 +1,4 @@
-"""Tobit regression: the steps by other means, limits, no maximum, tables, refusals."""
+"""Tobit regression: steps by SciPy, limits, data without a maximum, refusals."""
 
 import json
 
@@ -54,8 +54,8 @@ def test_e_step_is_that_of_a_truncated_normal():
 
 
 @pytest.mark.parametrize("far", [30.0, 1e3])
-def test_zeros_where_much_was_expected(far):
-    """What is left of a normal variable far out in its tail is exponential."""
+def test_censored_values_far_in_the_tail(far):
+    """Truncated far in its tail, the normal distribution is close to an exponential one."""
     data = {"response": np.array([0.0, 1.0]), "covariates": np.array([[1.0], [-1.0]])}
     params = {"alpha": np.array(0.0), "beta": np.array([far]), "sigma": np.array(1.0)}
     found = MODEL.e_step(params, data)
@@ -65,7 +65,7 @@ def test_zeros_where_much_was_expected(far):
 
 
 def test_m_step_by_hand():
-    """With the utilities known but for an error, a regression whose error has that added."""
+    """The M step is a regression whose variance includes the conditional variances."""
     y = DATA["response"]
     rng = np.random.default_rng(1)
     z, v = -rng.exponential(size=13), rng.exponential(size=13)
@@ -86,17 +86,17 @@ def test_log_likelihood_by_hand():
 
 
 @pytest.mark.parametrize("data", [DATA, simulated(0), simulated(1, alpha=-2)])
-def test_the_maximum_is_that_of_a_general_optimiser(data):
-    """In Olsen's parameters, where it is concave."""
+def test_a_general_optimiser_finds_the_same_maximum(data):
+    """The objective is concave in the parameters of Olsen."""
     y, X = data["response"], design(data["covariates"])
     unit = X.std(axis=0) + (X.std(axis=0) == 0)
 
-    def height(point):
+    def negative_log_likelihood(point):
         h, g = np.exp(point[0]), X / unit @ point[1:]
         seen = point[0] + stats.norm.logpdf(h * y - g)
         return -np.where(y > 0, seen, stats.norm.logcdf(-g)).sum()
 
-    direct = minimize(height, np.zeros(1 + X.shape[1]), tol=1e-12)
+    direct = minimize(negative_log_likelihood, np.zeros(1 + X.shape[1]), tol=1e-12)
     fit = MODEL.fit(data, seed=1, starts=2, stopping=em.Stopping(distance=1e-10))
     assert fit.converged
     assert all(solution.decrease is None for solution in fit.solutions)
@@ -104,8 +104,8 @@ def test_the_maximum_is_that_of_a_general_optimiser(data):
     assert fit.params["sigma"] == pytest.approx(np.exp(-direct.x[0]), rel=1e-4)
 
 
-def test_one_zero_that_says_nothing_leaves_least_squares():
-    """Where it is as good as certain that a response is zero, the others are a plain sample."""
+def test_an_uninformative_zero_leaves_least_squares():
+    """If a zero is almost certain, the estimates are those of the other units."""
     rng = np.random.default_rng(3)
     x = np.append(rng.uniform(1, 2, 30), -1.0)
     y = np.append(10 * x[:30] - 5 + 0.5 * rng.normal(size=30), 0)
@@ -127,7 +127,7 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(rescaled, ours.params["beta"], rtol=1e-5)
 
 
-def test_rate_of_the_docstring():
+def test_the_rate_in_the_docstring():
     assert MODEL.fit(seed=1, starts=1).best.rate == pytest.approx(0.814, abs=1e-3)
 
 
@@ -140,8 +140,8 @@ def test_new_data_are_censored_too():
     assert np.mean(drawn**2) == pytest.approx(0.5, abs=0.06)
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
-    """A covariate of two values: either group is a sample with a mean of its own."""
+def test_a_table_on_the_command_line(tmp_path, capsys):
+    """For a covariate with two values, each group is a sample with its own mean."""
     rng = np.random.default_rng(2)
     x = np.repeat([0.0, 1.0], 30)
     y = np.maximum(rng.normal(1 + x, 1), 0)
@@ -154,10 +154,10 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("0,1\n-2,2\n1,3\n", "response is -2 in row 2"),
-        ("0,1\n0,2\n0,3\n", "every response is zero"),
+        ("0,1\n0,2\n0,3\n", "every value of response is zero"),
         ("3,1\n1,2\n2,3\n", "no response is zero"),
         ("0,5\n1,5\n2,5\n", "column 1 of covariates is constant"),
         ("0,1\n0,2\n1,3\n2,4\n", "lie on a plane"),
@@ -166,10 +166,10 @@ def test_a_table_of_ones_own(tmp_path, capsys):
         ("0,1\n,2\n1,0\n", "response has 1 missing value"),
     ],
 )
-def test_refusals(tmp_path, capsys, rows, said):
+def test_refusals(tmp_path, capsys, rows, message):
     assert main(["fit", "tobit", "--data", csv(tmp_path, "response,dose\n" + rows)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 def test_a_plane_with_zeros_above_it_has_a_maximum():

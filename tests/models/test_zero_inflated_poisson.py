@@ -21,7 +21,7 @@ def csv(folder, text):
 
 
 def truncated(y):
-    """The maximum by the mean of the positive counts, solved by bisection."""
+    """The maximum, from the mean of the positive counts by bisection."""
     positive = y[y > 0]
     low, high = 1e-9, positive.mean()
     for _ in range(200):
@@ -80,30 +80,30 @@ def test_the_maximum_is_that_of_the_truncated_sample(y):
     assert fit.params["p"] == pytest.approx(p, rel=1e-6)
     assert fit.params["lam"] == pytest.approx(lam, rel=1e-6)
     assert fit.best.decrease is None
-    # The zeros are fitted exactly.
+    # The probability of a zero equals the share of zeros.
     assert p + (1 - p) * math.exp(-lam) == pytest.approx(np.mean(y == 0))
 
 
-def test_any_start_leads_there():
+def test_every_start_converges_to_the_same_maximum():
     y = MODEL.example_data()["y"]
     rng = np.random.default_rng(1)
     for _ in range(10):
         start = {"p": rng.uniform(0.01, 0.99), "lam": rng.uniform(0.05, 20)}
-        end = em.run(MODEL.e_step, MODEL.maximise, {"y": y}, start)
-        assert end.converged
-        assert end.params["lam"] == pytest.approx(0.9721778549, rel=1e-6)
+        solution = em.run(MODEL.e_step, MODEL.maximise, {"y": y}, start)
+        assert solution.converged
+        assert solution.params["lam"] == pytest.approx(0.9721778549, rel=1e-6)
 
 
-def test_horse_kicks_have_next_to_no_structural_zeros():
+def test_horse_kicks_have_few_structural_zeros():
     stopping = em.Stopping(distance=1e-4)
-    end = MODEL.fit(HORSE_KICKS, seed=0, starts=1, stopping=stopping, accelerate="none").best
-    assert end.params["p"] == pytest.approx(0.013, abs=5e-4)
-    assert end.params["p"] == pytest.approx(truncated(HORSE_KICKS)[0], rel=1e-3)
-    assert end.rate == pytest.approx(0.997, abs=5e-4)
+    solution = MODEL.fit(HORSE_KICKS, seed=0, starts=1, stopping=stopping, accelerate="none").best
+    assert solution.params["p"] == pytest.approx(0.013, abs=5e-4)
+    assert solution.params["p"] == pytest.approx(truncated(HORSE_KICKS)[0], rel=1e-3)
+    assert solution.rate == pytest.approx(0.997, abs=5e-4)
 
 
 @pytest.mark.parametrize("y", [[0, 1, 1, 2, 1, 1, 2, 1], [0, 1, 0, 0, 1]])
-def test_fewer_zeros_than_poisson_is_the_boundary(y):
+def test_fewer_zeros_than_poisson_converge_to_the_boundary(y):
     y = np.array(y, float)
     fit = MODEL.fit(y, seed=0)
     assert fit.converged
@@ -111,7 +111,7 @@ def test_fewer_zeros_than_poisson_is_the_boundary(y):
     assert fit.params["lam"] == pytest.approx(y.mean())
 
 
-def test_a_table_of_ones_own(tmp_path, capsys):
+def test_a_table_on_the_command_line(tmp_path, capsys):
     rows = [0] * 12 + [1, 2, 2, 3, 4, 1]
     own = csv(tmp_path, "defects\n" + "\n".join(map(str, rows)) + "\n")
     assert main(["fit", "zero-inflated-poisson", "--data", own, "--json", "-"]) == 0
@@ -120,7 +120,7 @@ def test_a_table_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    ("text", "options", "message"),
     [
         ("y\n0\n-1\n3\n", [], "y is -1 in row 2: a count is"),
         ("y\n0\n1.5\n3\n", [], "y is 1.5 in row 2: a count is"),
@@ -129,10 +129,10 @@ def test_a_table_of_ones_own(tmp_path, capsys):
         ("y\n3\n", [], "y has no zeros"),
         ("y\n2\n2\n", [], "y has no zeros"),
         ("y,x\n0,1\nNA,2\n", [], "y has 1 missing value"),
-        ("a,b\n0,1\n5,2\n", ["--column", "y=a", "--column", "y=b"], "one column of counts"),
+        ("a,b\n0,1\n5,2\n", ["--column", "y=a", "--column", "y=b"], "y must be one column"),
     ],
 )
-def test_refusals(tmp_path, capsys, text, options, said):
+def test_refusals(tmp_path, capsys, text, options, message):
     assert main(["fit", "zero-inflated-poisson", "--data", csv(tmp_path, text), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line

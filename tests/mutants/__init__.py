@@ -1,7 +1,7 @@
-"""Wrong derivations, and right ones that look wrong: what a check has to tell apart.
+"""Wrong derivations, and right ones that look unusual, on which the check is tested.
 
-A mutant is a small, realistic edit of a derivation in the catalogue. It says where the mistake is
-and which quantities come out wrong, so that a check is judged on both.
+A mutant is a small, realistic edit of a derivation in the catalogue. It states where the mistake is
+and which quantities are wrong because of it, so that the check is tested on both.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,24 +16,24 @@ Rows = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """One mistake.
+    """A derivation with one mistake.
 
     Attributes
     ----------
     model : str
         Name in the catalogue.
     kind, label : str
-        The sort of mistake, and this one in words.
+        The kind of mistake, and this one in words.
     step : {"E", "M", "log_likelihood", "fixed_point", "contract"}
-        Where it is.
+        The part of the derivation that is wrong.
     also : frozenset of str
-        Other steps at which a report of it is as right.
+        Other steps at which a finding may report the mistake.
     names : frozenset of str
-        The quantities that come out wrong.
+        The quantities that are wrong.
     changes : mapping
-        Fields of `LatentModel` that it changes.
+        The fields of `LatentModel` that differ from the catalogue's.
     hint : str
-        Words that a hint has to contain, if it has to.
+        Words that the hint has to contain; empty if any hint or none will do.
     """
 
     model: str
@@ -47,7 +47,7 @@ class Mutant:
 
     @property
     def steps(self) -> frozenset[str]:
-        """All steps at which an error may rightly be reported."""
+        """All steps at which a finding may report the mistake."""
         return self.also | {self.step}
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Variant:
-    """A derivation that is right though it looks unusual."""
+    """A derivation that is right although it looks unusual."""
 
     model: str
     label: str
@@ -68,22 +68,22 @@ class Variant:
 
 @dataclass(frozen=True)
 class Truth:
-    """What mutants of one model are held against, written with NumPy alone.
+    """What mutants of one model are compared with, written with NumPy alone.
 
     Attributes
     ----------
     data : mapping
-        As the steps are given it.
+        As the steps receive it.
     trials : tuple of mapping
-        Params at which a wrong step shows.
+        Params at which a wrong step returns a wrong result.
     map_step : callable
-        The M step that also maximises the log prior.
+        The M step that maximises Q plus the log prior.
     q : callable
         ``q(expectations, data, params)``: Q, from the correct E step's expectations.
     log_prior : callable
         ``log_prior(params, data)``, natural scale, up to a constant.
     options : mapping
-        Those with which the model is declared.
+        Options of the model's declaration.
     """
 
     data: Mapping[str, Any]
@@ -95,7 +95,7 @@ class Truth:
 
 
 def late[T](function: Callable[..., T]) -> Callable[..., T]:
-    """What the function returned at the call before."""
+    """Return a function that returns the result of its previous call."""
     kept: list[T] = []
 
     def previous(*args: Any) -> T:
@@ -106,5 +106,5 @@ def late[T](function: Callable[..., T]) -> Callable[..., T]:
 
 
 def arrays(**values: Any) -> dict[str, np.ndarray]:
-    """Params as the steps are given them."""
+    """Return params as the steps receive them."""
     return {name: np.array(value, dtype=float) for name, value in values.items()}

@@ -9,11 +9,12 @@ import numpy as np
 from mutants import Mutant, Params, Rows, Truth, arrays
 
 
-def _shares(values: Any, axis: int = -1) -> Any:
+def _normalised(values: Any, axis: int = -1) -> Any:
     return values / np.sum(values, axis=axis, keepdims=True)
 
 
-# Coins. An edit is a function (heads, tosses, theta) that returns z; (r, heads, tosses).
+# Coins. An edit of the E step is a function of (heads, tosses, theta) that returns z; of the M
+# step, of (r, heads, tosses).
 
 _COINS = {"heads": np.array([5, 9, 8, 4, 7, 14]), "tosses": np.array([10, 10, 10, 10, 10, 30])}
 
@@ -34,9 +35,9 @@ def _coins_map(expectations: Params, data: Params) -> Params:
 
 _COINS_E: Rows = (
     ("prior for posterior", "one half", lambda h, m, theta: np.full((len(h), 2), 0.5)),
-    ("tails forgotten", "", lambda h, m, theta: _shares(theta ** h[:, None])),
+    ("tails forgotten", "", lambda h, m, theta: _normalised(theta ** h[:, None])),
     ("not normalised", "", _kernel),
-    ("heads of one toss", "", lambda h, m, theta: _shares(np.tile(theta, (len(h), 1)))),
+    ("heads of one toss", "", lambda h, m, theta: _normalised(np.tile(theta, (len(h), 1)))),
     ("hard", "", lambda h, m, theta: np.eye(2)[_kernel(h, m, theta).argmax(axis=1)]),
 )
 
@@ -50,7 +51,7 @@ _COINS_M: Rows = (
 )
 
 
-# Genetic linkage: (y, theta), (x2, y).
+# Genetic linkage. An edit of the E step is a function of (y, theta), of the M step of (x2, y).
 
 _LINKAGE = {"counts": np.array([125, 18, 20, 34])}
 
@@ -84,7 +85,8 @@ _LINKAGE_M: Rows = (
 )
 
 
-# Allele frequencies: (count, table, p), (genotype counts, copies).
+# Allele frequencies. An edit of the E step is a function of (count, table, p), of the M step of the
+# genotype counts.
 
 _ABO = {
     "count": np.array([186.0, 38, 13, 284]),
@@ -101,7 +103,7 @@ def _pi(p: np.ndarray, twice: float = 2.0) -> np.ndarray:
 
 
 def _split(count: np.ndarray, table: np.ndarray, pi: np.ndarray) -> np.ndarray:
-    return count @ _shares(table * pi)
+    return count @ _normalised(table * pi)
 
 
 def _alleles_q(expectations: Params, data: Params, params: Params) -> float:
@@ -109,7 +111,7 @@ def _alleles_q(expectations: Params, data: Params, params: Params) -> float:
 
 
 def _alleles_m(expectations: Params, data: Params) -> Params:
-    return {"p": _shares(expectations["genotype_counts"] @ _COPIES)}
+    return {"p": _normalised(expectations["genotype_counts"] @ _COPIES)}
 
 
 _ALLELES_E: Rows = (
@@ -121,11 +123,11 @@ _ALLELES_E: Rows = (
 )
 
 _ALLELES_M: Rows = (
-    ("factor 2", "copies counted once", lambda n: _shares(n @ np.minimum(_COPIES, 1))),
-    ("wrong split", "homozygous alone", lambda n: _shares(n[[0, 3, 5]])),
-    ("wrong split", "root of the homozygous", lambda n: _shares(np.sqrt(n[[0, 3, 5]]))),
-    ("prior for posterior", "one added", lambda n: _shares(n @ _COPIES + 1)),
-    ("labels", "reversed", lambda n: _shares(n @ _COPIES)[::-1]),
+    ("factor 2", "copies counted once", lambda n: _normalised(n @ np.minimum(_COPIES, 1))),
+    ("wrong split", "homozygous alone", lambda n: _normalised(n[[0, 3, 5]])),
+    ("wrong split", "root of the homozygous", lambda n: _normalised(np.sqrt(n[[0, 3, 5]]))),
+    ("prior for posterior", "one added", lambda n: _normalised(n @ _COPIES + 1)),
+    ("labels", "reversed", lambda n: _normalised(n @ _COPIES)[::-1]),
 )
 
 _OUTSIDE: Rows = (

@@ -10,23 +10,23 @@ from mutants import Mutant, Params, Rows, Truth, Variant, arrays, late
 MODEL = "exponential-missing"
 SHAPE, RATE = 1, 1e-3  # of the prior
 
-# More than half is missing: then a step that goes straight to the maximum lowers Q.
+# More than half is missing, so that a step straight to the maximum of the likelihood decreases Q.
 Y = np.ma.masked_invalid([5.0, 1.2, np.nan, 0.7, np.nan, 3.1, np.nan, np.nan, np.nan])
 
 
-# The correct derivation, in terms of which the edits are written.
+# The correct derivation, from which the edits are written.
 
 
 def _expected(theta: Any, y: np.ndarray) -> np.ndarray:
     return np.full(np.ma.count_masked(y), 1 / theta)
 
 
-def _seen(y: np.ndarray) -> np.ndarray:
+def _observed(y: np.ndarray) -> np.ndarray:
     return np.ma.compressed(y)
 
 
 def _total(y: np.ndarray, missing: np.ndarray) -> float:
-    return np.sum(_seen(y)) + np.sum(missing)
+    return np.sum(_observed(y)) + np.sum(missing)
 
 
 def _best(y: np.ndarray, missing: np.ndarray) -> float:
@@ -34,7 +34,7 @@ def _best(y: np.ndarray, missing: np.ndarray) -> float:
 
 
 def _log_likelihood(theta: Any, y: np.ndarray) -> float:
-    return len(_seen(y)) * np.log(theta) - theta * np.sum(_seen(y))
+    return len(_observed(y)) * np.log(theta) - theta * np.sum(_observed(y))
 
 
 def _q(expectations: Params, data: Params, params: Params) -> float:
@@ -46,7 +46,7 @@ def _log_prior(params: Params, data: Params) -> float:
     return (SHAPE - 1) * np.log(params["theta"]) - RATE * params["theta"]
 
 
-# Steps too long for a line of the tables.
+# Steps that are too long for a line of the tables.
 
 
 def _fills_in_place(params: Params, data: Mapping[str, Any]) -> Params:
@@ -67,11 +67,11 @@ def _map_step(expectations: Params, data: Params) -> Params:
 
 
 def _newton(expectations: Params, data: Params, params: Params) -> Params:
-    """One Newton step on Q, halved until Q rises: a generalised EM."""
+    """Return one Newton step on Q, halved until Q increases: a generalised EM step."""
     theta, n = params["theta"], data["y"].size
     total = _total(data["y"], expectations["y_unobserved"])
-    step, height = theta - total * theta**2 / n, n * np.log(theta) - theta * total
-    while theta + step <= 0 or n * np.log(theta + step) - (theta + step) * total < height:
+    step, old_q = theta - total * theta**2 / n, n * np.log(theta) - theta * total
+    while theta + step <= 0 or n * np.log(theta + step) - (theta + step) * total < old_q:
         if abs(step) < 1e-12 * theta:
             return {"theta": theta}
         step = step / 2
@@ -90,14 +90,14 @@ def _bisection(expectations: Params, data: Params) -> Params:
 
 
 def _halfway(expectations: Params, data: Params, params: Params) -> Params:
-    # -Q is a Bregman divergence of 1/theta from its maximum, and falls all the way there.
+    # -Q is a Bregman divergence in 1/theta, and decreases along the segment to the maximum of Q.
     best = _best(data["y"], expectations["y_unobserved"])
     return {"theta": 2 / (1 / best + 1 / params["theta"])}
 
 
 def _closed_form(expectations: Params, data: Params, params: Params) -> Params:
     theta, y = params["theta"], data["y"]
-    return {"theta": y.size * theta / (np.sum(_seen(y)) * theta + np.ma.count_masked(y))}
+    return {"theta": y.size * theta / (np.sum(_observed(y)) * theta + np.ma.count_masked(y))}
 
 
 def _with_total_twice(params: Params, data: Params) -> Params:
@@ -114,8 +114,8 @@ def _with_total(params: Params, data: Params) -> Params:
     return {"y_unobserved": missing, "total": _total(data["y"], missing), "n": data["y"].size}
 
 
-# The tables. An edit of the E step is a function (good, theta, y), where `good` is what the correct
-# step returns; of the M step, a function (y, missing, old); of log p(y | θ), (good, theta, y).
+# The tables. An edit of the E step is a function of (good, theta, y), where `good` is what the
+# correct step returns; of the M step, of (y, missing, old); of log p(y | θ), of (good, theta, y).
 
 _E_STEPS: Rows = (
     ("rate for scale", "theta for 1/theta", lambda good, theta, y: np.full_like(good, theta)),
@@ -127,8 +127,8 @@ _E_STEPS: Rows = (
     ("missing values", "counted as zero", lambda good, theta, y: 0 * good),
     ("missing values", "only the first", lambda good, theta, y: good * (np.arange(good.size) < 1)),
     ("missing values", "taken for censored", lambda good, theta, y: y.max() + good),
-    ("same end, wrong way", "data mean", lambda good, theta, y: np.full_like(good, y.mean())),
-    ("same end, wrong way", "half data mean", lambda good, theta, y: (y.mean() + good) / 2),
+    ("right only at the maximum", "data mean", lambda good, theta, y: np.full_like(good, y.mean())),
+    ("right only at the maximum", "half data mean", lambda good, theta, y: (y.mean() + good) / 2),
     ("params ignored", "one", lambda good, theta, y: np.ones_like(good)),
     ("sum for mean", "total for each", lambda good, theta, y: good * good.size),
     ("mean for sum", "shared out", lambda good, theta, y: good / good.size),
@@ -146,7 +146,7 @@ _M_STEPS: Rows = (
     (
         "sd for mean",
         "one over the sd",
-        lambda y, missing, old: 1 / np.std(np.append(_seen(y), missing)),
+        lambda y, missing, old: 1 / np.std(np.append(_observed(y), missing)),
     ),
     ("algebra", "theta lost", lambda y, missing, old: y.size * old / (y.sum() + missing.size)),
     ("algebra", "of n = 2, y = 5", lambda y, missing, old: 2 * old / (5 * old + 1)),
@@ -169,7 +169,8 @@ _LOG_LIKELIHOODS: Rows = (
     ("prior", "counted", lambda good, theta, y: good - RATE * theta),
 )
 
-# Of these the edit is all that the step returns; names and other steps follow.
+# Here the edit is all that the step returns; then come the wrong names and the other steps at which
+# the mistake may be reported.
 _RETURNED_BY_M: Rows = (
     ("shape", "of one", lambda y, missing, old: {"theta": [_best(y, missing)]}, "theta", ""),
     ("name", "rate", lambda y, missing, old: {"rate": _best(y, missing)}, "theta rate", ""),
@@ -282,22 +283,28 @@ MUTANTS = (
     _mutant(
         "M",
         "theta",
-        "further entries",
-        "a total that counts the missing twice handed over",
+        "extra entries",
+        "a total that counts the missing values twice",
         "E",
         e_step=_with_total_twice,
         m_step=_from_total,
     ),
-    _mutant("M", "theta", "prior", "not counted, though it says so", objective="posterior"),
+    _mutant(
+        "M",
+        "theta",
+        "prior",
+        "not counted, although the objective is the posterior",
+        objective="posterior",
+    ),
 )
 
 CORRECT = (
-    Variant(MODEL, "MAP, as it says", {"m_step": _map_step, "objective": "posterior"}),
+    Variant(MODEL, "MAP", {"m_step": _map_step, "objective": "posterior"}),
     Variant(MODEL, "Newton with step halving (GEM)", {"m_step": _newton}),
-    Variant(MODEL, "half the way in 1/theta (GEM)", {"m_step": _halfway}),
+    Variant(MODEL, "half a step in 1/theta (GEM)", {"m_step": _halfway}),
     Variant(MODEL, "closed form in the old theta", {"m_step": _closed_form}),
     Variant(MODEL, "bisection", {"m_step": _bisection}),
-    Variant(MODEL, "sum handed over", {"e_step": _with_total, "m_step": _from_total}),
+    Variant(MODEL, "a sum among the expectations", {"e_step": _with_total, "m_step": _from_total}),
     Variant(
         MODEL,
         "float32",

@@ -9,12 +9,12 @@ from mutants import Mutant, Params, Rows, Truth, Variant, arrays, late
 
 MODEL = "gaussian-mixture"
 
-# Two groups that overlap: hard and soft assignments differ in many rows.
+# Two overlapping groups, so that hard and soft assignments differ in many rows.
 _RNG = np.random.default_rng(20)
 X = np.concatenate([_RNG.normal(7.0, 1.0, 80), _RNG.normal(9.5, 0.6, 40)])
 
 
-# The correct derivation, in terms of which the edits are written. Everywhere x is a column.
+# The correct derivation, from which the edits are written. Everywhere x is a column.
 
 
 def _log_phi(x: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -25,13 +25,13 @@ def _log_joint(x: np.ndarray, w: np.ndarray, mu: np.ndarray, sigma: np.ndarray) 
     return np.log(w) + _log_phi(x, mu, sigma)
 
 
-def _shares(values: np.ndarray, axis: int | None = -1) -> np.ndarray:
-    """Positive numbers over their sum."""
+def _normalised(values: np.ndarray, axis: int | None = -1) -> np.ndarray:
+    """Return positive numbers divided by their sum."""
     return values / np.sum(values, axis=axis, keepdims=True)
 
 
 def _softmax(values: np.ndarray) -> np.ndarray:
-    return _shares(np.exp(values - values.max(axis=-1, keepdims=True)))
+    return _normalised(np.exp(values - values.max(axis=-1, keepdims=True)))
 
 
 def _responsibilities(
@@ -45,7 +45,7 @@ def _mean(r: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _squares(r: np.ndarray, x: np.ndarray, mu: Any) -> np.ndarray:
-    """Weighted sum of squares about mu."""
+    """Return the weighted sums of squares about mu."""
     return np.sum(r * (x - mu) ** 2, axis=0)
 
 
@@ -59,7 +59,7 @@ def _best(r: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _about(r: np.ndarray, x: np.ndarray, mu: Any) -> Params:
-    """Means, however wrong, and the standard deviations about them."""
+    """Return the given means, and the standard deviations about them."""
     return {"mu": mu, "sigma": _sd(r, x, mu)}
 
 
@@ -85,7 +85,7 @@ def _log_prior(params: Params, data: Params) -> float:
     )
 
 
-# Edits too long for a line of the tables.
+# Edits that are too long for a line of the tables.
 
 
 def _one_hot(scores: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ def _stabilised_by_column(
     x: np.ndarray, w: np.ndarray, mu: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
     joint = _log_joint(x, w, mu, sigma)
-    return _shares(np.exp(joint - joint.max(axis=0)))
+    return _normalised(np.exp(joint - joint.max(axis=0)))
 
 
 def _one_iteration_ahead(
@@ -145,13 +145,13 @@ def _centres_data(params: Params, data: dict[str, Any]) -> Params:
 
 
 def _mean_with_prior(r: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """The mode under mu ~ N(mean of x, (2 sd of x)²), given sigma."""
+    """Return the mode under mu ~ N(mean of x, (2 sd of x)²), given sigma."""
     own, prior = np.sum(r, axis=0) / sigma**2, 1 / (2 * np.std(x)) ** 2
     return (own * _mean(r, x) + prior * np.mean(x)) / (own + prior)
 
 
 def _sd_with_prior(r: np.ndarray, x: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """The mode under log sigma ~ N(log sd of x, 1), natural scale, given mu: Newton."""
+    """Return the mode under log sigma ~ N(log sd of x, 1), natural scale, given mu, by Newton."""
     squares, n = _squares(r, x, mu), np.sum(r, axis=0)
     u = 0.5 * np.log(squares / (n + 1))
     for _ in range(8):
@@ -178,7 +178,7 @@ def _last_forgotten(r: np.ndarray, x: np.ndarray, old: Params) -> Params:
 
 
 def _late_sigma() -> Callable[..., Params]:
-    """Sigma from the responsibilities of the call before."""
+    """Return an edit with sigma from the responsibilities of the previous call."""
     before = late(_best)
     return lambda r, x, old: _best(r, x) | {"sigma": before(r, x)["sigma"]}
 
@@ -186,19 +186,19 @@ def _late_sigma() -> Callable[..., Params]:
 def _equal_components(data: Params, rng: np.random.Generator, components: int = 2) -> Params:
     mean, sd = np.mean(data["x"]), np.std(data["x"])
     return {
-        "w": _shares(np.ones(components)),
+        "w": _normalised(np.ones(components)),
         "mu": np.full(components, mean),
         "sigma": np.full(components, sd),
     }
 
 
 def _equal_but_weights(data: Params, rng: np.random.Generator, components: int = 2) -> Params:
-    w = _shares(np.arange(1.0, components + 1))
+    w = _normalised(np.arange(1.0, components + 1))
     return {**_equal_components(data, rng, components), "w": w}
 
 
 def _halfway(r: np.ndarray, x: np.ndarray, old: Params) -> Params:
-    # -Q is a Bregman divergence of the moments from their maximum, and falls all the way there.
+    # -Q is a Bregman divergence in the moments, and decreases along the segment to its minimum.
     best = _best(r, x)
     w, mu, square = (
         (now + before) / 2
@@ -241,8 +241,9 @@ def _from_sums(expectations: Params, data: Params) -> Params:
     return {"w": n / np.sum(n), "mu": mu, "sigma": np.sqrt(variance)}
 
 
-# The tables. An edit of the E step is a function (x, w, mu, sigma) that returns z; of the M step,
-# (r, x, old), which returns what it changes of `_best`; of log p(x | θ), (x, w, mu, sigma).
+# The tables. An edit of the E step is a function of (x, w, mu, sigma) that returns z; of the M
+# step, of (r, x, old), that returns the entries of `_best` that it changes; of log p(x | θ), of
+# (x, w, mu, sigma).
 
 _E_STEPS: Rows = (
     ("weights", "left out", lambda x, w, mu, sigma: _softmax(_log_phi(x, mu, sigma))),
@@ -250,7 +251,7 @@ _E_STEPS: Rows = (
     ("weights", "reversed", lambda x, w, mu, sigma: _responsibilities(x, w[::-1], mu, sigma)),
     ("log", "w for log w", lambda x, w, mu, sigma: _softmax(w + _log_phi(x, mu, sigma))),
     ("log", "log r for r", lambda x, w, mu, sigma: np.log(_responsibilities(x, w, mu, sigma))),
-    ("log", "shares of logs", lambda x, w, mu, sigma: _shares(_log_joint(x, w, mu, sigma))),
+    ("log", "shares of logs", lambda x, w, mu, sigma: _normalised(_log_joint(x, w, mu, sigma))),
     (
         "log",
         "density for its log",
@@ -307,11 +308,15 @@ _E_STEPS: Rows = (
     ("hard", "largest", lambda x, w, mu, sigma: _one_hot(_log_joint(x, w, mu, sigma))),
     ("hard", "nearest mean", lambda x, w, mu, sigma: _one_hot(-np.abs(x - mu))),
     ("not normalised", "", lambda x, w, mu, sigma: np.exp(_log_joint(x, w, mu, sigma))),
-    ("axis", "over rows", lambda x, w, mu, sigma: _shares(np.exp(_log_joint(x, w, mu, sigma)), 0)),
+    (
+        "axis",
+        "over rows",
+        lambda x, w, mu, sigma: _normalised(np.exp(_log_joint(x, w, mu, sigma)), 0),
+    ),
     (
         "axis",
         "over all",
-        lambda x, w, mu, sigma: _shares(np.exp(_log_joint(x, w, mu, sigma)), None),
+        lambda x, w, mu, sigma: _normalised(np.exp(_log_joint(x, w, mu, sigma)), None),
     ),
     ("axis", "stabilised by column", _stabilised_by_column),
     ("params ignored", "1/K", lambda x, w, mu, sigma: np.full((len(x), 2), 0.5)),
@@ -325,9 +330,9 @@ _E_STEPS: Rows = (
     (
         "clipped",
         "",
-        lambda x, w, mu, sigma: _shares(np.clip(_responsibilities(x, w, mu, sigma), 0.01, 1)),
+        lambda x, w, mu, sigma: _normalised(np.clip(_responsibilities(x, w, mu, sigma), 0.01, 1)),
     ),
-    ("same end, wrong way", "one iteration ahead", _one_iteration_ahead),
+    ("right only at the maximum", "one iteration ahead", _one_iteration_ahead),
     ("off by one", "last row", _last_row_forgotten),
 )
 
@@ -371,7 +376,7 @@ _M_STEPS: Rows = (
     ("moment", "not centred", lambda r, x, old: {"sigma": _sd(r, x, 0)}),
     ("moment", "about the grand mean", lambda r, x, old: {"sigma": _sd(r, x, np.mean(x))}),
     (
-        "stale",
+        "old parameters",
         "E x² less the old mean squared",
         lambda r, x, old: {"sigma": np.sqrt(np.abs(_mean(r, x**2) - old["mu"] ** 2))},
     ),
@@ -389,7 +394,7 @@ _M_STEPS: Rows = (
     ),
     ("hard", "all", lambda r, x, old: _best(_one_hot(r), x)),
     ("hard", "w", lambda r, x, old: {"w": np.mean(_one_hot(r), axis=0)}),
-    ("log", "exp of r", lambda r, x, old: _best(_shares(np.exp(r)), x)),
+    ("log", "exp of r", lambda r, x, old: _best(_normalised(np.exp(r)), x)),
     (
         "pooled",
         "sigma",
@@ -466,7 +471,8 @@ _LOG_LIKELIHOODS: Rows = (
     ),
 )
 
-# Of these the edit is all that the step returns; names and other steps follow.
+# Here the edit is all that the step returns; then come the wrong names and the other steps at which
+# the mistake may be reported.
 _RETURNED_BY_M: Rows = (
     ("sum for mean", "w", lambda r, x, old: _best(r, x) | {"w": r.sum(axis=0)}, "w", "M"),
     ("n - 1 for n", "w", lambda r, x, old: _best(r, x) | {"w": r.sum(0) / (len(x) - 1)}, "w", "M"),
@@ -515,7 +521,7 @@ def _m_step(edit: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _e_returning(edit: Callable[..., Any]) -> Callable[..., Any]:
-    """An E step that returns an edit of the correct responsibilities, whatever that is."""
+    """Return an E step that returns an edit of the correct responsibilities."""
     return lambda params, data: edit(_e_step(_responsibilities)(params, data)["z"])
 
 
@@ -578,20 +584,26 @@ def _specials() -> Iterator[Mutant]:
     changed = "z e_step", "argument changed"
     yield _mutant("contract", *changed, "params", "E", e_step=_squares_params)
     yield _mutant("contract", *changed, "data", "E", e_step=_centres_data)
-    yield _mutant("M", "mu sigma", "prior", "not counted, though it says so", objective="posterior")
+    yield _mutant(
+        "M",
+        "mu sigma",
+        "prior",
+        "not counted, although the objective is the posterior",
+        objective="posterior",
+    )
     yield _mutant(
         "M",
         "w mu sigma",
-        "further entries",
-        "n + 1 handed over",
+        "extra entries",
+        "n + 1 among the expectations",
         "E",
         e_step=_with_one_too_many,
         m_step=_from_sums,
     )
-    # The end as a whole is wrong, and may be called what it is.
-    end = "mu sigma saddle", "start"
-    yield _mutant("fixed_point", *end, "components equal", initial=_equal_components)
-    yield _mutant("fixed_point", *end, "equal but for the weights", initial=_equal_but_weights)
+    # The limit point is wrong as a whole, so that a finding may name it by its kind.
+    limit = "mu sigma saddle", "start"
+    yield _mutant("fixed_point", *limit, "components equal", initial=_equal_components)
+    yield _mutant("fixed_point", *limit, "equal but for the weights", initial=_equal_but_weights)
 
 
 _TRIALS = (
@@ -604,16 +616,14 @@ _TRIALS = (
 MUTANTS = (*_edits(), *_specials())
 
 CORRECT = (
-    Variant(
-        MODEL, "MAP, as it says", {"m_step": _m_step(_changed(_map)), "objective": "posterior"}
-    ),
-    # Sigma is maximised given the old mu, then mu given sigma, which it does not depend on.
+    Variant(MODEL, "MAP", {"m_step": _m_step(_changed(_map)), "objective": "posterior"}),
+    # Q is maximised in sigma at the old mu, and then in mu. The second does not depend on sigma.
     Variant(
         MODEL,
         "sigma about the old mu (ECM)",
         {"m_step": _m_step(_changed(lambda r, x, old: {"sigma": _sd(r, x, old["mu"])}))},
     ),
-    Variant(MODEL, "half the way in the moments (GEM)", {"m_step": _m_step(_halfway)}),
+    Variant(MODEL, "half a step in the moments (GEM)", {"m_step": _m_step(_halfway)}),
     Variant(
         MODEL,
         "softmax weights",
@@ -631,7 +641,7 @@ CORRECT = (
         },
     ),
     Variant(MODEL, "loops", {"m_step": _loops}),
-    Variant(MODEL, "sums handed over", {"e_step": _with_sums, "m_step": _from_sums}),
+    Variant(MODEL, "sums among the expectations", {"e_step": _with_sums, "m_step": _from_sums}),
     Variant(
         MODEL,
         "labels reversed in both steps",
@@ -653,7 +663,7 @@ CORRECT = (
     Variant(
         MODEL,
         "densities without logarithms",
-        {"e_step": _e_step(lambda *given: _shares(np.exp(_log_joint(*given))))},
+        {"e_step": _e_step(lambda *given: _normalised(np.exp(_log_joint(*given))))},
     ),
     Variant(
         MODEL,

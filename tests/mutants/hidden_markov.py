@@ -13,8 +13,11 @@ SEQUENCES, TIMES = 8, 8
 
 
 def _simulated() -> np.ndarray:
-    """Shape (time, sequence). States overlap, so that hard and soft, filtered and smoothed, and
-    both directions of a transition differ."""
+    """Simulate counts, shape (time, sequence).
+
+    The states overlap, so that hard and soft assignments differ, and filtered and smoothed
+    probabilities, and both directions of a transition.
+    """
     rng = np.random.default_rng(6)
     p = np.array([[0.85, 0.15], [0.35, 0.65]])
     z = [(rng.random(SEQUENCES) < 0.4).astype(int)]
@@ -26,11 +29,11 @@ def _simulated() -> np.ndarray:
 X = _simulated()
 
 
-# The correct derivation, in terms of which the edits are written. Everywhere the sequence comes
-# first and time second; the sequences are short enough for probabilities themselves.
+# The correct derivation, from which the edits are written. The first axis is always the sequence,
+# the second time; the sequences are short enough to work without logarithms.
 
 
-def _shares(values: Any, axis: Any = -1) -> np.ndarray:
+def _normalised(values: Any, axis: Any = -1) -> np.ndarray:
     return values / np.sum(values, axis=axis, keepdims=True)
 
 
@@ -57,17 +60,17 @@ def _backward(p: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _pairs(alpha: np.ndarray, p: np.ndarray, following: np.ndarray) -> np.ndarray:
-    """Shape (sequences, times - 1, K, K), each summing to one."""
-    return _shares(alpha[:, :-1, :, None] * p * following[:, :, None, :], (-2, -1))
+    """Return probabilities of pairs, shape (sequences, times - 1, K, K)."""
+    return _normalised(alpha[:, :-1, :, None] * p * following[:, :, None, :], (-2, -1))
 
 
-def _told(alpha: np.ndarray, beta: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
+def _expectations(alpha: np.ndarray, beta: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
     pairs = _pairs(alpha, p, (b * beta)[:, 1:])
-    return {"z": _shares(alpha * beta), "transitions": pairs.sum(axis=(0, 1))}
+    return {"z": _normalised(alpha * beta), "transitions": pairs.sum(axis=(0, 1))}
 
 
 def _smoothed(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
-    return _told(_forward(start, p, b), _backward(p, b), p, b)
+    return _expectations(_forward(start, p, b), _backward(p, b), p, b)
 
 
 def _mean(z: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -75,7 +78,7 @@ def _mean(z: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _best(z: np.ndarray, n: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
-    return {"P": _shares(n), "lam": _mean(z, x), "start": z[:, 0].mean(axis=0)}
+    return {"P": _normalised(n), "lam": _mean(z, x), "start": z[:, 0].mean(axis=0)}
 
 
 def _log_likelihood(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> float:
@@ -96,56 +99,57 @@ def _log_prior(params: Params, data: Params) -> float:
     return float(np.sum(np.log(lam) - 2 / np.mean(data["x"]) * lam))
 
 
-# Edits too long for a line of the tables.
+# Edits that are too long for a line of the tables.
 
 
 def _viterbi(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
-    """The most probable path in place of all paths."""
-    height, steps = start * b[:, 0], []
+    """Return the most probable path in place of the probabilities of all paths."""
+    largest, predecessors = start * b[:, 0], []
     for t in range(1, b.shape[1]):
-        ways = height[:, :, None] * p
-        steps.append(ways.argmax(axis=1))
-        height = ways.max(axis=1) * b[:, t]
-    path = [height.argmax(axis=-1)]
-    for step in reversed(steps):
-        path.insert(0, step[np.arange(len(step)), path[0]])
+        candidates = largest[:, :, None] * p
+        predecessors.append(candidates.argmax(axis=1))
+        largest = candidates.max(axis=1) * b[:, t]
+    path = [largest.argmax(axis=-1)]
+    for before in reversed(predecessors):
+        path.insert(0, before[np.arange(len(before)), path[0]])
     z = np.eye(len(p))[np.stack(path, axis=1)]
     return {"z": z, "transitions": np.einsum("stj,stk->jk", z[:, :-1], z[:, 1:])}
 
 
 def _emission_too_late(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
-    """In the pairs, that of the time from which the step leads."""
+    """Use the emission at the earlier time of each pair in place of the later one."""
     alpha, beta = _forward(start, p, b), _backward(p, b)
     return {"transitions": _pairs(alpha, p, b[:, :-1] * beta[:, 1:]).sum(axis=(0, 1))}
 
 
 def _beta_off_by_one(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
-    """Going back it takes the emission of the time itself, which is in alpha already."""
+    """Use the emission at the same time in the backward pass, which alpha has already."""
     beta = _backward(p, np.concatenate([b[:, :1], b[:, :-1]], axis=1))
-    return _told(_forward(start, p, b), beta, p, b)
+    return _expectations(_forward(start, p, b), beta, p, b)
 
 
-def _strung_together(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
-    """All sequences as one, the next going on from where the last one ended."""
+def _joined(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> Params:
+    """Treat all sequences as one, each continuing from the end of the one before."""
     whole = _smoothed(start, p, b.reshape(1, -1, len(p)))
     return {**whole, "z": whole["z"].reshape(b.shape)}
 
 
-# The tables. An edit of the E step is a function (start, p, b), where p is P and b[s, t, k] the
-# probability of x_ts in state k, which returns what it changes of `_smoothed`; of the M step,
-# (z, n, x, old), which returns what it changes of `_best`; of log p(x | θ), (start, p, b).
+# The tables. An edit of the E step is a function of (start, p, b), where p is P and b[s, t, k] the
+# probability of x_ts in state k, that returns the entries of `_smoothed` that it changes; of the M
+# step, of (z, n, x, old), that returns the entries of `_best` that it changes; of log p(x | θ), of
+# (start, p, b).
 
 _E_STEPS: Rows = (
     ("transition", "transposed", lambda start, p, b: _smoothed(start, p.T, b)),
     (
         "transition",
-        "transposed going back",
-        lambda start, p, b: _told(_forward(start, p, b), _backward(p.T, b), p, b),
+        "transposed in the backward pass",
+        lambda start, p, b: _expectations(_forward(start, p, b), _backward(p.T, b), p, b),
     ),
     ("transition", "left out", lambda start, p, b: _smoothed(start, np.full_like(p, 0.5), b)),
     (
         "pairs",
-        "wrong way round",
+        "pairs transposed",
         lambda start, p, b: {"transitions": _smoothed(start, p, b)["transitions"].T},
     ),
     (
@@ -159,7 +163,7 @@ _E_STEPS: Rows = (
     ),
     (
         "pairs",
-        "beta forgotten",
+        "beta left out",
         lambda start, p, b: {
             "transitions": _pairs(_forward(start, p, b), p, b[:, 1:]).sum(axis=(0, 1))
         },
@@ -167,12 +171,12 @@ _E_STEPS: Rows = (
     (
         "pairs",
         "smoothed times transition",
-        lambda start, p, b: {"transitions": np.einsum("stj,jk->jk", _head(start, p, b), p)},
+        lambda start, p, b: {"transitions": np.einsum("stj,jk->jk", _all_but_last(start, p, b), p)},
     ),
     ("pairs", "emission of the wrong time", _emission_too_late),
     (
         "pairs",
-        "emission forgotten",
+        "emission left out",
         lambda start, p, b: {
             "transitions": _pairs(_forward(start, p, b), p, _backward(p, b)[:, 1:]).sum(axis=(0, 1))
         },
@@ -183,15 +187,15 @@ _E_STEPS: Rows = (
         lambda start, p, b: {"transitions": _smoothed(start, p, b)["transitions"] / len(b)},
     ),
     ("off by one", "beta", _beta_off_by_one),
-    ("filtered", "states", lambda start, p, b: {"z": _shares(_forward(start, p, b))}),
+    ("filtered", "states", lambda start, p, b: {"z": _normalised(_forward(start, p, b))}),
     (
         "filtered",
         "throughout",
-        lambda start, p, b: _told(_forward(start, p, b), np.ones_like(b), p, b),
+        lambda start, p, b: _expectations(_forward(start, p, b), np.ones_like(b), p, b),
     ),
     ("start", "left out", lambda start, p, b: _smoothed(np.ones_like(start), p, b)),
     ("start", "one step late", lambda start, p, b: _smoothed(start @ p, p, b)),
-    ("start", "sequences strung together", _strung_together),
+    ("start", "sequences joined into one", _joined),
     ("hard", "states", lambda start, p, b: {"z": _one_hot(_smoothed(start, p, b)["z"])}),
     ("hard", "most probable path", _viterbi),
     (
@@ -205,20 +209,20 @@ _E_STEPS: Rows = (
 _NEIGHBOURS = (slice(None, -1), slice(1, None))
 
 
-def _head(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _all_but_last(start: np.ndarray, p: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _smoothed(start, p, b)["z"][:, :-1]
 
 
 _M_STEPS: Rows = (
-    ("transition", "counts read transposed", lambda z, n, x, old: {"P": _shares(n.T)}),
+    ("transition", "counts read transposed", lambda z, n, x, old: {"P": _normalised(n.T)}),
     (
         "pairs",
         "products of marginals",
         lambda z, n, x, old: {
-            "P": _shares(np.einsum("stj,stk->jk", *(z[:, part] for part in _NEIGHBOURS)))
+            "P": _normalised(np.einsum("stj,stk->jk", *(z[:, part] for part in _NEIGHBOURS)))
         },
     ),
-    ("prior", "one added to each transition", lambda z, n, x, old: {"P": _shares(n + 1)}),
+    ("prior", "one added to each transition", lambda z, n, x, old: {"P": _normalised(n + 1)}),
     ("hard", "states", lambda z, n, x, old: {"lam": _mean(_one_hot(z), x)}),
     ("not updated", "P", lambda z, n, x, old: {"P": old["P"]}),
     ("not updated", "lam", lambda z, n, x, old: {"lam": old["lam"]}),
@@ -249,16 +253,16 @@ _M_STEPS: Rows = (
     ("start", "of all times", lambda z, n, x, old: {"start": z.mean(axis=(0, 1))}),
 )
 
-# What these return of P or start does not sum to one.
+# The values of P or start that these return do not sum to one.
 _OUTSIDE: Rows = (
-    ("transition", "transposed", lambda z, n, x, old: {"P": _shares(n).T}),
-    ("axis", "normalised over columns", lambda z, n, x, old: {"P": _shares(n, 0)}),
+    ("transition", "transposed", lambda z, n, x, old: {"P": _normalised(n).T}),
+    ("axis", "normalised over columns", lambda z, n, x, old: {"P": _normalised(n, 0)}),
     (
         "n - 1 for n",
         "all T for T - 1",
         lambda z, n, x, old: {"P": n / z.sum(axis=(0, 1))[:, None]},
     ),
-    ("axis", "normalised over all", lambda z, n, x, old: {"P": _shares(n, None)}),
+    ("axis", "normalised over all", lambda z, n, x, old: {"P": _normalised(n, None)}),
     ("sum for mean", "start", lambda z, n, x, old: {"start": z[:, 0].sum(axis=0)}),
 )
 
@@ -284,11 +288,11 @@ _LOG_LIKELIHOODS: Rows = (
 )
 
 
-# What a hint has to say of the mistakes with the chain, by step, kind and label.
+# Words that the hints for mistakes with the chain have to contain, by step, kind and label.
 _HINTS = {
     ("E", "transition", "transposed"): "the transition matrix is transposed",
     ("E", "transition", "left out"): "the transition matrix is left out",
-    ("E", "pairs", "wrong way round"): "transposed",
+    ("E", "pairs", "pairs transposed"): "transposed",
     ("E", "pairs", "products of marginals"): "as if neighbours were independent",
     ("E", "filtered", "states"): "filtered",
     ("E", "filtered", "throughout"): "filtered",
@@ -296,13 +300,13 @@ _HINTS = {
     ("M", "not updated", "P"): "not updated",
     ("M", "transition", "transposed"): "the transition matrix is transposed",
     ("M", "axis", "normalised over columns"): "normalised over the states that are left",
-    ("M", "n - 1 for n", "all T for T - 1"): "all T in place of T - 1",
+    ("M", "n - 1 for n", "all T for T - 1"): "all T time points in place of T - 1",
     ("M", "axis", "normalised over all"): "divided by their total",
 }
 
 
 def _with_prior(z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The mode under lam ~ Gamma(2, 2 / mean of x)."""
+    """Return the mode under lam ~ Gamma(2, 2 / mean of x)."""
     return (np.einsum("stk,st->k", z, x) + 1) / (z.sum(axis=(0, 1)) + 2 / np.mean(x))
 
 
@@ -373,7 +377,7 @@ MUTANTS = tuple(_edits())
 
 
 def _scaled(params: Params, data: Params) -> Params:
-    """Forwards and backwards with every alpha scaled to sum to one (Rabiner 1989)."""
+    """Return expectations from passes with every alpha scaled to sum to one (Rabiner 1989)."""
     p, b = params["P"], _emission(data["x"].T, params["lam"])
     z, transitions = [], np.zeros_like(p)
     for seen in b:
@@ -398,14 +402,14 @@ def _map(expectations: Params, data: Params) -> Params:
 
 
 def _halfway(z: np.ndarray, n: np.ndarray, x: np.ndarray, old: Params) -> Params:
-    # Q is concave in each of these, and rises all the way to its maximum.
+    # Q is concave in each parameter, and increases along the segment to its maximum.
     return {name: (value + old[name]) / 2 for name, value in _best(z, n, x).items()}
 
 
 CORRECT = (
-    Variant(MODEL, "MAP, as it says", {"m_step": _map, "objective": "posterior"}),
-    Variant(MODEL, "scaled, not logarithms", {"e_step": _scaled}),
-    Variant(MODEL, "half the way (GEM)", {"m_step": _m_step(_halfway)}),
+    Variant(MODEL, "MAP", {"m_step": _map, "objective": "posterior"}),
+    Variant(MODEL, "scaled probabilities in place of logarithms", {"e_step": _scaled}),
+    Variant(MODEL, "half a step (GEM)", {"m_step": _m_step(_halfway)}),
 )
 
 TRUTH = Truth(

@@ -1,4 +1,4 @@
-"""Data of several kinds for every model of the catalogue, on which its derivation has to pass."""
+"""Data sets of several kinds for every model of the catalogue, on which its derivation passes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,25 +23,27 @@ class Kind:
 
 
 def kinds_of(model: str) -> dict[str, Kind]:
-    """Kinds of data for a model; for one that nobody has written any for, the kind that needs
-    no writing."""
+    """Return the kinds of data sets for a model.
+
+    For a model that has none in `KINDS`, the example is simulated near the estimate.
+    """
     return KINDS.get(model) or {_PERTURBED: Kind(_redrawn(model))}
 
 
-# What every model can simulate.
+# Data that every model can simulate.
 
 _PERTURBED = "estimate, perturbed"
 
 
 def _redrawn(model: str) -> Draw:
-    """The example, drawn anew with parameters near the estimate."""
+    """Return a function that simulates the example with parameters near the estimate."""
 
     def draw(rng: np.random.Generator) -> Data:
         loaded, space, params, point = _estimated(model)
-        # Logarithms and log-odds by 0.3; of what has units, a tenth.
+        # The perturbation is 0.3 on logarithms and log-odds, and a tenth of other coordinates.
         noise = np.where(space.bounded, 0.3, 0.1 * np.abs(point)) * rng.standard_normal(len(point))
         natural = space.constrain(point + noise)
-        # What EM alone has a name for stays at the estimate.
+        # Parameters that the declaration does not have stay at the estimate.
         near = {name: natural.get(name, value) for name, value in params.items()}
         (drawn,) = loaded.draw(near, seed=rng)
         return drawn
@@ -51,13 +53,13 @@ def _redrawn(model: str) -> Draw:
 
 @cache
 def _estimated(name: str) -> tuple[LatentModel, Any, Mapping[str, np.ndarray], np.ndarray]:
-    """The model, its parameter space, EM's estimate on the example, and where it lies there."""
+    """Return the model, its parameter space, and EM's estimate on the example in both scales."""
     model = load(name)
     space, params = declared.space(model.declare()), model.fit(seed=1).params
     return model, space, params, space.locate(model.to_model(params) if model.to_model else params)
 
 
-# The others, and what the estimates on an example are not like.
+# Data of particular models, unlike those that an estimate on the example leads to.
 
 
 def _exponential(n: int, missing: int, scale: float = 1.0) -> Draw:
@@ -82,8 +84,8 @@ def _normals(
 ) -> Draw:
     def draw(rng: np.random.Generator) -> Data:
         z = _groups(n, w)
-        centres, spreads = np.array(mu)[z], np.array(sigma)[z]
-        return {"x": unit * rng.normal(centres, spreads)}
+        means, deviations = np.array(mu)[z], np.array(sigma)[z]
+        return {"x": unit * rng.normal(means, deviations)}
 
     return draw
 
@@ -105,8 +107,8 @@ def _chain(rng: np.random.Generator, times: int, moves: np.ndarray, start: Any =
     return np.array(z)
 
 
-def _moves(stay: Any) -> np.ndarray:
-    """A chain that stays in a state with this probability, and goes to all others alike."""
+def _transitions(stay: Any) -> np.ndarray:
+    """Return transitions that stay in a state with this probability, all others being equal."""
     stay = np.array(stay)
     leave = (1 - stay) / (len(stay) - 1)
     return np.where(np.eye(len(stay)), stay, leave[:, None])
@@ -114,14 +116,16 @@ def _moves(stay: Any) -> np.ndarray:
 
 def _counts_in_time(times: int, lam: Any, stay: Any) -> Draw:
     def draw(rng: np.random.Generator) -> Data:
-        return {"x": rng.poisson(np.take(lam, _chain(rng, times, _moves(stay)))).astype(float)}
+        return {
+            "x": rng.poisson(np.take(lam, _chain(rng, times, _transitions(stay)))).astype(float)
+        }
 
     return draw
 
 
 def _values_in_time(times: int, mu: Any, sigma: Any, unit: float = 1.0) -> Draw:
     def draw(rng: np.random.Generator) -> Data:
-        z = _chain(rng, times, _moves([0.9, 0.8]))
+        z = _chain(rng, times, _transitions([0.9, 0.8]))
         return {"x": unit * rng.normal(np.take(mu, z), np.take(sigma, z))}
 
     return draw
@@ -132,7 +136,7 @@ def _symbols_in_time(times: int, sequences: int) -> Draw:
 
     def draw(rng: np.random.Generator) -> Data:
         start = np.array([0.7, 0.3])
-        z = [_chain(rng, times, _moves([0.85, 0.75]), start) for _ in range(sequences)]
+        z = [_chain(rng, times, _transitions([0.85, 0.75]), start) for _ in range(sequences)]
         x = np.array([[rng.choice(3, p=B[state]) for state in states] for states in z])
         return {"x": x.T.astype(float)}
 
@@ -144,7 +148,7 @@ def _animals(n: int, theta: float) -> Draw:
     return lambda rng: {"counts": rng.multinomial(n, p)}
 
 
-# Which phenotype (row) shows for the genotypes 11, 12, ..., AA (columns).
+# The phenotype (row) of the genotypes 11, 12, ..., AA (columns).
 _ABO = np.array([[1, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
 _MOTHS = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]])
 _DOMINANT = np.array([[1, 1, 0], [0, 0, 1]])
@@ -175,7 +179,7 @@ def _with_zeros(n: int, p: float, lam: float) -> Draw:
 
 
 def _answers(n: int, w: Any, *items: Any) -> Draw:
-    """Each item a table of probabilities, a row for each class."""
+    """Simulate answers; each item is a table of probabilities with a row for each class."""
 
     def draw(rng: np.random.Generator) -> Data:
         z = rng.choice(len(w), n, p=w)
@@ -194,7 +198,7 @@ def _yes(*probabilities: float) -> list[list[float]]:
 
 def _ratings(patients: int, observers: int, share: Any, right: float, times: int = 1) -> Draw:
     classes = len(share)
-    pi = _moves(np.full(classes, right))
+    pi = _transitions(np.full(classes, right))
 
     def draw(rng: np.random.Generator) -> Data:
         z = rng.choice(classes, patients, p=share)
@@ -208,7 +212,7 @@ def _ratings(patients: int, observers: int, share: Any, right: float, times: int
 
 
 def _table(n: int, cell: Any, missing: float) -> Draw:
-    """Either category of an individual is missing with that probability, not both."""
+    """Simulate individuals of whom one of two categories is missing with that probability."""
     p = np.array(cell)
 
     def draw(rng: np.random.Generator) -> Data:
@@ -235,7 +239,7 @@ def _lines(
     w: float = 0.5,
     units: tuple[float, float] = (1.0, 1.0),
 ) -> Draw:
-    """A row of slopes for each component."""
+    """Simulate regressions with a row of slopes for each component."""
 
     def draw(rng: np.random.Generator) -> Data:
         z, beta = _groups(n, w), np.array(slopes)
@@ -296,7 +300,6 @@ KINDS: dict[str, dict[str, Kind]] = {
         "large units": Kind(_normals(120, unit=1e6)),
         "a rare component": Kind(_normals(300, 0.95)),
         "heavy overlap": Kind(_normals(300, mu=(7.0, 8.0), sigma=(1.0, 1.0))),
-        "two columns": Kind(_correlated(150)),
     },
     "genetic-linkage": {
         "small": Kind(_animals(20, 0.5)),
@@ -346,6 +349,10 @@ KINDS: dict[str, dict[str, Kind]] = {
         "a rare component": Kind(_lines(300, (0, 3), [[1.0], [-1.0]], w=0.94)),
         "heavy overlap": Kind(_lines(200, (0, 0.5), [[1.0], [0.5]], (1.0, 1.0))),
         "three covariates": Kind(_lines(150, (0, 2), [[1, 0, 2], [-1, 1, 0]], (0.6, 0.3))),
+    },
+    "multivariate-gaussian-mixture": {
+        _PERTURBED: Kind(_redrawn("multivariate-gaussian-mixture")),
+        "two columns": Kind(_correlated(150)),
     },
     "poisson-mixture": {
         _PERTURBED: Kind(_redrawn("poisson-mixture")),

@@ -14,10 +14,10 @@ import latentfit
 from latentfit import report
 from latentfit.em import Stopping, information
 from latentfit.errors import InputError
-from latentfit.selection import Candidate, Criteria, Loo, columns
+from latentfit.selection import Candidate, Criteria, Loo
 from latentfit.selection import _count as count
 from latentfit.selection import _loo as loo
-from latentfit.selection._select import _below_others
+from latentfit.selection.ranking import _with_lower_remarks
 
 MIXTURE = latentfit.load("gaussian-mixture")
 RNG = np.random.default_rng(1)
@@ -138,8 +138,8 @@ class TestCounts:
             return -np.sum((data - params["a"] - params["b"]) ** 2) / 2
 
         parts = np.split(x, 8)
-        assert information.ridges(height, parts, {"a": 0.3, "b": -0.1}) == 1
-        assert information.ridges(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
+        assert information.unidentified_directions(height, parts, {"a": 0.3, "b": -0.1}) == 1
+        assert information.unidentified_directions(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
                                   {"a": 0.3, "b": -0.1}) == 0  # fmt: skip
 
 
@@ -168,9 +168,11 @@ class TestValuesThatFail:
 
     def test_a_lower_height_with_more_is_pointed_out(self, two):
         low = replace(two[3], criteria=replace(two[3].criteria, log_likelihood=-1e4))
-        *_, marked = _below_others([two[1], two[2], low], "components")
+        *_, marked = _with_lower_remarks([two[1], two[2], low], "components")
         assert "lower than at components=2" in marked.remarks[-1]
-        assert all(not c.remarks for c in _below_others([two[1], two[2], two[3]], "components"))
+        assert all(
+            not c.remarks for c in _with_lower_remarks([two[1], two[2], two[3]], "components")
+        )
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -181,7 +183,7 @@ class TestValuesThatFail:
             ({"values": [2, 2]}, "twice"),
             ({"values": [1], "units": 0}, "units must be at least 1"),
             ({"values": [1], "components": 3}, "has a value already, 3"),
-            ({"values": [1], "option": "covariance"}, "no whole number"),
+            ({"values": [1], "option": "covariance"}, "not a whole number"),
             ({"values": [1], "option": "nothing"}, "no option 'nothing'"),
             ({"values": [1], "x": 3}, "no option 'x'"),
         ],
@@ -256,12 +258,12 @@ def with_loo(selection, elpds):
 
 
 def test_terms_that_cannot_be_left_out_are_pointed_out():
-    from latentfit.selection._select import _with
+    from latentfit.selection.ranking import _with_loo
 
     loo = Loo(-10.0, 1.0, 2.0, 50, 3, 0.7)
-    marked = _with(Candidate(2), loo)
-    assert marked.remarks == ("3 of 50 Pareto k are above 0.70: elpd_loo is not to be relied upon",)
-    assert _with(Candidate(2), replace(loo, unreliable=0)).remarks == ()
+    marked = _with_loo(Candidate(2), loo)
+    assert marked.remarks == ("3 of 50 Pareto k are above 0.70: elpd_loo is not reliable",)
+    assert _with_loo(Candidate(2), replace(loo, unreliable=0)).remarks == ()
 
 
 class TestTableAndPage:
@@ -273,7 +275,7 @@ class TestTableAndPage:
 
     def test_every_column_has_a_cell_for_each_value(self, two):
         found = with_loo(two, {1: -600.0, 2: -400.0})
-        table = {column.heading: column.cells for column in columns(found)}
+        table = {column.heading: column.cells for column in found.columns()}
         assert table["elpd_loo"] == ("-600.0 ", "-400.0*", "—")
         assert table["difference (se)"][0] == "-200.0 (1.0)"
         assert table["high k"] == ("1 of 200", "1 of 200", "—")

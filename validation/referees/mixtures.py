@@ -239,7 +239,8 @@ def _gaussian():
     ):
         for covariance in kinds:
             options = {"components": K, "covariance": covariance}
-            yield Case("gaussian-mixture", label, len(x), {"x": x}, referees, options)
+            model = "gaussian-mixture" if x.ndim == 1 else "multivariate-gaussian-mixture"
+            yield Case(model, label, len(x), {"x": x}, referees, options)
 
 
 def _poisson():

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from pymc.logprob.utils import ParameterValueError
 
-from latentfit.bayes._delta import jacobian, unmoved
-from latentfit.bayes._newton import Curvature, curvature_of
+from latentfit.bayes.delta_method import jacobian, unchanged_along
 from latentfit.bayes.maxima._maximise import Maximum, polish
 from latentfit.bayes.views import Density
 from latentfit.declaration import Params, labels
+from latentfit.em.information import Curvature, curvature_of
 
 # Log-likelihoods that differ by less are equal up to rounding: relative to their size.
 _EQUAL_LOG_LIKELIHOOD_RELATIVE = 1e-10
@@ -98,14 +98,14 @@ def identification(density: Density, point: np.ndarray) -> Identification:
     basis = _unidentified_directions(density, maximum, shape)
     if not basis.size:
         return all_identified
-    scale = shape.scale
-    slopes = jacobian(space, maximum.point, scale)
-    second = _second_maximum(density, maximum, basis * scale[:, None])
+    units = shape.units
+    slopes = jacobian(space, maximum.point, units)
+    second = _second_maximum(density, maximum, basis * units[:, None])
     natural = space.constrain(maximum.point)
     identified, constant = {}, {}
     for name, dims in space.shapes.items():
         lengths = np.linalg.norm(slopes[name], axis=0)
-        unchanged = unmoved(slopes[name], basis)
+        unchanged = unchanged_along(slopes[name], basis)
         if second is not None:
             change = np.abs(second[name] - natural[name]).ravel()
             unchanged &= change <= _UNCHANGED_QUANTITY_RELATIVE * lengths
@@ -123,17 +123,17 @@ def _curvature(density: Density, point: np.ndarray) -> Curvature | None:
 
 
 def _may_be_unidentified(shape: Curvature, point: np.ndarray) -> bool:
-    return not shape.bent.all() or bool(_little_curvature(shape, point).any())
+    return not shape.curved.all() or bool(_little_curvature(shape, point).any())
 
 
 def _little_curvature(shape: Curvature, point: np.ndarray) -> np.ndarray:
     """Coordinates along which the curvature is small in units of their own size, (size,)."""
-    little: np.ndarray = shape.scale > _LITTLE_CURVATURE_RELATIVE * (1 + np.abs(point))
+    little: np.ndarray = shape.units > _LITTLE_CURVATURE_RELATIVE * (1 + np.abs(point))
     return little
 
 
 def _unidentified_directions(density: Density, maximum: Maximum, shape: Curvature) -> np.ndarray:
-    """Find an orthonormal basis of the unidentified directions, in units of `shape.scale`.
+    """Find an orthonormal basis of the unidentified directions, in units of `shape.units`.
 
     Directions in which the likelihood is flat towards a boundary of the support do not belong to
     it. Coordinates on which the likelihood does not depend at all do: a rate of a
@@ -143,7 +143,7 @@ def _unidentified_directions(density: Density, maximum: Maximum, shape: Curvatur
     -------
     ndarray, shape (size, directions)
     """
-    null = shape.vectors[:, ~shape.bent] / shape.scale[:, None]
+    null = shape.vectors[:, ~shape.curved] / shape.units[:, None]
     involved = np.linalg.norm(null, axis=1) > _INVOLVED_COMPONENT
     examined = involved | _little_curvature(shape, maximum.point)
     irrelevant, dropped = [], np.zeros(len(maximum.point), dtype=bool)

@@ -7,7 +7,7 @@ import numpy as np
 from pymc.logprob.utils import ParameterValueError
 from scipy.optimize import minimize
 
-from latentfit.bayes._newton import Curvature, curvature_of
+from latentfit.em.information import Curvature, curvature_of
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Hessian = Callable[[np.ndarray], np.ndarray]
@@ -129,7 +129,7 @@ def polish(
                     shape = curvature_of(hessian(point), gradient, bounded)
                 step, decrement = shape.newton(gradient)
                 reuse_hessian = decrement < _REUSE_HESSIAN_STANDARD_ERRORS and bool(
-                    shape.bent.all()
+                    shape.curved.all()
                 )
             except np.linalg.LinAlgError:
                 decrement = np.nan
@@ -196,7 +196,7 @@ def move_towards_boundary(
     point, value = maximum.point, maximum.value
     _, gradient = objective(point)
     shape = curvature_of(hessian(point), gradient, bounded)
-    for direction in shape.vectors[:, shape.flat].T:
+    for direction in shape.vectors[:, shape.flat_towards_boundary].T:
         slope = direction @ gradient
         length = np.max(np.abs(direction))
         if slope == 0 or length == 0:
@@ -214,7 +214,7 @@ def _increases_along_flat_directions(
     """Whether the objective increases in a direction that its curvature calls unidentified."""
     values = [
         objective(point + sign * direction)[0]
-        for direction in shape.vectors[:, shape.ridge].T
+        for direction in shape.vectors[:, shape.unidentified].T
         for sign in (-1.0, 1.0)
     ]
     return any(new > value + _INCREASE_RELATIVE * (1 + abs(value)) for new in values)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import pymc as pm
 
-from latentfit.bayes._newton import curvature_of
 from latentfit.bayes.marginalize import quadrature_nodes
 from latentfit.bayes.views import Density, observed_view, quadrature_ops
 from latentfit.declaration import Declaration
+from latentfit.em.information import curvature_of
 
 # Range of the error of log p(x | θ), absolute, that draws do not show.
 _MAX_ERROR_RANGE = 1e-3

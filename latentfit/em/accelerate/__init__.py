@@ -1,61 +1,56 @@
-"""Fewer iterations: extrapolation of a fixed-point map.
+"""Acceleration of EM by extrapolation of its iterates.
 
-An accelerator is a function of where a map was evaluated and what it gave, and proposes where its
-fixed point may be. It knows nothing of models, nor whether its proposal was any good: that is for
-the loop to judge, by the objective where there is one.
+An accelerator is a function that proposes a point close to the fixed point of a map, given where
+the map was evaluated and what it returned (`History`). It knows neither the model nor whether its
+proposals are any good: the EM loop accepts or rejects them, by the log-likelihood if there is one.
+
+To add an accelerator, add one public module to this folder, and its test. No other file changes:
+this package imports all public modules of its folder, and `names` lists what they register, for the
+EM loop, the command line and the tests that run for every accelerator. As an example, the module
+``double_step.py``::
+
+    \"\"\"Double steps (source: paper, equation).\"\"\"
+
+    import numpy as np
+
+    from latentfit.em.accelerate._history import History
+    from latentfit.em.accelerate._registry import register
+
+
+    @register("double-step")
+    def double_step(history: History) -> np.ndarray | None:
+        \"\"\"Propose a point twice as far as the latest step leads, after two plain steps.\"\"\"
+        if history.since_proposal < 2 or not history.is_consecutive(1):
+            return None
+        return history.points[-1] + 2 * history.steps[-1]
+
+Points are in unconstrained coordinates in which no parameter array outweighs another, so that an
+accelerator need not handle constraints or units. It returns None to let EM take plain steps first.
 """
 
-from latentfit.em.accelerate._course import Accelerator, Course
-from latentfit.em.accelerate._daarem import daarem
-from latentfit.em.accelerate._parabolic import parabolic
-from latentfit.em.accelerate._pilot import Pilot
-from latentfit.em.accelerate._quasi_newton import quasi_newton
-from latentfit.em.accelerate._squarem import squarem
-from latentfit.errors import InputError
+import importlib
+import pkgutil
 
-ACCELERATORS: dict[str, Accelerator] = {
-    "quasi-newton": quasi_newton,
-    "daarem": daarem,
-    "squarem": squarem,
-    "parabolic": parabolic,
-}
+from latentfit.em.accelerate._extrapolation import Extrapolator
+from latentfit.em.accelerate._history import History
+from latentfit.em.accelerate._registry import (
+    Accelerator,
+    acceleration,
+    accelerators,
+    names,
+    register,
+)
 
-# Most runs of EM are over by then, and what is seen of them is EM proper.
-_PATIENCE = 100
-
-
-def acceleration(name: str) -> tuple[Accelerator | None, int]:
-    """The accelerator of this name, and after how many iterations it begins.
-
-    Parameters
-    ----------
-    name : str
-        One of `ACCELERATORS`; ``"none"``; or ``"auto"``, which is quasi-Newton once a hundred
-        iterations were not enough.
-
-    Raises
-    ------
-    InputError
-        There is none of this name.
-    """
-    if name == "auto":
-        return quasi_newton, _PATIENCE
-    if name == "none":
-        return None, 0
-    if name not in ACCELERATORS:
-        known = ", ".join(["auto", "none", *ACCELERATORS])
-        raise InputError(f"EM cannot be accelerated by {name!r}; it can by {known}")
-    return ACCELERATORS[name], 0
-
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
-    "ACCELERATORS",
     "Accelerator",
-    "Course",
-    "Pilot",
+    "Extrapolator",
+    "History",
     "acceleration",
-    "daarem",
-    "parabolic",
-    "quasi_newton",
-    "squarem",
+    "accelerators",
+    "names",
+    "register",
 ]

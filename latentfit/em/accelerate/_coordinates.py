@@ -1,53 +1,79 @@
-"""Coordinates in which EM is extrapolated: whatever their values, the parameters are feasible.
+"""Unconstrained coordinates in which EM's iterates are extrapolated.
 
-EM keeps scales positive and probabilities on the simplex; a straight line through two of its
-iterates does not. What an array is, is seen from its values: symmetric and positive definite
-matrices have logarithms of their Cholesky factors' diagonals, probabilities log-odds or, where they
-sum to one along an axis or as a whole, logarithms that are normalised on the way back, other
-positive arrays logarithms. An array that only happened to be positive is taken as it is once an
-iterate shows so.
+A point on the straight line through two iterates of EM may have a negative scale, or probabilities
+that do not sum to one. In the coordinates of this module every point is feasible: logarithms for
+positive arrays, log-odds for probabilities, normalised logarithms for probabilities that sum to
+one, and log-Cholesky coordinates for covariance matrices. The constraint of each array is inferred
+from all iterates at hand (`latentfit.em.constraints`), so that an array which happened to be
+positive at first is treated as real once an iterate has a negative entry.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from latentfit.em.degeneracy import is_simplex
+from latentfit.em.constraints import SUM_AXES, Constraint, infer_constraint
 from latentfit.em.layout import Layout
+from latentfit.em.log_cholesky import from_log_cholesky, to_log_cholesky
 
-Kind = Literal["simplex", "columns", "table", "covariance", "probability", "positive", "real"]
+# In order of precedence. Sums to one come first: the transition matrix of a Markov chain may also
+# be symmetric and positive definite, whereas a covariance does not sum to one at all iterates.
+_CANDIDATES: tuple[Constraint, ...] = (
+    "simplex",
+    "columns",
+    "table",
+    "covariance",
+    "probability",
+    "positive",
+)
+# Largest relative asymmetry of a covariance matrix that EM computed.
+_SYMMETRY_RELATIVE = 1e-12
 
-# Along what an array of such a kind sums to one: its last axis, its first, or all of them.
-_SUMS: dict[Kind, int | None] = {"simplex": -1, "columns": 0, "table": None}
-
-# The logarithm of a probability that is zero, which it stays: no difference to itself.
-_LEAST = 1e-300
-# Steps below this share of an array's size are rounding, and not to be blown up to the others'.
-_ROUNDING = 1e-10
+# Stands for a probability or scale of zero, whose logarithm would be infinite.
+_ZERO_SUBSTITUTE = 1e-300
+# Steps below this share of an array's largest coordinate are rounding error. They are no unit of
+# length: dividing by them would magnify the rounding error of the array.
+_ROUNDING_RELATIVE = 1e-10
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """A chart of the parameters near some values of them.
+    """Coordinates of the parameters in a neighbourhood of given iterates.
 
     Attributes
     ----------
     layout : Layout
     kinds : tuple of str
-        For each array.
+        The constraint of each array.
     """
 
     layout: Layout
-    kinds: tuple[Kind, ...]
+    kinds: tuple[Constraint, ...]
 
     @classmethod
     def of(cls, layout: Layout, rows: np.ndarray) -> "Coordinates":
-        """The chart for flat parameters, (n, p), in all of which an array has to be of its kind."""
-        return cls(layout, tuple(map(_kind, layout.unpack(rows).values())))
+        """Choose coordinates for the constraints that every iterate satisfies.
+
+        Parameters
+        ----------
+        layout : Layout
+        rows : ndarray, shape (n, p)
+            Iterates on the natural scale, one flat vector a row.
+        """
+        kinds = [
+            infer_constraint(array, _CANDIDATES, symmetry_tolerance=_SYMMETRY_RELATIVE)
+            for array in layout.unpack(rows).values()
+        ]
+        return cls(layout, tuple(kinds))
 
     def chart(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Flat parameters, (n, p), as one array of coordinates, (n, size), for each of theirs."""
+        """Return the coordinates of each array of parameters, shape (n, size).
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, p)
+            Natural scale, one flat vector a row.
+        """
         arrays = self.layout.unpack(rows).values()
         return [
             _forward(array, kind).reshape(len(rows), -1)
@@ -55,7 +81,13 @@ class Coordinates:
         ]
 
     def params(self, parts: list[np.ndarray]) -> np.ndarray:
-        """Flat parameters, (p,), of coordinates, (size,) for each array."""
+        """Invert `chart` for one point: return a flat, read-only vector of parameters, (p,).
+
+        Parameters
+        ----------
+        parts : list of ndarray
+            For each array its coordinates, shape (size,).
+        """
         shapes = self.layout.shapes.values()
         values = [
             np.ravel(_backward(part, shape, kind))
@@ -67,73 +99,44 @@ class Coordinates:
 
 
 def units(points: list[np.ndarray], images: list[np.ndarray]) -> np.ndarray:
-    """A unit for each coordinate, (q,): the latest step of its array, unless that is rounding.
+    """Return a unit of length for each coordinate, shape (q,): the latest step of its array.
 
-    In these no array outweighs another, whatever it is measured in.
+    In these units all arrays carry the same weight, whatever their units of measurement. A step
+    that is rounding error is replaced by a minimum length.
+
+    Parameters
+    ----------
+    points, images : list of ndarray
+        For each array its coordinates before and after an iteration of EM, shape (1, size).
     """
     sizes = []
     for before, after in zip(points, images, strict=True):
         step = float(np.max(np.abs(after - before)))
-        least = _ROUNDING * max(1.0, float(np.max(np.abs(after))))
+        least = _ROUNDING_RELATIVE * max(1.0, float(np.max(np.abs(after))))
         sizes.append(np.full(before.shape[1], max(step, least)))
     return np.concatenate(sizes)
 
 
-def _kind(array: np.ndarray) -> Kind:
-    if array.ndim > 1:
-        for kind, axis in _SUMS.items():
-            if is_simplex(_last(array, axis)):
-                return kind
-    if _definite(array):
-        return "covariance"
-    if (array >= 0).all() and (array > 0).any():
-        return "probability" if (array < 1).all() else "positive"
-    return "real"
-
-
-def _last(array: np.ndarray, axis: int | None) -> np.ndarray:
-    """Of arrays stacked along the first axis an axis of theirs moved last, or all made one."""
-    if axis is None:
-        return array.reshape(len(array), -1)
-    return array if axis == -1 else np.moveaxis(array, axis + 1, -1)
-
-
-def _definite(array: np.ndarray) -> bool:
-    square = array.ndim > 2 and array.shape[-1] == array.shape[-2] > 1
-    if not square or not np.allclose(array, np.swapaxes(array, -1, -2), rtol=1e-12, atol=0):
-        return False
-    try:
-        np.linalg.cholesky(array)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _forward(array: np.ndarray, kind: Kind) -> np.ndarray:
+def _forward(array: np.ndarray, kind: Constraint) -> np.ndarray:
     if kind == "real":
         return array
     if kind == "covariance":
-        factor = np.linalg.cholesky(array)
-        size = np.arange(array.shape[-1])
-        factor[..., size, size] = np.log(factor[..., size, size])
-        return factor[(..., *np.tril_indices(len(size)))]
-    logarithm: np.ndarray = np.log(np.maximum(array, _LEAST))
+        return to_log_cholesky(array)
+    logarithm: np.ndarray = np.log(np.maximum(array, _ZERO_SUBSTITUTE))
     return logarithm - np.log1p(-array) if kind == "probability" else logarithm
 
 
-def _backward(part: np.ndarray, shape: tuple[int, ...], kind: Kind) -> np.ndarray:
+def _backward(part: np.ndarray, shape: tuple[int, ...], kind: Constraint) -> np.ndarray:
     if kind == "covariance":
-        size = np.arange(shape[-1])
-        factor = np.zeros(shape)
-        factor[(..., *np.tril_indices(len(size)))] = part.reshape(*shape[:-2], -1)
-        factor[..., size, size] = np.exp(factor[..., size, size])
-        return factor @ np.swapaxes(factor, -1, -2)
+        return from_log_cholesky(part.reshape(*shape[:-2], -1), shape[-1])
     array = part.reshape(shape)
     if kind == "real":
         return array
-    if kind in _SUMS:
-        array = array - np.max(array, axis=_SUMS[kind], keepdims=True)
+    if kind in SUM_AXES:
+        array = array - np.max(array, axis=SUM_AXES[kind], keepdims=True)
     value = np.exp(array) if kind != "probability" else 1 / (1 + np.exp(-array))
-    # What stood for zero is zero again, and so is what has underflowed.
-    value = np.where(value <= 2 * _LEAST, 0.0, value)
-    return value / np.sum(value, axis=_SUMS[kind], keepdims=True) if kind in _SUMS else value
+    # The substitute for zero becomes zero again, as does every value that has underflowed.
+    value = np.where(value <= 2 * _ZERO_SUBSTITUTE, 0.0, value)
+    if kind in SUM_AXES:
+        return value / np.sum(value, axis=SUM_AXES[kind], keepdims=True)
+    return value

@@ -1,4 +1,4 @@
-"""Dask dataframes."""
+"""Dask dataframes in chunks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from latentfit import declaration as declared
-from latentfit.declaration import Data
-from latentfit.em.distributed._columns import Columns, side_by_side
-from latentfit.em.distributed._part import Parts
+from latentfit.declaration.columns import assign_columns
+from latentfit.declaration.data import Data
+from latentfit.em.distributed._chunked_data import ChunkedData
+from latentfit.em.distributed._column_types import ColumnTypes, arrays_from_columns
 from latentfit.errors import InputError
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _PartitionLoader:
+    """Convert the columns of a partition to arrays."""
+
     columns: Mapping[str, Sequence[str]]
     matrices: frozenset[str]
 
@@ -26,16 +28,29 @@ class _Frame:
                 return np.asarray(frame[name].to_numpy(dtype=float, na_value=np.nan))
             except (TypeError, ValueError):
                 kind = frame[name].dtype
-                raise InputError(f"column {name!r} holds {kind}, where numbers belong") from None
+                raise InputError(f"column {name!r} contains {kind}, expected numbers") from None
 
-        return side_by_side(self.columns, self.matrices, column)
+        return arrays_from_columns(self.columns, self.matrices, column)
 
 
 def from_frame(
     frame: Any, arguments: Sequence[str], chosen: Sequence[str], matrices: Sequence[str]
-) -> Parts:
-    kinds = {str(name): (kind.kind in "biuf", str(kind)) for name, kind in frame.dtypes.items()}
-    assigned = declared.assign(arguments, Columns(kinds), chosen, matrices)
+) -> ChunkedData:
+    """Divide a Dask dataframe into its partitions.
+
+    Parameters
+    ----------
+    frame : Dask dataframe
+    arguments, chosen, matrices : sequence of str
+        As in `chunked_data`.
+
+    Raises
+    ------
+    InputError
+        A column is missing or not numeric.
+    """
+    types = {str(name): (kind.kind in "biuf", str(kind)) for name, kind in frame.dtypes.items()}
+    assigned = assign_columns(arguments, ColumnTypes(types), chosen, matrices)
     chunks = tuple(frame.to_delayed())
     labels = tuple(f"partition {number} of {len(chunks)}" for number in range(1, len(chunks) + 1))
-    return Parts(chunks, labels, _Frame(assigned, frozenset(matrices)), {})
+    return ChunkedData(chunks, labels, _PartitionLoader(assigned, frozenset(matrices)), {})

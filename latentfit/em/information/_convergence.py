@@ -1,14 +1,16 @@
-"""How fast EM converges, and what that says of the information that is missing.
+"""EM's rate of convergence, and what it says about missing information.
 
-Close to its fixed point EM multiplies the error by DM = I_c⁻¹ I_m, whose eigenvalues are the
-fractions of information missing on the combinations of parameters that are its eigenvectors: real
-and between 0 and 1. In the long run the slowest is what is left, and the largest eigenvalue is the
-*rate of convergence* (Dempster, Laird & Rubin 1977, theorem 4; Meng & Rubin 1991). It does not
-depend on the scale, and takes nothing but the map.
+Close to its fixed point EM multiplies the error of the parameters by DM = I_c⁻¹ I_m, where I_c is
+the complete-data and I_m the missing information. The eigenvalues of DM are real and lie between 0
+and 1: they are the fractions of missing information of the linear combinations of parameters in its
+eigenvectors. After many iterations the error along the eigenvector with the largest eigenvalue
+dominates, and this eigenvalue is the *rate of convergence* (Dempster, Laird & Rubin 1977, theorem
+4; Meng & Rubin 1991). It does not depend on the scale of the parameters, and is computed from the
+EM map alone.
 
-That the rate which a run of EM showed is this one says that the run went on until the slowest
-combination had settled. Where a parameter is held at an end of its range, such as a probability
-that tends to zero, the run has the rate of that as well, and the larger one is seen.
+If the rate that a run of EM showed equals this rate, the run lasted until the slowest combination
+of parameters dominated. Where a parameter converges to a bound of its range, such as a probability
+that tends to zero, the run also shows the rate of that parameter, and the larger rate prevails.
 """
 
 import math
@@ -18,17 +20,25 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.information._differences import jacobian
-from latentfit.em.information._functions import Map, OnStep, counted, finite, map_on
-from latentfit.em.information._result import every_label, flat
-from latentfit.em.information._scale import FreeScale, Kind
+from latentfit.em.information._em_functions import EMMap
+from latentfit.em.information._entries import entry_labels, flat
+from latentfit.em.information._free_scale import FreeScale
+from latentfit.em.information._on_free_scale import em_map_on_free_scale, require_finite
+from latentfit.em.information._progress import OnStep, step_counter
+from latentfit.em.information._transforms import Kind
+from latentfit.em.information.differences import jacobian
 from latentfit.errors import InputError
 
-# Of the map alone the scale of its bends is not known: from a twentieth of a unit downwards.
-_LONGEST = 0.05
-_LEVELS = 9
-# Eigenvalues are those of EM within this, or within the error of the differences.
-_ROUND = 1e-7
+# The map alone does not give the length over which it is close to linear, as the curvature of a
+# log-likelihood does. Steps therefore start at a twentieth of a unit, and more of them are taken.
+_LONGEST_STEP_UNITS = 0.05
+_STEP_COUNT = 9
+# Absolute tolerance for eigenvalues, in addition to the error of finite differences.
+_EIGENVALUE_TOLERANCE = 1e-7
+# Step along the slowest combination, free scale, for its derivative on the natural scale.
+_SLOWEST_STEP = 1e-5
+# Entries that move by less than this share of the one that moves most are not listed.
+_LISTED_MOVE_RELATIVE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -38,53 +48,54 @@ class Convergence:
     Attributes
     ----------
     rate : float
-        Rate of convergence: its largest eigenvalue, and the largest fraction of missing
-        information of any combination of parameters. 1 where there is a ridge, or where a scale
-        tends to zero.
+        Rate of convergence: the largest eigenvalue, which is the largest fraction of missing
+        information of any linear combination of parameters. It is 1 where a direction is not
+        identified, or a scale tends to zero.
     fractions : ndarray, shape (size,)
-        All its eigenvalues, largest first.
+        Real parts of all eigenvalues, in decreasing order.
     slowest : dict of float
-        By how much each entry moves, natural scale, along the slowest combination, which has
-        length 1 on the free scale; the largest first, and only what moves.
-    observed : float
+        The combination of parameters that converges most slowly: derivatives of the entries on the
+        natural scale along an eigenvector whose length on the free scale is 1, by label, in
+        decreasing order of size. Entries that hardly move are left out.
+    run_rate : float
         The rate that a run of EM showed; NaN if unknown.
     derivative : ndarray, shape (size, size)
-        Free scale, ∂M_i/∂φ_j.
+        ∂M_i/∂φ_j on the free scale.
     error : float
-        Estimated error of the largest entry.
+        Estimated absolute error of the least precise entry of the derivative.
     problem : str
-        Empty where the eigenvalues are such as EM's can be.
+        Why these are not eigenvalues of an EM map at a maximum; empty if they are.
     """
 
     rate: float
     fractions: np.ndarray
     slowest: Mapping[str, float]
-    observed: float
+    run_rate: float
     derivative: np.ndarray
     error: float
     problem: str = ""
 
     def __repr__(self) -> str:
         lines = [f"Convergence: rate {self.rate:.6g}"]
-        if not math.isnan(self.observed):
-            lines[0] += f", a run of EM showed {self.observed:.6g}"
-        every = ", ".join(f"{value:.4g}" for value in self.fractions)
-        lines.append(f"  fractions of missing information  {every}")
-        ahead = ", ".join(f"{label} ({move:+.2g})" for label, move in self.slowest.items())
-        lines.append(f"  slowest along  {ahead}")
+        if not math.isnan(self.run_rate):
+            lines[0] += f", rate of a run of EM {self.run_rate:.6g}"
+        fractions = ", ".join(f"{value:.4g}" for value in self.fractions)
+        lines.append(f"  fractions of missing information  {fractions}")
+        slowest = ", ".join(f"{label} ({move:+.2g})" for label, move in self.slowest.items())
+        lines.append(f"  slowest combination  {slowest}")
         return "\n".join([*lines, f"  {self.problem}"] if self.problem else lines)
 
 
 def convergence(
-    em_map: Map,
+    em_map: EMMap,
     params: Mapping[str, Any],
     *,
-    observed: float = math.nan,
+    run_rate: float = math.nan,
     sizes: Mapping[str, float] | None = None,
     kinds: Mapping[str, Kind] | None = None,
     on_step: OnStep | None = None,
 ) -> Convergence:
-    """Rate of convergence and fractions of missing information, from the EM map alone.
+    """Compute the rate of convergence and fractions of missing information from the EM map.
 
     Parameters
     ----------
@@ -92,54 +103,59 @@ def convergence(
         ``em_map(params)``, one iteration of EM.
     params : mapping
         ``{name: array_like}``, natural scale: a fixed point of the map.
-    observed : float
-        The rate that a run showed, `Solution.rate`.
+    run_rate : float
+        The rate that a run of EM showed, `Solution.rate`, for comparison.
     sizes : mapping, optional
-        For arrays without constraints, over what distance the map may bend: a standard deviation
-        of the data is one. By default the spread of the entries, or their size, or 1.
-    kinds, on_step
-        As in `observed`.
+        For arrays without constraints, by name: a length over which the map may be far from
+        linear, such as a standard deviation of the data. The default is the range of the array's
+        entries; if that is zero, their size; if that is zero as well, 1.
+    kinds : mapping, optional
+        Constraints of arrays by name, as in `FreeScale.of`.
+    on_step : callable, optional
+        ``on_step(done, total)`` after each of p steps, for p degrees of freedom.
 
     Raises
     ------
     InputError
-        The map is not finite at `params`; every parameter lies at an end of its range; or as in
-        `FreeScale.of`.
+        The map is not finite at `params`; every parameter is at a bound of its range; `sizes` has
+        an unknown name; or as in `FreeScale.of`.
     StepError, DeclarationError
         As in `em.run`.
     """
     scale = FreeScale.of(params, kinds)
     point = scale.point(params)
     if not len(point):
-        raise InputError("every parameter lies at an end of its range: nothing is left to converge")
-    move = map_on(scale, em_map)
-    finite(move(point), "the EM map")
+        raise InputError(
+            "every parameter is at a bound of its range: EM has no parameter left that converges"
+        )
+    iteration = em_map_on_free_scale(scale, em_map)
+    require_finite(iteration(point), "the EM map")
     units = _units(scale, params, sizes or {})
     found = jacobian(
-        move,
+        iteration,
         point,
         units,
-        longest=_LONGEST,
-        levels=_LEVELS,
-        advance=counted(on_step, len(point)),
+        longest_step=_LONGEST_STEP_UNITS,
+        step_count=_STEP_COUNT,
+        advance=step_counter(on_step, len(point)),
     )
-    # In these units no coordinate outweighs another, and the eigenvalues are the same.
+    # The eigenvalues do not depend on the units, in which entries are of comparable size.
     derivative = found.value * units / units[:, None]
     error = float(np.max(found.error * units / units[:, None]))
     if not np.isfinite(derivative).all():
-        nothing = np.full(len(point), np.nan)
-        problem = "the EM map is not defined close to these params"
-        return Convergence(np.nan, nothing, {}, observed, found.value, np.inf, problem)
+        unknown = np.full(len(point), np.nan)
+        problem = "the EM map is not defined at some params close to these"
+        return Convergence(np.nan, unknown, {}, run_rate, found.value, np.inf, problem)
     values, vectors = np.linalg.eig(derivative)
     order = np.argsort(-values.real)
     values, vectors = values[order], vectors[:, order]
-    slow = np.real(vectors[:, 0]) * units
+    slowest = np.real(vectors[:, 0]) * units
     problem = _problem(values, error, float(np.linalg.cond(vectors)))
     return Convergence(
         float(values[0].real),
         values.real,
-        _moves(scale, point, slow),
-        observed,
+        _natural_moves(scale, point, slowest),
+        run_rate,
         found.value,
         error,
         problem,
@@ -147,57 +163,62 @@ def convergence(
 
 
 def _units(scale: FreeScale, params: Mapping[str, Any], sizes: Mapping[str, float]) -> np.ndarray:
-    """One for what has none, and for the others a size."""
+    """Return 1 for coordinates that are logarithms or log-odds, and a length for others."""
     for name in sizes:
         if name not in scale.layout.shapes:
             known = ", ".join(scale.layout.shapes)
             raise InputError(f"sizes names {name!r}; the parameters are {known}")
     units = np.ones(len(scale.bounded))
     begin = 0
-    for (name, kind), bounded in zip(scale.kinds.items(), scale.parts, strict=True):
+    for (name, kind), bounded in zip(scale.kinds.items(), scale.bounded_by_array, strict=True):
         end = begin + len(bounded)
         array = np.asarray(params[name], dtype=float)
         if kind == "real":
-            spread = float(np.ptp(array)) or float(np.max(np.abs(array))) or 1.0
-            units[begin:end] = sizes.get(name, spread)
+            default = float(np.ptp(array)) or float(np.max(np.abs(array))) or 1.0
+            units[begin:end] = sizes.get(name, default)
         elif kind == "covariance":
-            # Of the factor's entries below the diagonal.
-            own = np.sqrt(np.diagonal(array, axis1=-2, axis2=-1).max())
-            units[begin:end] = np.where(bounded, 1.0, own)
+            # For entries of the Cholesky factor below the diagonal: the largest standard deviation.
+            deviation = np.sqrt(np.diagonal(array, axis1=-2, axis2=-1).max())
+            units[begin:end] = np.where(bounded, 1.0, deviation)
         begin = end
     return units
 
 
-def _moves(scale: FreeScale, point: np.ndarray, slow: np.ndarray) -> dict[str, float]:
-    there = flat(scale.params(point + 1e-5 * slow)) - flat(scale.params(point - 1e-5 * slow))
-    there = there / 2e-5
-    if there[np.argmax(np.abs(there))] < 0:
-        there = -there
-    labels = every_label(scale.params(point))
-    least = 1e-3 * np.max(np.abs(there))
-    return {labels[i]: float(there[i]) for i in np.argsort(-np.abs(there)) if abs(there[i]) > least}
+def _natural_moves(scale: FreeScale, point: np.ndarray, direction: np.ndarray) -> dict[str, float]:
+    """Return derivatives of entries along a direction of the free scale, by label."""
+    ahead = flat(scale.params(point + _SLOWEST_STEP * direction))
+    behind = flat(scale.params(point - _SLOWEST_STEP * direction))
+    moves = ahead - behind
+    moves = moves / (2 * _SLOWEST_STEP)
+    if moves[np.argmax(np.abs(moves))] < 0:
+        moves = -moves
+    labels = entry_labels(scale.params(point))
+    least = _LISTED_MOVE_RELATIVE * np.max(np.abs(moves))
+    return {labels[i]: float(moves[i]) for i in np.argsort(-np.abs(moves)) if abs(moves[i]) > least}
 
 
 def _problem(values: np.ndarray, error: float, condition: float) -> str:
-    slack = _ROUND + error * len(values) * condition
-    if np.max(np.abs(values.imag)) > slack:
+    tolerance = _EIGENVALUE_TOLERANCE + error * len(values) * condition
+    if np.max(np.abs(values.imag)) > tolerance:
         return (
-            "eigenvalues of the map's derivative are not real: it is not EM's, whose E step and "
-            "M step belong together"
+            "the derivative of the map has eigenvalues that are not real, and those of an EM map "
+            "are real: the E step and the M step do not belong to the same model"
         )
     largest, least = float(values.real.max()), float(values.real.min())
-    if largest > 1 + slack:
-        return f"not a maximum: EM moves away from here, at rate {largest:.4g}"
-    if largest >= 1 - slack:
-        rest = values.real[values.real < 1 - slack]
-        off = f"; off it the rate is {rest.max():.4g}" if rest.size else ""
-        return (
-            f"rate 1: there is a ridge, along which parameters are not identified, or one of them "
-            f"is on its way to an end of its range{off}"
+    if largest > 1 + tolerance:
+        return f"not a maximum: EM diverges from these params, at rate {largest:.4g}"
+    if largest >= 1 - tolerance:
+        others = values.real[values.real < 1 - tolerance]
+        elsewhere = (
+            f". In the other directions the rate is {others.max():.4g}" if others.size else ""
         )
-    if least < -slack:
         return (
-            f"an eigenvalue is {least:.3g}, and a fraction of information is no less than 0: the "
-            f"M step goes further than the maximum of Q"
+            f"rate 1: there is an unidentified direction, or a parameter tends to a bound of its "
+            f"range{elsewhere}"
+        )
+    if least < -tolerance:
+        return (
+            f"the derivative of the map has the eigenvalue {least:.3g}, but fractions of missing "
+            f"information are not negative: the M step goes beyond the maximum of Q"
         )
     return ""

@@ -1,51 +1,54 @@
-"""The observed information by differentiating the observed-data log-likelihood.
+"""The observed information: second derivatives of the observed-data log-likelihood.
 
     I(θ) = -∂² log p(x | θ) / ∂θ ∂θᵀ
 
-at the maximum, the inverse of which is the covariance of the estimates in large samples (Efron &
-Hinkley 1978, Biometrika 65(3), 457-487, on why this one and not its expectation). It knows nothing
-of EM, and so it is the one to hold other routes against. It needs log p(x | θ), which EM itself
-does without; and it says nothing of the information that is missing.
+At the maximum its inverse is the covariance matrix of the estimates in large samples (Efron &
+Hinkley 1978, Biometrika 65(3), 457-487, who show why the observed rather than the expected
+information should be used). The method needs log p(x | θ), which EM itself does not evaluate, but
+neither the E step nor the M step. It is therefore the reference for the other methods. It does not
+give the fraction of missing information.
 
-Second differences on the free scale, with steps in standard errors, extrapolated
-(`latentfit.em.information._differences`): relative errors about 1e-8.
+Derivatives are extrapolated central differences on the free scale
+(`latentfit.em.information.differences`), with relative errors of about 1e-8.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from latentfit.em.information._covariance import standard_errors
-from latentfit.em.information._differences import (
-    Derivative,
-    curvature_units,
-    gradient,
-    hessian,
-    hessian_steps,
+from latentfit.em.information._delta_method import errors_from_information
+from latentfit.em.information._free_scale import FreeScale
+from latentfit.em.information._on_free_scale import (
+    LogDensity,
+    log_density_on_free_scale,
+    require_finite,
 )
-from latentfit.em.information._functions import Height, OnStep, counted, finite, height_on
-from latentfit.em.information._result import StandardErrors
-from latentfit.em.information._scale import FreeScale, Kind
+from latentfit.em.information._progress import OnStep, step_counter
+from latentfit.em.information._standard_errors import StandardErrors
+from latentfit.em.information._transforms import Kind
+from latentfit.em.information.differences import Derivative, gradient, hessian, hessian_directions
+from latentfit.em.information.step_units import curvature_units
 
 
 def observed(
-    log_likelihood: Height,
+    log_likelihood: LogDensity,
     params: Mapping[str, Any],
     *,
     kinds: Mapping[str, Kind] | None = None,
     on_step: OnStep | None = None,
 ) -> StandardErrors:
-    """Standard errors from the second derivatives of a log-likelihood.
+    """Compute standard errors from the second derivatives of a log-likelihood.
 
     Parameters
     ----------
     log_likelihood : callable
-        ``log_likelihood(params)``, log p(x | θ) up to a constant; or whatever EM climbs.
+        ``log_likelihood(params)``, log p(x | θ) up to a constant, or another objective that EM
+        maximises, such as log p(x | θ) + log p(θ).
     params : mapping
-        ``{name: array_like}``, natural scale: its maximum.
+        ``{name: array_like}``, natural scale: the maximum of the log-likelihood.
     kinds : mapping, optional
-        As `FreeScale.of` takes them.
+        Constraints of arrays by name, as in `FreeScale.of`.
     on_step : callable, optional
-        ``on_step(done, total)``, total being p(p + 1)/2 for p degrees of freedom.
+        ``on_step(done, total)`` after each of p (p + 1) / 2 steps, for p degrees of freedom.
 
     Returns
     -------
@@ -54,17 +57,18 @@ def observed(
     Raises
     ------
     InputError
-        The log-likelihood is not finite at `params`, or not a number; or as in `FreeScale.of`.
+        The log-likelihood is not finite at `params`, or returns an array; or as in `FreeScale.of`.
     StepError
-        It raised an error that does not say that a value is out of range.
+        The log-likelihood raised an error other than `ArithmeticError` or `ValueError`, which mean
+        that it is not defined at some parameters.
     """
     scale = FreeScale.of(params, kinds)
     point = scale.point(params)
-    height = height_on(scale, log_likelihood, "log_likelihood")
-    finite(height(point), "log_likelihood")
-    units = curvature_units(height, point, scale.bounded)
-    advance = counted(on_step, hessian_steps(len(point)))
-    bend = hessian(height, point, units, advance=advance)
-    score = gradient(height, point, units)
-    information = Derivative(-bend.value, bend.error)
-    return standard_errors("observed", scale, point, information, score.value)
+    log_density = log_density_on_free_scale(scale, log_likelihood, "log_likelihood")
+    require_finite(log_density(point), "log_likelihood")
+    units = curvature_units(log_density, point, scale.bounded)
+    advance = step_counter(on_step, hessian_directions(len(point)))
+    second = hessian(log_density, point, units, advance=advance)
+    score = gradient(log_density, point, units)
+    information = Derivative(-second.value, second.error)
+    return errors_from_information("observed", scale, point, information, score.value)

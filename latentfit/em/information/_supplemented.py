@@ -1,25 +1,25 @@
 """Supplemented EM (Meng & Rubin 1991, J. American Statistical Association 86(416), 899-909).
 
-EM is a map φ → M(φ), and at its fixed point its derivative is the share of the information that is
-missing. For M(φ') is where Q(· | φ') has no slope; differentiate that in φ' and
+EM is a map φ → M(φ). M(φ') maximises Q(· | φ'), so ∂Q(φ | φ') / ∂φ is zero at φ = M(φ').
+Differentiating this with respect to φ' at the fixed point gives
 
     DM = I_c⁻¹ I_m,      hence   I = I_c - I_m = I_c (I - DM),   V = (I - DM)⁻¹ I_c⁻¹
 
-with I_c the complete-data information, I_m the missing one and DM_ij = ∂M_i/∂φ_j (Dempster, Laird &
-Rubin 1977, theorem 4; the paper's DM is the transpose of this one).
+with I_c the complete-data and I_m the missing information, and DM_ij = ∂M_i/∂φ_j (Dempster, Laird
+& Rubin 1977, theorem 4; the DM of Meng and Rubin is the transpose of this one).
 
-The paper finds DM along EM's own way, as ratios of errors that shrink until they settle, to about
-half the digits to which the fixed point is known. Here M is differentiated at the fixed point by
-central differences with extrapolation, as Jamshidian & Jennrich (2000, J. R. Statist. Soc. B 62(2),
-257-270) advise: to ten digits or so, and without a run that has to be kept.
+Meng and Rubin estimate DM from the iterates of EM, as ratios of errors, to about half as many
+digits as the fixed point is known to. Here M is differentiated at the fixed point by extrapolated
+central differences, as Jamshidian & Jennrich (2000, J. R. Statist. Soc. B 62(2), 257-270)
+recommend, to about ten digits and without a stored run.
 
-What it needs is the map, E step and M step as they are, and I_c. The map alone does not do: if
-W⁻¹ Λ W is DM taken apart by its eigenvalues, all different, every I_c = Wᵀ D W with a positive
-diagonal D goes with it, so that DM settles I_c but for as many numbers as there are parameters.
-What it does settle is how fast EM converges (`convergence`). Here I_c comes from Q in its first
-argument, the expected complete-data log-likelihood as a function of what the E step returns. As
-I_c DM = I_m is symmetric, what it lacks in that is a measure of error; a large one says that Q and
-the map do not belong together, or that the M step does not maximise.
+The method needs the EM map and I_c. The map alone does not suffice: if DM = W⁻¹ Λ W with distinct
+eigenvalues, then every I_c = Wᵀ D W with a positive diagonal matrix D makes I_c DM symmetric and is
+compatible with DM. (The map alone determines how fast EM converges, see `convergence`.) Here I_c
+comes from Q in its first argument, the expected complete-data log-likelihood as a function of what
+the E step returns. The matrix I_c DM = I_m is symmetric, so that its asymmetry measures the error.
+A large asymmetry shows that Q and the map do not belong to the same model, or that the M step does
+not maximise Q.
 """
 
 from collections.abc import Mapping
@@ -27,31 +27,34 @@ from typing import Any
 
 import numpy as np
 
-from latentfit.em.information._covariance import standard_errors
-from latentfit.em.information._differences import (
-    Derivative,
-    curvature_units,
-    hessian,
-    hessian_steps,
-    jacobian,
+from latentfit.em.information._delta_method import errors_from_information
+from latentfit.em.information._em_functions import EMMap, Q
+from latentfit.em.information._free_scale import FreeScale
+from latentfit.em.information._on_free_scale import (
+    em_map_on_free_scale,
+    q_on_free_scale,
+    require_finite,
 )
-from latentfit.em.information._functions import Map, OnStep, Q, counted, finite, map_on, q_on
-from latentfit.em.information._result import StandardErrors
-from latentfit.em.information._scale import FreeScale, Kind
+from latentfit.em.information._progress import OnStep, step_counter
+from latentfit.em.information._standard_errors import StandardErrors
+from latentfit.em.information._transforms import Kind
+from latentfit.em.information.differences import Derivative, hessian, hessian_directions, jacobian
+from latentfit.em.information.step_units import curvature_units
 
-# Of the missing information, relative: more asymmetry than differences leave.
-_ASYMMETRIC = 1e-3
+# Asymmetry of the missing information, relative to the complete-data information, that finite
+# differences alone do not explain.
+_ASYMMETRY_RELATIVE = 1e-3
 
 
 def supplemented(
-    em_map: Map,
+    em_map: EMMap,
     q: Q,
     params: Mapping[str, Any],
     *,
     kinds: Mapping[str, Kind] | None = None,
     on_step: OnStep | None = None,
 ) -> StandardErrors:
-    """Standard errors from the derivative of the EM map and the complete-data information.
+    """Compute standard errors from the derivative of the EM map and Q.
 
     Parameters
     ----------
@@ -59,11 +62,13 @@ def supplemented(
         ``em_map(params)``, one iteration of EM; `latentfit.em.information.em_map` makes it of an
         E step and an M step.
     q : callable
-        ``q(params, given)``, as in `oakes`; only ever asked with `given` at `params`.
+        ``q(params, given)``, as in `oakes`. It is evaluated with `given` equal to `params` only.
     params : mapping
         ``{name: array_like}``, natural scale: a fixed point of the map.
-    kinds, on_step
-        As in `observed`.
+    kinds : mapping, optional
+        Constraints of arrays by name, as in `FreeScale.of`.
+    on_step : callable, optional
+        ``on_step(done, total)`` after each of p (p + 1) / 2 + p steps, for p degrees of freedom.
 
     Returns
     -------
@@ -73,41 +78,55 @@ def supplemented(
     Raises
     ------
     InputError, StepError
-        As in `observed`, of `q` and the map.
+        As in `observed`, with `q` and the map in place of the log-likelihood.
     """
     scale = FreeScale.of(params, kinds)
     point = scale.point(params)
-    value, move = q_on(scale, q), map_on(scale, em_map)
-    image = move(point)
-    finite(value(point, point), "q")
-    finite(image, "the EM map")
-    own = lambda where: value(where, point)  # noqa: E731
-    units = curvature_units(own, point, scale.bounded)
-    advance = counted(on_step, hessian_steps(len(point)) + len(point))
-    bend = hessian(own, point, units, advance=advance)
-    slopes = jacobian(move, point, units, advance=advance)
-    complete = Derivative(-bend.value, bend.error)
-    information, notes = supplemented_information(complete, slopes)
-    # Close to its maximum Q is a parabola: a step of EM is I_c⁻¹ times the score.
+    value, iteration = q_on_free_scale(scale, q), em_map_on_free_scale(scale, em_map)
+    image = iteration(point)
+    require_finite(value(point, point), "q")
+    require_finite(image, "the EM map")
+    q_given_point = lambda where: value(where, point)  # noqa: E731
+    units = curvature_units(q_given_point, point, scale.bounded)
+    advance = step_counter(on_step, hessian_directions(len(point)) + len(point))
+    second = hessian(q_given_point, point, units, advance=advance)
+    map_derivative = jacobian(iteration, point, units, advance=advance)
+    complete = Derivative(-second.value, second.error)
+    information, notes = supplemented_information(complete, map_derivative)
+    # Close to its maximum Q is quadratic, and a step of EM is I_c⁻¹ times the score.
     score = complete.value @ (image - point)
-    return standard_errors("supplemented", scale, point, information, score, complete.value, notes)
+    return errors_from_information(
+        "supplemented", scale, point, information, score, complete.value, notes
+    )
 
 
 def supplemented_information(
-    complete: Derivative, slopes: Derivative
+    complete: Derivative, map_derivative: Derivative
 ) -> tuple[Derivative, tuple[str, ...]]:
-    """I_c (I - DM), symmetric; and a note where I_c DM is anything but symmetric."""
-    missing = complete.value @ slopes.value
+    """Compute the observed information I_c (I - DM), shape (size, size), and notes.
+
+    The symmetric part is used, and the asymmetry counts as error. A large asymmetry leads to a
+    note.
+
+    Parameters
+    ----------
+    complete : Derivative
+        Complete-data information I_c, shape (size, size).
+    map_derivative : Derivative
+        DM, the derivative of the EM map on the free scale, shape (size, size).
+    """
+    missing = complete.value @ map_derivative.value
     asymmetry = np.abs(missing - missing.T) / 2
-    error = complete.error + np.abs(complete.value) @ slopes.error
-    error = error + complete.error @ np.abs(slopes.value)
+    error = complete.error + np.abs(complete.value) @ map_derivative.error
+    error = error + complete.error @ np.abs(map_derivative.value)
     error = np.maximum((error + error.T) / 2, asymmetry)
     information = Derivative(complete.value - (missing + missing.T) / 2, error)
     size = np.sqrt(np.abs(np.diag(complete.value)))
-    uneven = float(np.max(asymmetry / np.outer(size, size), initial=0.0))
-    if not uneven > _ASYMMETRIC:
+    relative = float(np.max(asymmetry / np.outer(size, size), initial=0.0))
+    if not relative > _ASYMMETRY_RELATIVE:
         return information, ()
     return information, (
-        f"the missing information that EM's map implies is not symmetric (by {uneven:.1g}): the M "
-        f"step does not maximise this Q, or the E step is not its expectation",
+        f"the missing information from the EM map is not symmetric (relative asymmetry "
+        f"{relative:.1g}): the M step does not maximise this Q, or the E step does not compute the "
+        f"expectations in it",
     )

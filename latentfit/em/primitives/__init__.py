@@ -1,22 +1,27 @@
-"""Steps of EM that derivations are written in: of mixtures, hidden Markov models and classes.
+"""Building blocks of E steps and M steps: mixtures, hidden Markov models and latent classes.
 
-Each has the name of what it computes, in the field's words, and NumPy arrays go in and come out.
+Every function takes and returns NumPy arrays of double precision and is named after the quantity
+that it computes.
 
-A first group follows the derivation line by line: `log_normal`, `log_multivariate_normal` and
-`log_categorical` are log densities of every row under every component, `responsibilities` and
-`forward_backward` the conditional distribution of the latents with the log-likelihood,
-`weighted_moments`, `weighted_scatter` and `weighted_counts` what the M step needs, `weighted_sums`
-what it needs of parts of the data. Small tables are left to NumPy, which these modules have the
-mathematics in; large ones go to kernels in `_compiled` (`_worth` says what is large).
+The functions of the first group evaluate one formula of a derivation each. `log_normal`,
+`log_multivariate_normal` and `log_categorical` give the log density of every row under every
+component. `responsibilities` and `forward_backward` give the conditional distribution of the
+latent variables and the log-likelihood. `weighted_moments`, `weighted_scatter` and
+`weighted_counts` give the expected statistics that an M step needs; `weighted_sums` gives
+statistics that can be added over parts of the data. Small tables are processed by NumPy, large
+tables by Numba kernels in the folder `_compiled`; the module `_dispatch` defines "large".
 
-Those whose result has a row for each of the data take ``out``, where to write it, so that an
-iteration need not make a new table of that size: `latentfit.em.run` reads what an E step returned
-until it calls the E step again, and no longer.
+Functions whose result has one row for each row of the data accept ``out``, an array in which to
+write the result, so that an iteration need not allocate a new table. Reusing the same array in
+every iteration is safe: `latentfit.em.run` reads the result of an E step only until it calls the
+E step again.
 
-A second group, the ``..._statistics``, goes from parameters to those sums in one pass over the
-data and stores nothing for each row. They are always compiled.
+The functions of the second group, ``..._statistics``, compute the expected statistics from the
+parameters in a single pass over the data and store nothing for each row. They always use the
+compiled kernels.
 
-Numba compiles a kernel at its first use, which takes seconds, once: the machine code is kept.
+Numba compiles a kernel when it is first used, which takes seconds, and keeps the machine code on
+disk for later processes.
 """
 
 import lazy_loader
@@ -25,8 +30,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "_categorical": ["log_categorical", "weighted_counts"],
-        "_check": ["ImpossibleRowError"],
-        "_forward_backward": ["ChainStatistics", "forward_backward"],
+        "_compiled.thread_limit": ["threads"],
+        "_forward_backward": ["ChainStatistics", "ImpossibleRowError", "forward_backward"],
         "_latent_class": ["ClassStatistics", "latent_class_statistics"],
         "_moments": ["Moments", "weighted_moments", "weighted_scatter"],
         "_normal": ["log_multivariate_normal", "log_normal"],
@@ -36,7 +41,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "normal_mixture_statistics",
         ],
         "_responsibilities": ["responsibilities"],
-        "_sums": ["Sums", "weighted_sums"],
-        "_threads": ["threads"],
+        "_sums": ["WeightedSums", "weighted_sums"],
     },
 )

@@ -1,70 +1,79 @@
-"""Log probabilities of categories, and how often each is expected.
+"""Log probabilities of categorical data and expected category counts.
 
-With indicators [x_ij = c] of item j and category c,
+With the indicator [x_ij = c] that item j of row i has category c,
 
     log p(x_i | z_i = k) = Σ_j Σ_c [x_ij = c] log p_kjc,   n_kjc = Σ_i r_ik [x_ij = c].
 
-The data are the codes 0, 1, 2, ... of the categories; indicators are not built.
+The data are category codes 0, 1, 2, ...; the indicators are not stored.
 """
 
 from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives._check import codes, numbers, room, shape, some, weights
-from latentfit.em.primitives._worth import compiling
+from latentfit.em.primitives._arguments import (
+    code_array,
+    float_array,
+    output_array,
+    require_entries,
+    require_shape,
+    weight_array,
+)
+from latentfit.em.primitives._dispatch import use_compiled
 
 
 def log_categorical(x: Any, p: Any, *, out: Any = None) -> np.ndarray:
-    """Σ_j log p_kj of the category of x_ij, of every row and component.
+    """Compute the log probability Σ_j log p_kj(x_ij) of every row under every component.
 
     Parameters
     ----------
     x : array_like of int, shape (n,) or (n, J)
-        Codes 0, ..., C - 1 of one item or several.
+        Category codes 0, ..., C - 1 of one item or of J items.
     p : array_like, shape (K, C) or (K, J, C)
-        Probabilities. Items with fewer categories than others have zeros at the end.
+        Category probabilities of each component. An item with fewer than C categories has zeros
+        at the end.
     out : ndarray, shape (n, K), optional
-        Where the result is written: float64, contiguous. By default a new array is.
+        Array in which to write the result: float64, contiguous. By default a new array is
+        allocated.
 
     Returns
     -------
     ndarray, shape (n, K)
-        Natural logarithm; minus infinity where a probability is 0.
+        Natural logarithms; minus infinity where a probability is 0.
 
     Raises
     ------
     TypeError
-        `x` are not integers, or `p` or `out` is not of double precision.
+        `x` is not an integer array, or `p` or `out` is not of double precision.
     ValueError
-        A code is negative or above C - 1, shapes do not go together, entries are masked, or `out`
+        A code is negative or above C - 1, shapes do not match, entries are masked, or `out`
         cannot be written to.
     """
-    x, table = tables(x, p)
-    out = room(out, (len(x), table.shape[2]), x)
-    items, categories, components = table.shape
-    if compiling(x.size * components):
-        from latentfit.em.primitives._compiled.categorical import log_probabilities
+    x, log_p = codes_and_log_probabilities(x, p)
+    items, categories, components = log_p.shape
+    result = output_array(out, (len(x), components), x)
+    if use_compiled(x.size * components):
+        from latentfit.em.primitives._compiled.categorical import fill_log_probabilities
 
-        refuse(x, log_probabilities(x, table, out), categories)
+        require_codes_in_range(x, fill_log_probabilities(x, log_p, result), categories)
     else:
-        refuse(x, _outside(x, categories), categories)
+        require_codes_in_range(x, _rows_out_of_range(x, categories), categories)
         with np.errstate(all="ignore"):
-            np.sum(table[np.arange(items), x], axis=1, out=out)
-    return out
+            np.sum(log_p[np.arange(items), x], axis=1, out=result)
+    return result
 
 
 def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
-    """Σ_i r_ik [x_ij = c], the expected numbers of each category.
+    """Compute the expected category counts n_kjc = Σ_i r_ik [x_ij = c].
 
     Parameters
     ----------
     r : array_like, shape (n, K)
         Responsibilities.
     x : array_like of int, shape (n,) or (n, J)
-        Codes 0, ..., C - 1.
+        Category codes 0, ..., C - 1 of one item or of J items.
     categories : int
-        C.
+        Number of categories C.
 
     Returns
     -------
@@ -73,46 +82,74 @@ def weighted_counts(r: Any, x: Any, categories: int) -> np.ndarray:
     Raises
     ------
     TypeError
-        `x` are not integers, or `r` is not of double precision.
+        `x` is not an integer array, or `r` is not of double precision.
     ValueError
-        A code is negative or above C - 1, `categories` is below 1, shapes do not go together, or
+        A code is negative or above C - 1, `categories` is below 1, shapes do not match, or
         entries are masked.
     """
-    x = some("x", codes("x", x, 1, 2))
-    r = weights(r, len(x))
+    x = require_entries("x", code_array("x", x, 1, 2))
+    r = weight_array(r, len(x))
     if categories < 1:
         raise ValueError(f"categories must be at least 1, not {categories}")
-    answers = x.reshape(len(x), -1)
-    if compiling(answers.size * r.shape[1]):
-        from latentfit.em.primitives._compiled.categorical import count
+    table = x.reshape(len(x), -1)
+    if use_compiled(table.size * r.shape[1]):
+        from latentfit.em.primitives._compiled.categorical import count_categories
 
-        counts, bad = count(r, answers, categories)
-        refuse(answers, bad, categories)
+        counts, bad_rows = count_categories(r, table, categories)
+        require_codes_in_range(table, bad_rows, categories)
     else:
-        refuse(answers, _outside(answers, categories), categories)
-        items = answers.shape[1]
-        # Categories of the second item are numbered after those of the first, and so on.
-        number = (answers.astype(np.intp) + categories * np.arange(items)).ravel()
+        require_codes_in_range(table, _rows_out_of_range(table, categories), categories)
+        items = table.shape[1]
+        # One np.bincount for all items: the categories of item j are numbered from j * C.
+        number = (table.astype(np.intp) + categories * np.arange(items)).ravel()
         each = [np.bincount(number, np.repeat(w, items), items * categories) for w in r.T]
         counts = np.stack(each)
     return counts.reshape(r.shape[1], *x.shape[1:], categories)
 
 
-def tables(x: Any, p: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Codes with two axes, and log p with the component last."""
-    x = some("x", codes("x", x, 1, 2))
-    p = some("p", numbers("p", p, x.ndim + 1))
-    shape("p", p, (len(p), *x.shape[1:], p.shape[-1]), "components, items as in x, categories")
+def codes_and_log_probabilities(x: Any, p: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Validate category codes and probabilities.
+
+    Parameters
+    ----------
+    x : array_like of int, shape (n,) or (n, J)
+        Category codes.
+    p : array_like, shape (K, C) or (K, J, C)
+        Category probabilities.
+
+    Returns
+    -------
+    x : ndarray of int, shape (n, J)
+    log_p : ndarray, shape (J, C, K)
+        Natural logarithm of `p` with the component on the last axis, as the kernels read it.
+
+    Raises
+    ------
+    TypeError
+        `x` is not an integer array, or `p` is not of double precision.
+    ValueError
+        Shapes do not match, an array is empty, or entries are masked.
+    """
+    x = require_entries("x", code_array("x", x, 1, 2))
+    p = require_entries("p", float_array("p", p, x.ndim + 1))
+    expected = (len(p), *x.shape[1:], p.shape[-1])
+    require_shape("p", p, expected, "components, items as in x, categories")
     x = x.reshape(len(x), -1)
     with np.errstate(all="ignore"):
         log_p = np.log(p.reshape(len(p), x.shape[1], -1))
     return x, np.ascontiguousarray(np.moveaxis(log_p, 0, -1))
 
 
-def refuse(x: np.ndarray, bad: np.ndarray, categories: int) -> None:
-    """Name the first code that is out of range, if there are `bad` rows."""
-    if len(bad):
-        row = int(bad[0])
+def require_codes_in_range(x: np.ndarray, bad_rows: np.ndarray, categories: int) -> None:
+    """Raise an error that names the first code out of range, if there are any `bad_rows`.
+
+    Raises
+    ------
+    ValueError
+        `bad_rows` is not empty.
+    """
+    if len(bad_rows):
+        row = int(bad_rows[0])
         column = int(np.argmax((x[row] < 0) | (x[row] >= categories)))
         raise ValueError(
             f"x[{row}, {column}] is {x[row, column]}; with {categories} categories codes are "
@@ -120,6 +157,5 @@ def refuse(x: np.ndarray, bad: np.ndarray, categories: int) -> None:
         )
 
 
-def _outside(x: np.ndarray, categories: int) -> np.ndarray:
-    """Rows with a code that is out of range."""
+def _rows_out_of_range(x: np.ndarray, categories: int) -> np.ndarray:
     return np.flatnonzero(((x < 0) | (x >= categories)).any(axis=1))

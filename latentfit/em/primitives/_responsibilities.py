@@ -1,78 +1,88 @@
-"""From log joint densities to responsibilities and the log-likelihood.
+"""Responsibilities and log-likelihood from log joint densities.
 
-With v_ik = log p(x_i, z_i = k), by Bayes' theorem and by the law of total probability
+With v_ik = log p(x_i, z_i = k), Bayes' theorem and the law of total probability give
 
-    r_ik = exp(v_ik) / Σ_l exp(v_il),   log p(x) = Σ_i log Σ_k exp(v_ik),
+    r_ik = exp(v_ik) / Σ_l exp(v_il),   log p(x) = Σ_i log Σ_k exp(v_ik).
 
-with the largest of a row taken out of both sums before the exponential is taken.
+The maximum of each row is subtracted before the exponential is taken, so that it does not
+overflow.
 """
 
 from typing import Any
 
 import numpy as np
 
-from latentfit.em.primitives._check import numbers, room, some
-from latentfit.em.primitives._worth import compiling
+from latentfit.em.primitives._arguments import float_array, output_array, require_entries
+from latentfit.em.primitives._dispatch import use_compiled
 
-# Sums of so many terms can be multiplied before a logarithm is taken.
-_MOST_COMPONENTS = 2**15
-_LEAST = np.finfo(float).tiny
+# The kernels multiply several sums of this many terms, each at most 1, before they take a
+# logarithm. With more components that product could overflow.
+_MAX_COMPONENTS = 2**15
+_SMALLEST_NORMAL_DOUBLE = np.finfo(float).tiny
 
 
 def responsibilities(log_joint: Any, *, out: Any = None) -> tuple[np.ndarray, float]:
-    """p(z = k | x) of every row and log p(x) of all, in one pass over log p(x, z = k).
+    """Compute p(z_i = k | x_i) of every row, and the log-likelihood.
 
     Parameters
     ----------
     log_joint : array_like, shape (n, K)
-        log p(x_i, z_i = k), natural logarithm; minus infinity where that is impossible.
+        log p(x_i, z_i = k), natural logarithm; minus infinity where the joint density is 0.
     out : ndarray, shape (n, K), optional
-        Where r is written: float64, contiguous, `log_joint` itself if that is not needed again. By
-        default a new array is.
+        Array in which to write the responsibilities: float64, contiguous. It may be `log_joint`
+        itself, which is then overwritten. By default a new array is allocated.
 
     Returns
     -------
     r : ndarray, shape (n, K)
-        Rows sum to one. Below 2e-308 they are 0.
+        Responsibilities; each row sums to 1. Values below 2.2e-308, the smallest normal double,
+        are set to 0.
     log_likelihood : float
-        Σ_i log Σ_k exp(log_joint[i, k]).
+        Σ_i log Σ_k exp(log_joint[i, k]), natural logarithm.
 
     Raises
     ------
     TypeError
-        Not of double precision.
+        `log_joint` or `out` is not of double precision.
     ValueError
-        Not two axes, no entries, or masked ones; `out` cannot be written to, or has a part of its
-        memory in common with `log_joint`.
+        `log_joint` does not have two axes, is empty, has masked entries or more than 32768
+        components; or `out` cannot be written to or shares part of its memory with `log_joint`.
 
     Notes
     -----
-    A row of minus infinities has no responsibilities: they are NaN, and the log-likelihood is minus
-    infinity. NaN and plus infinity make a row, and the log-likelihood, NaN.
+    In a row of minus infinities the responsibilities are undefined: they are NaN, and the
+    log-likelihood is minus infinity. A row that contains NaN or plus infinity becomes NaN, and so
+    does the log-likelihood.
     """
-    log_joint = some("log_joint", numbers("log_joint", log_joint, 2))
-    few_components(log_joint.shape[1])
-    r = room(out, log_joint.shape, *([] if out is log_joint else [log_joint]))
-    if compiling(log_joint.size):
-        from latentfit.em.primitives._compiled.responsibilities import softmax
+    log_joint = require_entries("log_joint", float_array("log_joint", log_joint, 2))
+    require_component_count(log_joint.shape[1])
+    r = output_array(out, log_joint.shape, *([] if out is log_joint else [log_joint]))
+    if use_compiled(log_joint.size):
+        from latentfit.em.primitives._compiled.responsibilities import fill_responsibilities
 
-        return r, softmax(log_joint, r)
-    return r, _softmax(log_joint, r)
-
-
-def few_components(components: int) -> None:
-    """Refuse more components than a product of their sums can be kept in range for."""
-    if components > _MOST_COMPONENTS:
-        raise ValueError(f"{components} components, and at most {_MOST_COMPONENTS} are possible")
+        return r, fill_responsibilities(log_joint, r)
+    return r, _fill_with_numpy(log_joint, r)
 
 
-def _softmax(log_joint: np.ndarray, r: np.ndarray) -> float:
-    """Fill r; the log-likelihood."""
-    largest = log_joint.max(axis=1, keepdims=True)
+def require_component_count(components: int) -> None:
+    """Raise an error if a product of sums over the components could overflow.
+
+    Raises
+    ------
+    ValueError
+        There are more than 32768 components.
+    """
+    if components > _MAX_COMPONENTS:
+        raise ValueError(f"{components} components; at most {_MAX_COMPONENTS} are supported")
+
+
+def _fill_with_numpy(log_joint: np.ndarray, r: np.ndarray) -> float:
+    """Fill `r`, shape (n, K), and return the log-likelihood."""
+    maxima = log_joint.max(axis=1, keepdims=True)
     with np.errstate(all="ignore"):
-        np.exp(log_joint - largest, out=r)
+        np.exp(log_joint - maxima, out=r)
         total = r.sum(axis=1, keepdims=True)
         r /= total
-        r[r < _LEAST] = 0
-        heights = np.where(np.isneginf(largest), largest, largest + np.log(total))
-        return float(heights.sum())
+        r[r < _SMALLEST_NORMAL_DOUBLE] = 0
+        log_densities = np.where(np.isneginf(maxima), maxima, maxima + np.log(total))
+        return float(log_densities.sum())

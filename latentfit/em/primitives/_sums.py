@@ -1,30 +1,36 @@
-"""Sums under responsibilities, which add over parts of the data.
+"""Weighted sums that can be added over parts of the data.
 
     n_k = Σ_i r_ik,   m_k = Σ_i r_ik (x_i - a_k),   S_k = Σ_i r_ik (x_i - a_k) (x_i - a_k)ᵀ
 
-The a_k are known to all parts, such as the means of the iteration before. About zero the same would
-be true, but where the data are large beside their spread no digits would be left.
+All parts must use the same centres a_k, for instance the means of the previous iteration. Sums
+about a_k = 0 could be added as well, but if the data are large relative to their spread, the
+scatter would be the difference of two large numbers and lose its digits.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.primitives._check import numbers, shape, some, weights
-from latentfit.em.primitives._worth import compiling
+from latentfit.em.primitives._arguments import (
+    float_array,
+    require_entries,
+    require_shape,
+    weight_array,
+)
+from latentfit.em.primitives._dispatch import use_compiled
 
 
-class Sums(NamedTuple):
-    """Weighted sums, for each component.
+class WeightedSums(NamedTuple):
+    """Weighted sums of each component.
 
     Attributes
     ----------
     counts : ndarray, shape (K,)
-        n_k.
-    first : ndarray, shape of ``about``
-        m_k.
-    second : ndarray, shape of ``about``, or (K, d, d)
-        S_k, or its diagonal.
+        n_k = Σ_i r_ik.
+    first : ndarray, shape (K,) or (K, d)
+        Weighted sums m_k of the deviations from the centres.
+    second : ndarray, shape of `first`, or (K, d, d)
+        Weighted sums of squared deviations: the diagonal of S_k, or all of S_k.
     """
 
     counts: np.ndarray
@@ -32,54 +38,57 @@ class Sums(NamedTuple):
     second: np.ndarray
 
 
-def weighted_sums(r: Any, x: Any, about: Any, *, products: bool = False) -> Sums:
-    """Counts, sums and sums of squares of x - about.
+def weighted_sums(r: Any, x: Any, about: Any, *, products: bool = False) -> WeightedSums:
+    """Compute weighted counts, sums and sums of squares of the deviations x_i - a_k.
 
     Parameters
     ----------
     r : array_like, shape (n, K)
-        Responsibilities, or any weights that are not negative.
+        Responsibilities or other non-negative weights.
     x : array_like, shape (n,) or (n, d)
+        Data; with `products`, shape (n, d).
     about : array_like, shape (K,) or (K, d)
-        A centre for each component.
-    products : bool
-        Of all pairs of columns, of which there are two axes then; by default of each column.
+        Centre a_k of each component.
+    products : bool, default False
+        Whether to sum the products of all pairs of columns instead of the squares of each
+        column.
 
     Returns
     -------
-    Sums
+    WeightedSums
 
     Raises
     ------
     TypeError
-        Not of double precision.
+        An argument is not of double precision.
     ValueError
-        Shapes do not go together, or entries are masked.
+        Shapes do not match, an argument is empty, or entries are masked.
     """
-    x = some("x", numbers("x", x, 2) if products else numbers("x", x, 1, 2))
-    r = weights(r, len(x))
-    about = numbers("about", about, x.ndim)
-    shape("about", about, (r.shape[1], *x.shape[1:]), "components, and columns as in x")
+    x = require_entries("x", float_array("x", x, 2) if products else float_array("x", x, 1, 2))
+    r = weight_array(r, len(x))
+    about = float_array("about", about, x.ndim)
+    require_shape("about", about, (r.shape[1], *x.shape[1:]), "components, columns as in x")
     table, centres = x.reshape(len(x), -1), about.reshape(len(about), -1)
-    if compiling(r.size * table.shape[1]):
-        from latentfit.em.primitives._compiled.sums import of_all
+    if use_compiled(r.size * table.shape[1]):
+        from latentfit.em.primitives._compiled.sums import compute_sums
 
-        counts, first, second = of_all(r, table, centres, products=products)
+        counts, first, second = compute_sums(r, table, centres, matrix=products)
     else:
-        counts, first, second = _of_all(r, table, centres, products=products)
-    return Sums(
+        counts, first, second = _sums_with_numpy(r, table, centres, matrix=products)
+    return WeightedSums(
         counts, first.reshape(about.shape), second if products else second.reshape(about.shape)
     )
 
 
-def _of_all(
-    r: np.ndarray, x: np.ndarray, about: np.ndarray, *, products: bool
+def _sums_with_numpy(
+    r: np.ndarray, x: np.ndarray, about: np.ndarray, *, matrix: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with np.errstate(all="ignore"):
-        gap = x - about[:, None]
-        weighted = r.T[:, :, None] * gap
-        second = weighted.mT @ gap if products else np.sum(weighted * gap, axis=1)
-        if products:
-            # Symmetric to the last bit.
+        deviations = x - about[:, None]
+        weighted = r.T[:, :, None] * deviations
+        second = weighted.mT @ deviations if matrix else np.sum(weighted * deviations, axis=1)
+        if matrix:
+            # Matrix multiplication rounds the two triangles differently; the result is to be
+            # exactly symmetric.
             second = (second + second.mT) / 2
     return r.sum(axis=0), weighted.sum(axis=1), second

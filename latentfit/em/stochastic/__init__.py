@@ -1,46 +1,48 @@
-"""EM that does not take all data, or no exact expectations, in every iteration.
+"""Variants of EM that use part of the data, or random draws of the latents, in each iteration.
 
-| function | in place of the E step over all data | leads to |
+| function | what replaces the E step over all data | what it leads to |
 |---|---|---|
 | `online` | the E step over a batch; statistics averaged with step sizes | the MLE |
-| `incremental` | the E step over a block; statistics of the others remembered | the MLE |
-| `sem` | one draw of the latents | a random sequence about the MLE; its mean |
+| `incremental` | the E step over a block; statistics of the other blocks remembered | the MLE |
+| `sem` | one draw of the latents | a random sequence around the MLE, and its mean |
 | `saem` | one draw of the latents; statistics averaged with step sizes | the MLE |
 
-All but `sem` need the derivation in a form that says how it adds over units:
+Like EM's, the limits are stationary points of the likelihood, of which the MLE is one.
+
+All functions but `sem` need the derivation in terms of statistics that add over units.
 ``statistics(expectations, data)`` returns ``{name: array}``, small sums whose values for disjoint
-parts of the data add to that for the whole; and ``m_step(statistics, shared)`` takes these. What an
-M step needs to know of the size of the data is one of the sums. Where data are split (`online`,
-`incremental`), `shared` is what is not: without constants, an empty mapping. Like EM's, the limits
-are stationary points of the likelihood, of which the MLE is one.
+parts of the data add up to the value for all data, and ``m_step(statistics, shared)`` takes these
+sums. If the M step needs the size of the data, this must be one of the sums. Where data are split
+(`online` and `incremental`), `shared` contains the data that are not split, and is an empty mapping
+if there are none.
 
-**Statistics must not depend on the parameters** where those of different iterations are added or
-averaged. Central moments about the means of the last iteration, which EM itself does well with, are
-about something else in each; what can be averaged are raw moments, Σ r x and Σ r x². Their
-difference, Σ r x² / n - (Σ r x / n)², loses twice as many digits as x has in front of its spread.
-Data far from zero are shifted once by a centre that stays fixed, such as the mean of the first
-thousand rows: ``data = {"x": x - centre}``, and the centre is added to the estimated means at the
-end.
+**Statistics must not depend on the parameters** if those of different iterations are added or
+averaged. Central moments about the means of the latest iteration, which are fine for EM itself,
+refer to a different centre in each iteration. Raw moments, Σ r x and Σ r x², can be averaged. But
+their difference, Σ r x² / n - (Σ r x / n)², loses twice as many digits as x has in front of its
+standard deviation. Data far from zero should therefore be shifted once by a fixed centre, such as
+the mean of the first thousand rows: ``data = {"x": x - centre}``. Add the centre to the estimated
+means at the end.
 
-A stochastic algorithm has not converged because its steps are small: they shrink by design. What it
-leaves behind is a mean of iterates, with a Monte Carlo standard error for how much of the
-algorithm's own noise is left in it. That is not the standard error of the estimate, which is in
+A stochastic algorithm has not converged because its steps are small: they shrink by design. Its
+result is a mean of iterates, with a Monte Carlo standard error for the algorithm's own noise that
+is left in it. This is not the standard error of the estimate, for which see
 `latentfit.em.information`.
 """
 
-from latentfit.em.stochastic._ending import Ending
 from latentfit.em.stochastic._incremental import incremental
 from latentfit.em.stochastic._online import online
-from latentfit.em.stochastic._result import Course, StochasticSolution
+from latentfit.em.stochastic._result import StochasticSolution, StochasticTrace
 from latentfit.em.stochastic._saem import saem
 from latentfit.em.stochastic._sem import sem
 from latentfit.em.stochastic._step_size import StepSize
+from latentfit.em.stochastic._stop import StochasticStop
 
 __all__ = [
-    "Course",
-    "Ending",
     "StepSize",
     "StochasticSolution",
+    "StochasticStop",
+    "StochasticTrace",
     "incremental",
     "online",
     "saem",

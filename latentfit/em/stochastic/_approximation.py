@@ -1,9 +1,9 @@
-"""Stochastic approximation of expected statistics: what online EM, SAEM and SEM share.
+"""Stochastic approximation of expected statistics, which online EM, SAEM and SEM share.
 
     s ← s + γ_k (c S_k - s),    θ ← m_step(s)
 
-where S_k are statistics of a part of the data, of which c is the weight, at the present θ: their
-expectation or a draw. With γ_k = 1 nothing of s is kept.
+S_k are the statistics of a part of the data at the current θ, their expectation or a draw, and c is
+the weight of that part. With γ_k = 1 each iteration replaces s entirely.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,186 +11,139 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from latentfit.em.degeneracy import Suspects
+from latentfit.em.degeneracy import DegeneracyCheck
 from latentfit.em.layout import Layout, Params
-from latentfit.em.stochastic._chain import Average, Chain
-from latentfit.em.stochastic._ending import Ending
-from latentfit.em.stochastic._parts import Part
-from latentfit.em.stochastic._result import SETTLED, Course, StochasticSolution
-from latentfit.em.stochastic._steps import Breakdown, Steps
+from latentfit.em.stochastic._batches import Batch
+from latentfit.em.stochastic._record import RunRecord
+from latentfit.em.stochastic._result import StochasticSolution
+from latentfit.em.stochastic._steps import NonFiniteValue, StochasticSteps
+from latentfit.em.stochastic._stop import StochasticStop
 from latentfit.errors import StepError
 
 OnIteration = Callable[[int, Params], object]
 
-# Iterates kept for the eye, and numbers in them.
-_KEPT = 1000
-_NUMBERS = 2**20
-
 
 class Schedule(NamedTuple):
-    """What happens in which iteration.
+    """What happens in which iteration of a run.
 
-    `step_size` is γ as a function of the iteration; `average_from` the first that is averaged, None
-    for the later half of however many there will be; `hold` the units to be seen before the first
-    M step.
+    Attributes
+    ----------
+    step_size : callable
+        γ_k as a function of the iteration k = 1, 2, ...
+    average_from : int or None
+        The first iteration whose params are averaged; None for the later half of all iterations,
+        if their number is not known beforehand.
+    units_before_m_step : int
+        Number of units that must have been processed before the first M step.
     """
 
     step_size: Callable[[int], float]
     average_from: int | None
-    hold: int = 0
+    units_before_m_step: int = 0
 
 
 def approximate(
-    steps: Steps,
+    steps: StochasticSteps,
     layout: Layout,
     start: Mapping[str, Any],
-    parts: Iterable[Part],
+    batches: Iterable[Batch],
     schedule: Schedule,
     *,
     seed: int,
-    limit: int | None,
+    max_iterations: int | None,
     on_iteration: OnIteration | None,
 ) -> StochasticSolution:
-    """Run to the end of the parts, or to the limit on iterations; `seed` is only reported."""
-    flat = before = layout.pack(start, "the start")
-    log = _Log(layout, flat, schedule.average_from)
-    suspects = Suspects(layout, flat)
-    params, sums = layout.unpack(flat), dict[str, Any]()
-    ending, particulars = Ending.COMPLETED, ""
-    iterator = iter(parts)
+    """Run stochastic approximation until the batches or the iterations are used up.
+
+    Parameters
+    ----------
+    steps : StochasticSteps
+    layout : Layout
+    start : mapping
+        ``{name: array_like}``, natural scale.
+    batches : iterable of Batch
+        One batch for each iteration.
+    schedule : Schedule
+    seed : int
+        Recorded in the solution.
+    max_iterations : int or None
+    on_iteration : callable or None
+        ``on_iteration(iteration, params)``, called after each iteration.
+
+    Raises
+    ------
+    DeclarationError
+        A step does not return what it should.
+    StepError
+        A step raised an error that no degeneracy explains.
+    """
+    flat = previous = layout.pack(start, "the start")
+    record = RunRecord(layout, flat, schedule.average_from)
+    degeneracy = DegeneracyCheck(layout, flat)
+    params, statistics = layout.unpack(flat), dict[str, Any]()
+    stop, reason = StochasticStop.COMPLETED, ""
+    iterator = iter(batches)
     with np.errstate(all="ignore"):
-        while log.iterations != limit:
-            if (part := next(iterator, None)) is None:
-                ending = Ending.EXHAUSTED
+        while record.iterations != max_iterations:
+            if (batch := next(iterator, None)) is None:
+                stop = StochasticStop.EXHAUSTED
                 break
-            iteration = log.iterations + 1
+            iteration = record.iterations + 1
             step = schedule.step_size(iteration)
-            held = log.units + part.units < schedule.hold
+            without_m_step = record.units + batch.units < schedule.units_before_m_step
             expectations: Mapping[str, Any] = {}
             try:
-                expectations = steps.expectations(params, part.data, iteration)
-                found = steps.sums(expectations, params, part.data, iteration)
-                sums = _blended(sums, found, part.weight, step)
-                if not held:
-                    before, flat = flat, steps.maximise(sums, part.shared, params, iteration)
-            except (Breakdown, StepError) as failure:
-                # A component without observations in one of many batches explains nothing.
+                expectations = steps.expectations(params, batch.data, iteration)
+                found = steps.statistics(expectations, params, batch.data, iteration)
+                statistics = _updated(statistics, found, batch.weight, step)
+                if not without_m_step:
+                    previous = flat
+                    flat = steps.maximise(statistics, batch.shared, params, iteration)
+            except (NonFiniteValue, StepError) as failure:
+                # A component without observations in one of many batches explains no failure,
+                # because the other batches contribute to the statistics too.
                 alone = expectations if step == 1 or iteration == 1 else {}
-                ending, particulars = _explained(suspects, log.start, flat, alone, failure)
+                stop, reason = _explained(degeneracy, record.start, flat, alone, failure)
                 break
             params = layout.unpack(flat)
-            log.add(None if held else flat, step, part.units)
-            if clause := suspects.collapse([log.start, before, flat], None):
-                ending, particulars = Ending.COLLAPSED, clause
+            record.add(None if without_m_step else flat, step, batch.units)
+            if clause := degeneracy.find_collapse([record.start, previous, flat], None):
+                stop, reason = StochasticStop.COLLAPSED, clause
                 break
             if on_iteration is not None:
                 on_iteration(iteration, params)
-    if not ending.degenerate and (vanished := suspects.behind_failure([log.start, flat], None)):
-        particulars = f"{vanished}, a collapse unless zero is where it belongs"
-    return log.solution(flat, sums, seed, ending, particulars)
+    if not stop.degenerate and (clause := degeneracy.explain_failure([record.start, flat], None)):
+        reason = f"{clause}, which is a collapse unless the limit is zero"
+    return record.solution(flat, statistics, seed, stop, reason)
 
 
-class _Log:
-    """Diagnosis, apart from what is needed to go on."""
-
-    def __init__(self, layout: Layout, start: np.ndarray, average_from: int | None) -> None:
-        self.start = start
-        self.iterations = self.units = 0
-        self._reach = 0.0
-        self._layout = layout
-        self._first = average_from
-        self._chain = Chain(start.size)
-        self._stride = 1
-        self._most = max(20, min(_KEPT, _NUMBERS // start.size))
-        self._kept = {0: start}
-
-    def add(self, flat: np.ndarray | None, step: float, units: int) -> None:
-        """Take in an iteration, and its parameters if there was an M step."""
-        self.iterations += 1
-        self.units += units
-        self._reach += step
-        if flat is None:
-            return
-        if self._first is None or self.iterations >= self._first:
-            self._chain.add(flat)
-        if self.iterations % self._stride == 0:
-            self._kept[self.iterations] = flat
-        if len(self._kept) > self._most:
-            self._stride *= 2
-            self._kept = {at: kept for at, kept in self._kept.items() if not at % self._stride}
-
-    def solution(
-        self,
-        last: np.ndarray,
-        sums: Mapping[str, Any],
-        seed: int,
-        ending: Ending,
-        particulars: str,
-    ) -> StochasticSolution:
-        """The end of the run."""
-        average = None if ending.degenerate else self._chain.average(later=self._first is None)
-        nothing = np.full(last.size, np.nan)
-        known = average or Average(last, nothing, nothing, nothing, nothing, 0)
-        first = self.iterations - known.count + 1
-        precision = "" if ending.degenerate else _precision(self._layout, known)
-        after = f"{self.iterations} iteration{'' if self.iterations == 1 else 's'}"
-        told = "; ".join(filter(None, [particulars, precision, after]))
-        course = np.array(list(self._kept.values()))
-        return StochasticSolution(
-            params=self._layout.unpack(known.mean),
-            monte_carlo_errors=self._layout.unpack(known.error),
-            effective=self._layout.unpack(known.effective),
-            spread=self._layout.unpack(known.spread),
-            movement=self._layout.unpack(known.movement),
-            last=self._layout.unpack(last),
-            statistics=sums,
-            averaged=(first, self.iterations) if known.count else (0, 0),
-            iterations=self.iterations,
-            reach=self._reach,
-            units=self.units or None,
-            seed=seed,
-            stop=ending,
-            message=f"{ending.value} ({told})",
-            course=Course(np.array(list(self._kept)), self._layout.unpack(course)),
-        )
-
-
-def _blended(
-    sums: dict[str, Any], found: Mapping[str, Any], weight: float, step: float
+def _updated(
+    statistics: dict[str, Any], found: Mapping[str, Any], weight: float, step: float
 ) -> dict[str, Any]:
-    """The next s; the first is that of the first part, whatever its step size."""
-    if not sums or step == 1:
-        return dict(found) if weight == 1 else {n: weight * value for n, value in found.items()}
-    return {n: sums[n] + step * (weight * value - sums[n]) for n, value in found.items()}
+    """Return the next s; the first one is that of the first batch, whatever its step size."""
+    if not statistics or step == 1:
+        if weight == 1:
+            return dict(found)
+        return {name: weight * value for name, value in found.items()}
+    return {
+        name: statistics[name] + step * (weight * value - statistics[name])
+        for name, value in found.items()
+    }
 
 
 def _explained(
-    suspects: Suspects,
+    degeneracy: DegeneracyCheck,
     start: np.ndarray,
     flat: np.ndarray,
     expectations: Mapping[str, Any],
-    failure: Breakdown | StepError,
-) -> tuple[Ending, str]:
-    """What ended a run that could not go on; an error that nothing explains is raised again."""
-    empty = suspects.empty(flat, expectations)
-    collapse = suspects.behind_failure([start, flat], None)
+    failure: NonFiniteValue | StepError,
+) -> tuple[StochasticStop, str]:
+    """Return why a failed run stopped; an error that no degeneracy explains is raised again."""
+    empty = degeneracy.find_empty_component(flat, expectations)
+    collapse = degeneracy.explain_failure([start, flat], None)
     if empty or collapse:
-        ending = Ending.EMPTY_COMPONENT if empty else Ending.COLLAPSED
-        return ending, f"{empty or collapse}; {failure}"
+        stop = StochasticStop.EMPTY_COMPONENT if empty else StochasticStop.COLLAPSED
+        return stop, f"{empty or collapse}; {failure}"
     if isinstance(failure, StepError):
         raise failure
-    return Ending.NOT_FINITE, str(failure)
-
-
-def _precision(layout: Layout, average: Average) -> str:
-    if not average.count:
-        return "no iterate was averaged"
-    if np.isnan(average.effective).all():
-        return f"{average.count} averaged, too few for a Monte Carlo standard error"
-    fewest = int(np.nanargmin(average.effective))
-    worth = average.effective[fewest]
-    settled = "" if worth >= SETTLED else "not settled: "
-    return (
-        f"{settled}{average.count} averaged, worth {worth:.3g} independent ones in "
-        f"{layout.label(fewest)}"
-    )
+    return StochasticStop.NOT_FINITE, str(failure)

@@ -1,4 +1,4 @@
-"""Arguments that the algorithms share."""
+"""Validation of arguments that several algorithms have."""
 
 import operator
 import secrets
@@ -8,12 +8,21 @@ import numpy as np
 from latentfit.errors import InputError
 
 
-def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
-    """A whole number within limits.
+def whole_number(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return an argument as an int within limits.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : object
+    least, most : int
+        Smallest and largest allowed value, both included.
 
     Raises
     ------
     InputError
+        The value is not a whole number within the limits.
     """
     try:
         number = operator.index(value)  # type: ignore[arg-type]
@@ -25,7 +34,7 @@ def whole(name: str, value: object, least: int = 1, most: int | None = None) -> 
     return number
 
 
-def generator(seed: int | None) -> tuple[np.random.Generator, int]:
-    """A generator, and the seed that gives it again."""
-    known = secrets.randbits(31) if seed is None else whole("seed", seed, 0)
+def seeded_generator(seed: int | None) -> tuple[np.random.Generator, int]:
+    """Return a random generator and its seed, which is chosen at random if it is None."""
+    known = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
     return np.random.default_rng(known), known

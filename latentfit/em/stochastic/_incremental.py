@@ -1,14 +1,15 @@
 """Incremental EM (Neal & Hinton 1998, in Jordan, ed., Learning in Graphical Models, 355-368).
 
-EM climbs the free energy F(q, θ) = E_q[log p(x, z | θ)] - E_q[log q(z)] in turn over q, the E step,
-and over θ, the M step. Where units are independent, q is a product over blocks of them, and F also
-climbs if q is brought up to date for one block b before θ moves:
+EM maximises the free energy F(q, θ) = E_q[log p(x, z | θ)] - E_q[log q(z)] alternately over q, the
+E step, and over θ, the M step. If units are independent, q is a product over blocks of units, and F
+also increases if q is updated for one block b before θ changes:
 
     s ← s - s_b + S(b; θ),    s_b ← S(b; θ),    θ ← m_step(s).
 
-It needs no step sizes and no random numbers, has the fixed points of EM and converges linearly like
-it, in fewer passes over the data, as θ moves after every block. F never decreases; the likelihood
-may, on its way. The price is memory for the statistics of every block.
+The algorithm needs no step sizes and no random numbers, and has the fixed points of EM. It
+converges linearly like EM, in fewer passes over the data, because θ changes after every block. F
+never decreases, but the likelihood may, before the limit is reached. The price is memory for the
+statistics of every block.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +23,13 @@ from latentfit.em.layout import Layout, Params
 from latentfit.em.loop import run
 from latentfit.em.results import Solution
 from latentfit.em.stochastic._approximation import OnIteration
-from latentfit.em.stochastic._arguments import whole
-from latentfit.em.stochastic._parts import Part, rows_of
-from latentfit.em.stochastic._statistics import Sums, refuse_params
-from latentfit.em.stochastic._steps import Breakdown, Steps
+from latentfit.em.stochastic._arguments import whole_number
+from latentfit.em.stochastic._batches import Batch, split_data
+from latentfit.em.stochastic._statistics import Statistics, refuse_params
+from latentfit.em.stochastic._steps import NonFiniteValue, StochasticSteps
 from latentfit.em.stopping import Stop, Stopping
 
-_BLOCKS = 10
+_DEFAULT_BLOCKS = 10
 
 
 def incremental(
@@ -43,9 +44,9 @@ def incremental(
     stopping: Stopping = Stopping(),  # noqa: B008 - frozen
     on_iteration: OnIteration | None = None,
 ) -> Solution:
-    """Run incremental EM; an iteration is a pass over all blocks.
+    """Run incremental EM, in which an iteration is a pass over all blocks.
 
-    The first pass is an iteration of EM itself. With one block all of them are.
+    The first pass is an EM iteration. With a single block all of them are.
 
     Parameters
     ----------
@@ -54,98 +55,110 @@ def incremental(
     data : mapping
         ``{name: array}``.
     blocks : int, optional
-        Into how many consecutive runs of rows the data are divided, of sizes as equal as can be:
-        10, or as many as there are rows, if it is not given.
+        Number of blocks of consecutive rows, of sizes as equal as possible; by default 10, or the
+        number of rows if that is smaller.
     stopping : Stopping
-        As in `latentfit.em.run`, of passes.
+        As in `latentfit.em.run`, where an iteration is a pass.
     on_iteration : callable, optional
-        ``on_iteration(iteration, params)``, after each pass.
+        ``on_iteration(iteration, params)``, called after each pass.
 
     Returns
     -------
     Solution
-        Its `expectations` are the statistics that the last M step was given, each block's at the
-        params with which that block was last visited, and its `evaluations` the passes. No
-        log-likelihood is known.
+        `expectations` are the statistics that the last M step was given, each block's at the
+        params at which the block was last visited. `evaluations` is the number of passes. There
+        is no log-likelihood.
 
     Raises
     ------
     InputError
-        Data cannot be split, or not into so many blocks.
+        The data cannot be split, or have fewer rows than `blocks`.
     DeclarationError, StepError
         As in `online`.
     """
     refuse_params(statistics)
-    rows = rows_of(data, split)
-    count = min(_BLOCKS, rows.units)
+    rows = split_data(data, split)
+    count = min(_DEFAULT_BLOCKS, rows.units)
     if blocks is not None:
-        count = whole("blocks", blocks, 1, rows.units)
+        count = whole_number("blocks", blocks, 1, rows.units)
     layout = Layout.of(start)
     bounds = np.linspace(0, rows.units, count + 1).astype(int)
-    parts = [rows.part(slice(begin, end)) for begin, end in pairwise(bounds)]
-    memory = _Memory(Steps(layout, e_step, m_step, statistics), layout, parts)
+    batches = [rows.batch(slice(begin, end)) for begin, end in pairwise(bounds)]
+    passes = _Passes(StochasticSteps(layout, e_step, m_step, statistics), layout, batches)
     solution = run(
         lambda params, data: {},
-        lambda expectations, data, params: memory.visit(params),
+        lambda expectations, data, params: passes.next_params(params),
         data,
         start,
         stopping=stopping,
         accelerate="none",
         on_iteration=on_iteration,
     )
-    if solution.stop is Stop.NOT_FINITE and memory.failure:
-        solution = replace(solution, message=f"{solution.stop.value} ({memory.failure})")
-    return replace(solution, expectations=memory.total, evaluations=memory.passes)
+    if solution.stop is Stop.NOT_FINITE and passes.failure:
+        solution = replace(solution, message=f"{solution.stop.value} ({passes.failure})")
+    return replace(solution, expectations=passes.total, evaluations=passes.count)
 
 
-class _Memory:
-    """The statistics of every block, and their total."""
+class _Passes:
+    """Passes over all blocks, with the statistics of every block in memory.
 
-    def __init__(self, steps: Steps, layout: Layout, blocks: Sequence[Part]) -> None:
+    Attributes
+    ----------
+    total : dict of ndarray
+        The sum of the statistics of all blocks.
+    count : int
+        Number of passes so far.
+    failure : str
+        A clause about the value that is not finite, if there is one.
+    """
+
+    def __init__(self, steps: StochasticSteps, layout: Layout, blocks: Sequence[Batch]) -> None:
         self._steps = steps
         self._layout = layout
         self._blocks = blocks
-        self._each: list[Sums] = []
-        self.total: Sums = {}
-        self.passes = 0
+        self._statistics_of_blocks: list[Statistics] = []
+        self.total: Statistics = {}
+        self.count = 0
         self.failure = ""
 
-    def visit(self, params: Params) -> Params:
-        """One pass over all blocks; NaN where it could not be finished."""
-        self.passes += 1
+    def next_params(self, params: Params) -> Params:
+        """Make a pass over all blocks; the params are NaN if it could not be completed."""
+        self.count += 1
         try:
-            return self._renewed(params) if self._each else self._filled(params)
-        except Breakdown as failure:
+            if self._statistics_of_blocks:
+                return self._incremental_pass(params)
+            return self._first_pass(params)
+        except NonFiniteValue as failure:
             self.failure = str(failure)
             return {name: np.full_like(array, np.nan) for name, array in params.items()}
 
-    def _filled(self, params: Params) -> Params:
-        self._each = [self._sums(params, block) for block in self._blocks]
-        self.total = _added(self._each)
-        return self._maximised(params, self._blocks[0])
+    def _first_pass(self, params: Params) -> Params:
+        self._statistics_of_blocks = [self._statistics(params, block) for block in self._blocks]
+        self.total = _sum(self._statistics_of_blocks)
+        return self._maximise(params, self._blocks[0])
 
-    def _renewed(self, params: Params) -> Params:
+    def _incremental_pass(self, params: Params) -> Params:
         last = len(self._blocks) - 1
         for number, block in enumerate(self._blocks):
-            old, new = self._each[number], self._sums(params, block)
-            self._each[number] = new
-            # Summed anew once in a pass, so that rounding errors of differences do not pile up.
+            old, new = self._statistics_of_blocks[number], self._statistics(params, block)
+            self._statistics_of_blocks[number] = new
+            # Summing anew once per pass keeps rounding errors of the differences from accumulating.
             self.total = (
-                _added(self._each)
+                _sum(self._statistics_of_blocks)
                 if number == last
                 else {name: self.total[name] - old[name] + new[name] for name in new}
             )
-            params = self._maximised(params, block)
+            params = self._maximise(params, block)
         return params
 
-    def _sums(self, params: Params, block: Part) -> Sums:
-        expectations = self._steps.expectations(params, block.data, self.passes)
-        return dict(self._steps.sums(expectations, params, block.data, self.passes))
+    def _statistics(self, params: Params, block: Batch) -> Statistics:
+        expectations = self._steps.expectations(params, block.data, self.count)
+        return dict(self._steps.statistics(expectations, params, block.data, self.count))
 
-    def _maximised(self, params: Params, block: Part) -> Params:
-        flat = self._steps.maximise(self.total, block.shared, params, self.passes)
+    def _maximise(self, params: Params, block: Batch) -> Params:
+        flat = self._steps.maximise(self.total, block.shared, params, self.count)
         return self._layout.unpack(flat)
 
 
-def _added(parts: Sequence[Sums]) -> Sums:
+def _sum(parts: Sequence[Statistics]) -> Statistics:
     return {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]}

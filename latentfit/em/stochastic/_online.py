@@ -1,23 +1,23 @@
 """Online and mini-batch EM.
 
-Of data of n units EM's E step takes all before the M step may do anything with them. Online EM
-(Cappé & Moulines 2009, Journal of the Royal Statistical Society B 71(3), 593-613) takes a batch B
-at a time:
+With data of n units, the E step of EM processes all of them before the first M step. Online EM
+(Cappé & Moulines 2009, Journal of the Royal Statistical Society B 71(3), 593-613) processes one
+batch B at a time:
 
     s ← s + γ_k (n / |B| · S(B; θ) - s),    θ ← m_step(s),
 
-where S(B; θ) is the expectation of the sufficient statistics of the units of B. As the batch is
-random, n / |B| · S(B; θ) is an unbiased estimate of EM's own S(θ), so that in the mean s moves
-towards S(m_step(s)): what stays where it is are the fixed points of EM. It takes γ_k that tend to
-zero to stay there, see `latentfit.em.stochastic._step_size`.
+where S(B; θ) is the expectation of the sufficient statistics of the units of B. Because the batch
+is random, n / |B| · S(B; θ) is an unbiased estimate of EM's own S(θ), so that on average s moves
+towards S(m_step(s)), and the stationary points are the fixed points of EM. For s to converge to
+them γ_k must tend to zero, see `latentfit.em.stochastic._step_size`.
 
-On a stream, where each unit comes once, the limit is no MLE but what the model is nearest to in
-the distribution of the units, and the mean of the iterates approaches it as fast as the MLE of the
-units that it is averaged over would. Its Monte Carlo standard errors are then about those of the
-estimate, and fall short of them, by up to a half, while the run has not settled. With data at
-hand, of which each pass is a random partition, the limit is their MLE; noise that comes from the
-order of the units cancels over a pass, and the Monte Carlo standard errors, which do not know
-that, are rather too large.
+On a stream, where each unit is seen once, the limit is not an MLE but the parameters whose model is
+closest to the distribution of the units. The mean of the iterates approaches it as fast as the MLE
+of the units over which it is averaged would. Its Monte Carlo standard errors are then approximately
+those of the estimate; while the run has not settled they are too small, by up to a half. On data of
+fixed size, of which each pass is a random partition, the limit is the MLE of these data. The noise
+that comes from the order of the units cancels over a pass; the Monte Carlo standard errors do not
+take this into account and are rather too large.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,16 +25,22 @@ from typing import Any
 
 from latentfit.em.layout import Layout
 from latentfit.em.stochastic._approximation import OnIteration, Schedule, approximate
-from latentfit.em.stochastic._arguments import generator, whole
-from latentfit.em.stochastic._parts import Part, batch_count, permuted, rows_of, streamed
+from latentfit.em.stochastic._arguments import seeded_generator, whole_number
+from latentfit.em.stochastic._batches import (
+    Batch,
+    batch_count,
+    random_batches,
+    split_data,
+    stream_batches,
+)
 from latentfit.em.stochastic._result import StochasticSolution
 from latentfit.em.stochastic._statistics import refuse_params
 from latentfit.em.stochastic._step_size import EXPONENT, StepSize
-from latentfit.em.stochastic._steps import Steps
+from latentfit.em.stochastic._steps import StochasticSteps
 from latentfit.errors import InputError
 
-_PASSES = 2
-_BATCH = 100
+_DEFAULT_PASSES = 2
+_DEFAULT_BATCH_SIZE = 100
 
 
 def online(
@@ -51,92 +57,102 @@ def online(
     total: float | None = None,
     exponent: float = EXPONENT,
     offset: float = 0.0,
-    hold: int = 20,
+    units_before_m_step: int = 20,
     average_from: int | None = None,
     seed: int | None = None,
     on_iteration: OnIteration | None = None,
 ) -> StochasticSolution:
-    """Run online EM over batches of the data, or over a stream of batches.
+    """Run online EM over random batches of the data, or over a stream of batches.
 
     Parameters
     ----------
     e_step : callable
         ``e_step(params, batch)`` returns ``{name: expectation}`` for the units of a batch.
     statistics : callable
-        ``statistics(expectations, batch)`` returns ``{name: array}``, sums over units, of the same
-        shapes for every batch; their number is one of them if the M step divides by it. They must
-        not depend on the parameters: see `latentfit.em.stochastic`.
+        ``statistics(expectations, batch)`` returns ``{name: array}``, sums over units with the same
+        shapes for every batch. If the M step divides by the number of units, this number must be
+        one of the sums. They must not depend on the parameters: see `latentfit.em.stochastic`.
     m_step : callable
         ``m_step(statistics, shared)`` or ``m_step(statistics, shared, params)`` returns the next
-        params. `shared` are the entries of the data that are not split, an empty mapping if there
-        are none.
+        params. `shared` contains the entries of the data that are not split, and is an empty
+        mapping if there are none.
     data : mapping, or iterable of mappings
         ``{name: array}``, from which batches are taken: in each pass a new random partition of the
-        units. Or the batches themselves, in the order in which they are to be used: a stream.
+        units. Or a stream: the batches themselves, in the order in which they are used.
     start : mapping
         ``{name: array_like}``, natural scale.
     batch_size : int, optional
-        Units in a batch, at most; 100 if it is not given. The noise of the mean hardly depends on
-        it, but smaller batches are more steps, and the run goes further: as far as EM in Σ γ_k
-        iterations, which is about k^(1 - α) / (1 - α) for k batches.
+        Largest number of units in a batch, by default 100. The noise of the mean hardly depends on
+        it. Smaller batches, however, are more steps, and bring the run closer to its limit: as
+        close as Σ γ_k iterations of EM, about k^(1 - α) / (1 - α) for k batches.
     passes : int, optional
-        Over the data, 2 if it is not given.
+        Number of passes over the data, by default 2.
     iterations : int, optional
-        Batches at the most. A stream is otherwise used up.
+        Largest number of batches. A stream is otherwise read to its end.
     split : sequence of str, optional
-        Names of the arrays that have one row for each unit: without, all that have a dimension.
+        Names of the arrays that have one row for each unit; by default all arrays of at least one
+        dimension.
     total : float, optional
-        How many units the statistics are scaled to. All of the data, if it is not given; for a
-        stream 1, which makes no difference to an M step that only knows ratios of sums.
+        For a stream, the number of units to which the statistics of a batch are scaled. By default
+        1, which is fine for an M step that only depends on ratios of sums. Without a stream it is
+        the number of units in the data.
     exponent : float
         α of γ_k = (k + k₀)^(-α), in (1/2, 1].
     offset : float
-        k₀. Whatever γ_1 is, s begins with the first batch.
-    hold : int
-        Units to be seen before the first M step, which could make little of one or two; all of
-        the data at the most.
+        k₀. The first s is that of the first batch, whatever γ_1 is.
+    units_before_m_step : int
+        Number of units to process before the first M step, since one or two units may not
+        determine the parameters; at most all of the data.
     average_from : int, optional
-        The first iteration whose params are averaged: without, the later half of them are.
+        The first iteration whose params are averaged; by default the later half of the iterations
+        is averaged.
     seed : int, optional
-        Settles the batches.
+        Seed of the random batches.
     on_iteration : callable, optional
-        ``on_iteration(iteration, params)``, after each batch. An error or an interrupt that is
-        raised in it, or anywhere else, ends the run and is passed on.
+        ``on_iteration(iteration, params)``, called after each batch. Exceptions and interrupts
+        propagate.
 
     Returns
     -------
     StochasticSolution
-        Where a value is not finite, a component collapses or has no observations left, too:
-        ``stop`` says so.
+        Also if a value is not finite, a component collapses, or a component has no observations
+        left: ``stop`` then says so.
 
     Raises
     ------
     InputError
-        Data cannot be split, an exponent is outside of the theory, or a number out of range.
+        The data cannot be split, the exponent is outside the theory, or a number is out of range.
     DeclarationError
         A function does not return what it should, or `statistics` takes the params.
     StepError
-        A function raised an error, and no collapse explains it.
+        A function raised an error that no degeneracy explains.
     """
     refuse_params(statistics)
     layout = Layout.of(start)
-    rng, seed = generator(seed)
-    limit = None if iterations is None else whole("iterations", iterations)
-    parts: Iterator[Part]
+    rng, seed = seeded_generator(seed)
+    limit = None if iterations is None else whole_number("iterations", iterations)
+    batches: Iterator[Batch]
     if isinstance(data, Mapping):
-        rows = rows_of(data, split)
-        size = _BATCH if batch_size is None else whole("batch_size", batch_size)
-        planned = whole("passes", _PASSES if passes is None else passes) * batch_count(
-            rows.units, size
-        )
+        rows = split_data(data, split)
+        size = _DEFAULT_BATCH_SIZE
+        if batch_size is not None:
+            size = whole_number("batch_size", batch_size)
+        planned_passes = whole_number("passes", _DEFAULT_PASSES if passes is None else passes)
+        planned = planned_passes * batch_count(rows.units, size)
         limit = planned if limit is None else min(limit, planned)
         if total is not None:
-            raise InputError("total is for streams: of data at hand the number of units is known")
-        parts = permuted(rows, size, rng)
-        hold = min(whole("hold", hold, 0), rows.units)
+            raise InputError(
+                "total is for streams only: the number of units of the given data is known"
+            )
+        batches = random_batches(rows, size, rng)
+        units_before_m_step = min(
+            whole_number("units_before_m_step", units_before_m_step, 0), rows.units
+        )
     else:
         if batch_size is not None or passes is not None:
-            raise InputError("batch_size and passes are for data at hand: a stream has its own")
+            raise InputError(
+                "batch_size and passes are not for streams: a stream has its own batches"
+            )
         if total is not None and not total > 0:
             raise InputError(f"total must be positive, not {total!r}")
         if not isinstance(data, Iterable):
@@ -144,22 +160,26 @@ def online(
                 f"data should be a mapping {{name: array}} or an iterable of such batches, not of "
                 f"type {type(data).__name__}"
             )
-        parts = streamed(data, split, 1.0 if total is None else total)
+        batches = stream_batches(data, split, 1.0 if total is None else total)
     if average_from is not None:
-        average_from = whole("average_from", average_from, 1, limit)
+        average_from = whole_number("average_from", average_from, 1, limit)
     elif limit is not None and isinstance(data, Mapping):
         average_from = limit // 2 + 1
-    schedule = Schedule(StepSize(exponent, offset), average_from, whole("hold", hold, 0))
+    schedule = Schedule(
+        StepSize(exponent, offset),
+        average_from,
+        whole_number("units_before_m_step", units_before_m_step, 0),
+    )
     solution = approximate(
-        Steps(layout, e_step, m_step, statistics),
+        StochasticSteps(layout, e_step, m_step, statistics),
         layout,
         start,
-        parts,
+        batches,
         schedule,
         seed=seed,
-        limit=limit,
+        max_iterations=limit,
         on_iteration=on_iteration,
     )
     if not solution.iterations and not solution.stop.degenerate:
-        raise InputError("the stream holds no batch")
+        raise InputError("the stream contains no batch")
     return solution

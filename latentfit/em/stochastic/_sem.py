@@ -2,17 +2,18 @@
 
 The E step is replaced by one draw of the latent variables,
 
-    z_k ~ p(z | x, θ_k),    θ_{k+1} = argmax_θ log p(x, z_k | θ),
+    z_k ~ p(z | x, θ_k),    θ_{k+1} = argmax_θ log p(x, z_k | θ).
 
-and θ_k is a Markov chain, which has no limit but, under the usual conditions, a stationary
-distribution. For n units that is about normal, centred less than a standard error away from the
-MLE, at a distance of order 1/n, with covariance Σ that solves Σ = M Σ Mᵀ + C for the rate matrix M
-of EM and the variance C of a single M step given the data: at most half of the covariance of the
-MLE (Nielsen 2000, Bernoulli 6(3), 457-489). The chain remembers as long as EM takes to converge:
-its autocorrelations fall by EM's rate from one iteration to the next. Its mean is the estimate.
+θ_k is a Markov chain, which does not converge but has, under the usual conditions, a stationary
+distribution. For n units this is approximately normal. Its mean is at a distance of order 1/n from
+the MLE, less than a standard error. Its covariance Σ solves Σ = M Σ Mᵀ + C with the rate matrix M
+of EM and the variance C of a single M step given the data, and is at most half of the covariance of
+the MLE (Nielsen 2000, Bernoulli 6(3), 457-489). The chain's memory is as long as EM takes to
+converge: its autocorrelations fall by EM's rate from one iteration to the next. The estimate is its
+mean.
 
-Where exchanging components changes nothing, the chain may exchange them, and the mean of a chain
-that has done so is none of anything: look at the course.
+If the likelihood is invariant under an exchange of components, the chain may exchange them, and the
+mean of a chain that has done so is meaningless: look at the trace.
 """
 
 import itertools
@@ -21,11 +22,11 @@ from typing import Any
 
 from latentfit.em.layout import Layout
 from latentfit.em.stochastic._approximation import OnIteration, Schedule, approximate
-from latentfit.em.stochastic._arguments import generator, whole
-from latentfit.em.stochastic._parts import Part
+from latentfit.em.stochastic._arguments import seeded_generator, whole_number
+from latentfit.em.stochastic._batches import Batch
 from latentfit.em.stochastic._result import StochasticSolution
-from latentfit.em.stochastic._step_size import every_step_full
-from latentfit.em.stochastic._steps import Steps
+from latentfit.em.stochastic._step_size import full_step
+from latentfit.em.stochastic._steps import StochasticSteps
 
 
 def sem(
@@ -40,36 +41,36 @@ def sem(
     seed: int | None = None,
     on_iteration: OnIteration | None = None,
 ) -> StochasticSolution:
-    """Run stochastic EM; the estimate is the mean of the chain after burn-in.
+    """Run stochastic EM; the estimate is the mean of the Markov chain after burn-in.
 
     Parameters
     ----------
     draw : callable
-        ``draw(params, data, rng)`` returns what the E step would if the latents were known to be
-        those that it draws from p(z | x, θ): ``{name: array}``.
+        ``draw(params, data, rng)`` draws the latents from p(z | x, θ) and returns what the E step
+        would return if these draws were known: ``{name: array}``.
     m_step : callable
         EM's own: ``m_step(drawn, data)`` or ``m_step(drawn, data, params)`` returns the next
-        params. With `statistics` it is given these in place of what was drawn.
+        params. With `statistics`, it is given the statistics instead of the draws.
     data : mapping
-        ``{name: array}``, handed on as it is.
+        ``{name: array}``, passed on to the functions unchanged.
     start : mapping
         ``{name: array_like}``, natural scale.
     statistics : callable, optional
-        ``statistics(drawn, data)`` or ``statistics(drawn, data, params)``: as nothing is averaged
-        but the params, they may depend on them.
+        ``statistics(drawn, data)`` or ``statistics(drawn, data, params)``. They may depend on the
+        params, because only the params are averaged.
     iterations : int
     burn_in : int, optional
-        Iterations before the mean begins; half of all, if it is not given.
+        Number of iterations before the average begins; by default half of them.
     seed : int, optional
-        Settles the draws.
+        Seed of the draws.
     on_iteration : callable, optional
         As in `online`.
 
     Returns
     -------
     StochasticSolution
-        `monte_carlo_errors` belong to the mean of the chain; `spread` is the chain's own standard
-        deviation.
+        `monte_carlo_errors` are those of the mean of the chain; `standard_deviations` are the
+        chain's own.
 
     Raises
     ------
@@ -77,16 +78,18 @@ def sem(
         As in `online`.
     """
     layout = Layout.of(start)
-    rng, seed = generator(seed)
-    iterations = whole("iterations", iterations)
-    burned = iterations // 2 if burn_in is None else whole("burn_in", burn_in, 0, iterations - 1)
+    rng, seed = seeded_generator(seed)
+    iterations = whole_number("iterations", iterations)
+    discarded = iterations // 2
+    if burn_in is not None:
+        discarded = whole_number("burn_in", burn_in, 0, iterations - 1)
     return approximate(
-        Steps(layout, draw, m_step, statistics, name="draw", extra=(rng,)),
+        StochasticSteps(layout, draw, m_step, statistics, name="draw", extra=(rng,)),
         layout,
         start,
-        itertools.repeat(Part(data, data, 1.0, 0)),
-        Schedule(every_step_full, burned + 1),
+        itertools.repeat(Batch(data, data, 1.0, 0)),
+        Schedule(full_step, discarded + 1),
         seed=seed,
-        limit=iterations,
+        max_iterations=iterations,
         on_iteration=on_iteration,
     )

@@ -1,4 +1,4 @@
-"""Statistics that add over units, and their signatures."""
+"""Signatures and values of statistics that add over units."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -8,13 +8,13 @@ import numpy as np
 
 from latentfit.errors import DeclarationError
 
-Sums = dict[str, np.ndarray]
+Statistics = dict[str, np.ndarray]
 
 
 def takes_params(statistics: Callable[..., Any]) -> bool:
-    """Whether it is ``statistics(expectations, data, params)``.
+    """Whether a function has the signature ``statistics(expectations, data, params)``.
 
-    As with ``m_step``: a third argument with a default is a setting of the author's, unless it is
+    As for an M step, a third argument with a default is a setting of the author's, unless it is
     called params.
     """
     try:
@@ -27,41 +27,63 @@ def takes_params(statistics: Callable[..., Any]) -> bool:
 
 
 def refuse_params(statistics: Callable[..., Any]) -> None:
-    """Raise DeclarationError for statistics that are about the current parameters."""
+    """Refuse statistics that depend on the current parameters.
+
+    Raises
+    ------
+    DeclarationError
+        The function takes the params.
+    """
     if takes_params(statistics):
         raise DeclarationError(
-            "statistics(expectations, data, params) is about the parameters of its own iteration "
-            "and cannot be averaged with that of others: expected statistics(expectations, data), "
-            "sums of powers of the data, less a fixed centre where they lie far from zero"
+            "statistics(expectations, data, params) depends on the parameters of its own iteration "
+            "and cannot be averaged with statistics of other iterations: expected "
+            "statistics(expectations, data), sums of powers of the data, less a fixed centre if "
+            "the data are far from zero"
         )
 
 
-def checked(values: Any, like: Mapping[str, np.ndarray] | None) -> Sums:
-    """The statistics of a part of the data as arrays, names and shapes as in the first part."""
+def as_arrays(values: Any, reference: Mapping[str, np.ndarray] | None) -> Statistics:
+    """Convert the statistics of a part of the data to arrays, and validate them.
+
+    Parameters
+    ----------
+    values : mapping
+        What the statistics function returned, ``{name: array_like}``.
+    reference : mapping or None
+        The statistics of the first part of the data, whose names and shapes are expected.
+
+    Raises
+    ------
+    DeclarationError
+        The values are not a mapping of numeric arrays, or differ from the reference in names or
+        shapes.
+    """
     if not isinstance(values, Mapping) or not values:
         kind = "an empty mapping" if isinstance(values, Mapping) else type(values).__name__
         raise DeclarationError(f"statistics returned {kind}, expected a mapping {{name: array}}")
-    found = {}
+    arrays = {}
     for name, value in values.items():
         try:
             filled = np.ma.filled(value.astype(float), np.nan) if np.ma.isMA(value) else value
-            found[name] = np.asarray(filled, dtype=float)
+            arrays[name] = np.asarray(filled, dtype=float)
         except (TypeError, ValueError):
             raise DeclarationError(
                 f"statistics returned {type(value).__name__} for {name}, expected a number or an "
                 f"array of numbers"
             ) from None
-    if like is None:
-        return found
-    if found.keys() != like.keys():
+    if reference is None:
+        return arrays
+    if arrays.keys() != reference.keys():
         raise DeclarationError(
-            f"statistics returned {', '.join(map(str, found))}, where those of the first part of "
-            f"the data were {', '.join(map(str, like))}"
+            f"statistics returned {', '.join(map(str, arrays))}, but for the first part of the "
+            f"data {', '.join(map(str, reference))}"
         )
-    for name, array in found.items():
-        if array.shape != like[name].shape:
+    for name, array in arrays.items():
+        if array.shape != reference[name].shape:
             raise DeclarationError(
-                f"statistics returned {name} of shape {array.shape}, {like[name].shape} for the "
-                f"first part of the data: not a sum over units"
+                f"statistics returned {name} of shape {array.shape}, but of shape "
+                f"{reference[name].shape} for the first part of the data: this is not a sum over "
+                f"units"
             )
-    return found
+    return arrays

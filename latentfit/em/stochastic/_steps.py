@@ -1,36 +1,36 @@
-"""The user's functions as steps on a part of the data, and what went wrong in them."""
+"""The user's functions as steps on a part of the data, with located errors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from latentfit.em.calls import m_step_of_three, step_error
-from latentfit.em.layout import Layout, Params, first_bad
-from latentfit.em.loop import not_finite
-from latentfit.em.stochastic._statistics import checked, takes_params
+from latentfit.em.calls import non_finite_entry, step_error, three_argument_m_step
+from latentfit.em.layout import Layout, Params, first_non_finite, label
+from latentfit.em.stochastic._statistics import as_arrays, takes_params
 from latentfit.errors import DeclarationError, LatentfitError
 
 
-class Breakdown(Exception):  # noqa: N818 - the end of a run, not an error of the caller's
-    """A value is not finite; the text says which."""
+class NonFiniteValue(Exception):  # noqa: N818 - ends a run, and never reaches the caller
+    """A step returned a value that is not finite; the text names it."""
 
 
-class Steps:
-    """An E step, or a draw in its place, with the sums over units; and an M step of such sums.
+class StochasticSteps:
+    """An expectation step (or a draw), the statistics of its result, and an M step of these.
 
     Parameters
     ----------
     layout : Layout
-        Of the parameters.
+        Layout of the parameters.
     expect : callable
         ``expect(params, data, *extra)`` returns ``{name: expectation}``.
     m_step : callable
     statistics : callable, optional
-        Without, the M step takes expectations.
+        Without it the M step takes the expectations themselves.
     name : str
-        What the user calls `expect`.
+        The name under which the user knows `expect`.
     extra : tuple
+        Further arguments of `expect`.
     """
 
     def __init__(
@@ -46,18 +46,24 @@ class Steps:
         self._layout = layout
         self._expect = expect
         self._m_step = m_step
-        self._maximise = m_step_of_three(m_step)
+        self._adapted_m_step = three_argument_m_step(m_step)
         self._statistics = statistics
-        self._of_params = statistics is not None and takes_params(statistics)
+        self._statistics_take_params = statistics is not None and takes_params(statistics)
         self._name = name
         self._extra = extra
-        self._like: dict[str, np.ndarray] | None = None
+        self._first_statistics: dict[str, np.ndarray] | None = None
 
     def expectations(self, params: Params, data: Any, iteration: int) -> Mapping[str, Any]:
-        """What the E step or the draw gives for a part of the data."""
-        found = self._called(
-            self._expect, self._name, iteration, params, params, data, *self._extra
-        )
+        """Return the expectations, or the draw, for a part of the data.
+
+        Raises
+        ------
+        DeclarationError
+            The function does not return a mapping.
+        StepError
+            The function raised an error.
+        """
+        found = self._call(self._expect, self._name, iteration, params, params, data, *self._extra)
         if not isinstance(found, Mapping):
             raise DeclarationError(
                 f"{self._name} returned {type(found).__name__}, expected a mapping "
@@ -65,54 +71,64 @@ class Steps:
             )
         return found
 
-    def sums(
+    def statistics(
         self, expectations: Mapping[str, Any], params: Params, data: Any, iteration: int
     ) -> Mapping[str, Any]:
-        """Statistics of a part of the data; the expectations themselves where there are none.
+        """Return the statistics of a part of the data.
+
+        Without a statistics function these are the expectations themselves.
 
         Raises
         ------
-        Breakdown
-            One is not finite.
+        NonFiniteValue
+            A value is not finite.
+        DeclarationError
+            The statistics are not a mapping of arrays, or their shapes vary between parts.
+        StepError
+            The function raised an error.
         """
         if self._statistics is None:
-            if wrong := not_finite(self._name, expectations, iteration):
-                raise Breakdown(wrong)
+            if clause := non_finite_entry(self._name, expectations, iteration):
+                raise NonFiniteValue(clause)
             return expectations
-        arguments = (expectations, data, *((params,) if self._of_params else ()))
-        given = self._called(self._statistics, "statistics", iteration, params, *arguments)
-        found = checked(given, self._like)
-        self._like = self._like or found
-        for name, array in found.items():
+        arguments = (expectations, data, *((params,) if self._statistics_take_params else ()))
+        returned = self._call(self._statistics, "statistics", iteration, params, *arguments)
+        arrays = as_arrays(returned, self._first_statistics)
+        self._first_statistics = self._first_statistics or arrays
+        for name, array in arrays.items():
             if not np.isfinite(array).all():
-                # Where it came from, if that can be seen.
-                raise Breakdown(
-                    not_finite(self._name, expectations, iteration)
-                    or _told("statistics", name, array, iteration)
+                # An expectation that is not finite explains it better.
+                raise NonFiniteValue(
+                    non_finite_entry(self._name, expectations, iteration)
+                    or _non_finite_statistic(name, array, iteration)
                 )
-        return found
+        return arrays
 
     def maximise(
-        self, sums: Mapping[str, Any], data: Any, params: Params, iteration: int
+        self, statistics: Mapping[str, Any], data: Any, params: Params, iteration: int
     ) -> np.ndarray:
-        """Where the M step leads, a flat vector.
+        """Return the parameters that the M step computes, a flat vector of shape (p,).
 
         Raises
         ------
-        Breakdown
+        NonFiniteValue
             A parameter is not finite.
+        DeclarationError
+            The M step does not return every parameter in its shape.
+        StepError
+            The M step raised an error.
         """
-        given = self._called(
-            lambda: self._maximise(sums, data, params), "m_step", iteration, params
+        returned = self._call(
+            lambda: self._adapted_m_step(statistics, data, params), "m_step", iteration, params
         )
-        flat = self._layout.pack(given, "m_step")
+        flat = self._layout.pack(returned, "m_step")
         if np.isfinite(flat).all():
             return flat
-        (position,), value = first_bad(flat)
-        where = self._layout.label(int(position))
-        raise Breakdown(f"m_step gave {where} = {value} in iteration {iteration}")
+        (position,), value = first_non_finite(flat)
+        entry = self._layout.label(int(position))
+        raise NonFiniteValue(f"m_step gave {entry} = {value} in iteration {iteration}")
 
-    def _called(
+    def _call(
         self,
         function: Callable[..., Mapping[str, Any]],
         name: str,
@@ -125,11 +141,10 @@ class Steps:
         except LatentfitError:
             raise
         except Exception as error:
-            own = self._m_step if name == "m_step" else function
-            raise step_error(error, own, name, iteration, params) from error
+            author_function = self._m_step if name == "m_step" else function
+            raise step_error(error, author_function, name, iteration, params) from error
 
 
-def _told(source: str, name: str, array: np.ndarray, iteration: int) -> str:
-    index, value = first_bad(array)
-    where = f"{name}[{','.join(map(str, map(int, index)))}]" if index else name
-    return f"{source} gave {where} = {value} in iteration {iteration}"
+def _non_finite_statistic(name: str, array: np.ndarray, iteration: int) -> str:
+    index, value = first_non_finite(array)
+    return f"statistics gave {label(name, index)} = {value} in iteration {iteration}"

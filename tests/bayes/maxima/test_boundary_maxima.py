@@ -50,6 +50,6 @@ def test_standard_errors_are_conditional_on_the_parameters_on_the_boundary():
     )
     density = declared.reference({"x": np.append(x, 2)[:-1]}).density
     point = density.space.unconstrain({"p": np.array([0.3, 0.7, 0.0])})
-    errors = bayes.standard_errors(density, point)["p"]
+    errors = bayes.asymptotic_errors(density, point)["p"]
     np.testing.assert_allclose(errors[:2], np.sqrt(0.3 * 0.7 / 100), rtol=1e-4)
     assert np.isnan(errors[2])

@@ -25,7 +25,7 @@ def test_estimates_of_the_exponential_model_in_closed_form(one_missing_time):
     mode = maximum_a_posteriori(density, maximum.point)
     assert mode.reached
     assert density.space.constrain(mode.point)["theta"] == pytest.approx(1 / 5.001, rel=1e-13)
-    errors = bayes.standard_errors(density, maximum.point)
+    errors = bayes.asymptotic_errors(density, maximum.point)
     assert errors["theta"] == pytest.approx(0.2, rel=1e-9)
     joint = joint_mode(declaration)
     assert joint.params["theta"] == pytest.approx(2 / 5.001, rel=1e-4)
@@ -128,8 +128,8 @@ def test_maximum_likelihood_in_any_unit(two_components, unit):
         rtol=1e-8,
     )
     np.testing.assert_allclose(
-        bayes.standard_errors(scaled_density, found.point)["mu"],
-        bayes.standard_errors(density, expected.point)["mu"] * unit,
+        bayes.asymptotic_errors(scaled_density, found.point)["mu"],
+        bayes.asymptotic_errors(density, expected.point)["mu"] * unit,
         rtol=1e-6,
     )
 

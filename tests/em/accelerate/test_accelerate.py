@@ -1,5 +1,10 @@
-"""Fewer iterations to the same end: extrapolation, its safeguards, and what it is worth."""
+"""Acceleration leads to the same limit in fewer iterations, and its safeguards work."""
 
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -10,16 +15,15 @@ from hypothesis import strategies as st
 
 import latentfit
 from latentfit import em
-from latentfit.cli._options import ACCELERATORS as NAMES
-from latentfit.em import Stop, Stopping
-from latentfit.em.accelerate import ACCELERATORS
+from latentfit.cli import main
+from latentfit.em import Stop, Stopping, accelerate
 from latentfit.em.accelerate._coordinates import Coordinates
 from latentfit.em.layout import Layout
 from latentfit.errors import InputError
 
 DATA = Path(__file__).parents[3] / "models" / "data"
 
-every = pytest.mark.parametrize("accelerate", ACCELERATORS)
+every = pytest.mark.parametrize("name", accelerate.accelerators())
 
 
 def dyestuff2():
@@ -28,7 +32,7 @@ def dyestuff2():
 
 
 def overlapping():
-    """Two normal components a standard deviation and a half apart."""
+    """Two normal components whose means differ by one and a half standard deviations."""
     rng = np.random.default_rng(0)
     return {"x": np.where(rng.random(400) < 0.5, rng.normal(0, 1, 400), rng.normal(1.5, 1, 400))}
 
@@ -47,13 +51,13 @@ SLOW = {
 }
 
 
-def fitted(case, accelerate, **stopping):
-    name, data = SLOW[case]
-    return latentfit.load(name).fit(
+def fitted(case, name, **stopping):
+    model, data = SLOW[case]
+    return latentfit.load(model).fit(
         data and data(),
         seed=1,
         starts=1,
-        accelerate=accelerate,
+        accelerate=name,
         stopping=Stopping(**{"max_iterations": 50_000, **stopping}),
     )
 
@@ -71,7 +75,7 @@ def plain(case):
 
 
 def each(*cases):
-    """A process that has waited for plain EM keeps it for all tests of the case."""
+    """Parametrise over cases, so that one test process runs plain EM once for each of them."""
     marks = pytest.mark.xdist_group
     return pytest.mark.parametrize("case", [pytest.param(c, marks=marks(c)) for c in cases])
 
@@ -79,57 +83,57 @@ def each(*cases):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in SLOW if case != "nile"])
 def test_twenty_times_fewer_evaluations(case):
-    """To the same log-likelihood but for 1e-8, of the end that both approach."""
+    """Count evaluations until the log-likelihood is within 1e-8 of the higher one of both."""
     quick = fitted(case, "quasi-newton").best
-    # Twice as many as the test has to see, where there is no end in sight.
+    # Twice as many as the assertion needs, since plain EM may take far longer to converge.
     slow = fitted(case, "none", max_iterations=40 * quick.evaluations).best
-    ends = {"none": slow, "quasi-newton": quick}
-    assert ends["quasi-newton"].converged
-    top = max(end.log_likelihood for end in ends.values())
+    solutions = {"none": slow, "quasi-newton": quick}
+    assert solutions["quasi-newton"].converged
+    highest = max(solution.log_likelihood for solution in solutions.values())
     needed = {}
-    for name, end in ends.items():
-        there = np.flatnonzero(end.trace.log_likelihood >= top - 1e-8)
-        # EM that is still on its way has needed more than it was given.
-        needed[name] = there[0] + 1 if there.size else end.evaluations
+    for name, solution in solutions.items():
+        reached = np.flatnonzero(solution.trace.log_likelihood >= highest - 1e-8)
+        # A run that has not reached it needs more evaluations than it was allowed.
+        needed[name] = reached[0] + 1 if reached.size else solution.evaluations
     assert needed["none"] >= 20 * needed["quasi-newton"], needed
 
 
 @pytest.mark.slow
 @every
 @each("times-deaths", "nile", "overlapping")
-def test_the_end_is_that_of_em(case, accelerate):
-    end, slow = fitted(case, accelerate).best, plain(case)
-    assert end.converged
-    assert end.decrease is None
-    assert end.log_likelihood == pytest.approx(slow.log_likelihood, abs=1e-9)
-    assert end.evaluations < slow.evaluations / 3
-    for name, value in slow.params.items():
-        np.testing.assert_allclose(end.params[name], value, rtol=1e-6)
+def test_the_limit_is_that_of_plain_em(case, name):
+    solution, slow = fitted(case, name).best, plain(case)
+    assert solution.converged
+    assert solution.decrease is None
+    assert solution.log_likelihood == pytest.approx(slow.log_likelihood, abs=1e-9)
+    assert solution.evaluations < slow.evaluations / 3
+    for parameter, value in slow.params.items():
+        np.testing.assert_allclose(solution.params[parameter], value, rtol=1e-6)
 
 
 @every
-def test_a_variance_that_belongs_at_zero_gets_there(accelerate):
-    end = fitted("dyestuff2", accelerate).best
+def test_a_variance_whose_estimate_is_zero_converges_to_zero(name):
+    solution = fitted("dyestuff2", name).best
     y = dyestuff2()["y"]
-    assert end.converged
-    assert end.params["tau"] < 1e-4
-    assert end.params["mu"] == pytest.approx(np.mean(y), rel=1e-7)
-    assert end.params["sigma"] == pytest.approx(np.std(y), rel=1e-7)
-    assert end.evaluations < 1000
+    assert solution.converged
+    assert solution.params["tau"] < 1e-4
+    assert solution.params["mu"] == pytest.approx(np.mean(y), rel=1e-7)
+    assert solution.params["sigma"] == pytest.approx(np.std(y), rel=1e-7)
+    assert solution.evaluations < 1000
 
 
-def test_left_alone_it_does_not():
-    end = fitted("dyestuff2", "none", max_iterations=2000).best
-    assert end.stop is Stop.ITERATION_LIMIT
-    assert end.params["tau"] > 0.01
+def test_without_acceleration_it_does_not_converge():
+    solution = fitted("dyestuff2", "none", max_iterations=2000).best
+    assert solution.stop is Stop.ITERATION_LIMIT
+    assert solution.params["tau"] > 0.01
 
 
-def test_hurried_only_where_a_hundred_iterations_are_not_enough():
+def test_auto_accelerates_only_after_a_hundred_iterations():
     quick, slow = (latentfit.load(n).fit(seed=1) for n in ("gaussian-mixture", "poisson-mixture"))
     assert quick.best.accelerated is None
     assert quick.best.evaluations == quick.iterations + 1
     assert slow.best.accelerated == 101
-    # What is left after leaps need not be what is slow.
+    # After extrapolations the remaining steps need not have the direction that is slow.
     assert 0 < quick.best.rate < 1
     assert np.isnan(slow.best.rate)
     assert "accelerated from iteration 101" in slow.message
@@ -142,34 +146,32 @@ def test_hurried_only_where_a_hundred_iterations_are_not_enough():
     st.integers(0, 2**32 - 1),
     st.booleans(),
 )
-def test_a_linear_map_ends_at_its_fixed_point(accelerate, rates, seed, measured):
+def test_a_linear_map_converges_to_its_fixed_point(name, rates, seed, with_log_likelihood):
     rng = np.random.default_rng(seed)
-    turn, _ = np.linalg.qr(rng.standard_normal((len(rates), len(rates))))
-    matrix = turn @ np.diag(rates) @ turn.T
+    rotation, _ = np.linalg.qr(rng.standard_normal((len(rates), len(rates))))
+    matrix = rotation @ np.diag(rates) @ rotation.T
     limit = rng.normal(0, 3, len(rates))
     steps = linear(matrix, limit)
 
-    def height(params, data):
+    def log_likelihood(params, data):
         return -float(np.sum((params["x"] - limit) ** 2))
 
     solution = em.run(
         *steps,
         {},
         {"x": limit + rng.standard_normal(len(rates))},
-        log_likelihood=height if measured else None,
-        accelerate=accelerate,
+        log_likelihood=log_likelihood if with_log_likelihood else None,
+        accelerate=name,
     )
     assert solution.converged
     np.testing.assert_allclose(solution.params["x"], limit, atol=1e-5 * (1 + np.abs(limit).max()))
 
 
 @every
-def test_a_leap_away_from_zero_is_taken_back(accelerate):
-    """On the scale of the logarithm the steps do not shrink, and point nowhere."""
+def test_an_extrapolation_away_from_zero_is_reverted(name):
+    """On the logarithmic scale the steps do not shrink, so that they determine no limit."""
     steps = linear(np.array([[0.99]]), np.zeros(1))
-    solution = em.run(
-        *steps, {}, {"x": [4.0]}, stopping=Stopping(distance=1e-6), accelerate=accelerate
-    )
+    solution = em.run(*steps, {}, {"x": [4.0]}, stopping=Stopping(distance=1e-6), accelerate=name)
     assert solution.converged
     assert 0 <= solution.params["x"][0] <= 1.2e-6 * 4e-4
 
@@ -179,24 +181,24 @@ def test_a_leap_away_from_zero_is_taken_back(accelerate):
 @pytest.mark.parametrize(
     "criterion", [{"distance": 1e-4}, {"parameters": 1e-4}, {"log_likelihood": 1e-3}], ids=str
 )
-def test_the_last_step_is_one_of_em(accelerate, criterion):
-    """Whatever says that it converged, no leap does."""
+def test_the_last_step_is_an_em_step(name, criterion):
+    """Whatever the criterion, an extrapolation never meets it."""
     model, data = latentfit.load("gaussian-mixture"), overlapping()
     stopping = Stopping(**{"distance": None, "parameters": None, **criterion})
-    fit = model.fit(data, seed=1, starts=3, stopping=stopping, accelerate=accelerate)
+    fit = model.fit(data, seed=1, starts=3, stopping=stopping, accelerate=name)
     for solution in fit.solutions:
         assert solution.converged
-        before = {name: values[-2] for name, values in solution.trace.params.items()}
+        before = {key: values[-2] for key, values in solution.trace.params.items()}
         after = model.maximise(model.e_step(before, data), data, before)
-        for name, value in solution.params.items():
-            np.testing.assert_array_equal(after[name], value)
+        for key, value in solution.params.items():
+            np.testing.assert_array_equal(after[key], value)
 
 
 @every
-def test_every_iterate_is_feasible(accelerate):
-    model = latentfit.load("gaussian-mixture")
+def test_every_iterate_is_feasible(name):
+    model = latentfit.load("multivariate-gaussian-mixture")
     iris = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1, usecols=range(4))
-    fit = model.fit(iris, seed=2, starts=1, components=3, covariance="full", accelerate=accelerate)
+    fit = model.fit(iris, seed=2, starts=1, components=3, covariance="full", accelerate=name)
     trace = fit.best.trace.params
     np.testing.assert_allclose(trace["w"].sum(axis=-1), 1)
     assert (trace["w"] >= 0).all()
@@ -207,58 +209,90 @@ def test_every_iterate_is_feasible(accelerate):
 
 @pytest.mark.slow
 @every
-def test_units_do_not_matter(accelerate):
+def test_results_do_not_depend_on_the_units(name):
     model, data = latentfit.load("gaussian-mixture"), overlapping()
     start = {"w": [0.4, 0.6], "mu": [-0.5, 1.5], "sigma": [1.2, 0.8]}
-    ends = []
+    solutions = []
     for shift, scale in ((0.0, 1.0), (30.0, 1e-3), (-5.0, 1e6)):
-        there = {
+        scaled_start = {
             "w": start["w"],
             "mu": scale * (np.array(start["mu"]) + shift),
             "sigma": scale * np.array(start["sigma"]),
         }
-        end = em.run(
+        solution = em.run(
             model.e_step,
             model.maximise,
             {"x": scale * (data["x"] + shift)},
-            there,
+            scaled_start,
             log_likelihood=model.log_likelihood,
-            accelerate=accelerate,
+            accelerate=name,
         )
-        assert end.converged
-        ends.append(
-            (end.params["w"], end.params["mu"] / scale - shift, end.params["sigma"] / scale)
-        )
-    for other in ends[1:]:
-        np.testing.assert_allclose(np.array(other), np.array(ends[0]), rtol=0, atol=1e-5)
+        assert solution.converged
+        w, mu, sigma = (solution.params[key] for key in ("w", "mu", "sigma"))
+        solutions.append((w, mu / scale - shift, sigma / scale))
+    for other in solutions[1:]:
+        np.testing.assert_allclose(np.array(other), np.array(solutions[0]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow
 @every
-def test_the_log_likelihood_never_falls(accelerate):
-    heights = fitted("overlapping", accelerate).best.trace.log_likelihood
-    assert np.min(np.diff(heights)) >= -1e-10
+def test_the_log_likelihood_never_decreases(name):
+    values = fitted("overlapping", name).best.trace.log_likelihood
+    assert np.min(np.diff(values)) >= -1e-10
 
 
 @every
-def test_a_map_that_lowers_the_log_likelihood_is_left_alone(accelerate):
-    """Steps that go round and round, a little nearer each time."""
-    turn = 0.95 * np.array([[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]])
+def test_acceleration_ends_once_em_lowers_the_log_likelihood(name):
+    """The map is a contraction and a rotation, along which the log-likelihood oscillates."""
+    spiral = 0.95 * np.array([[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]])
     solution = em.run(
-        *linear(turn, np.zeros(2)),
+        *linear(spiral, np.zeros(2)),
         {},
         {"x": [3.0, 1.0]},
         log_likelihood=lambda params, data: -abs(float(params["x"][0])),
-        accelerate=accelerate,
+        accelerate=name,
     )
     assert solution.decrease is not None
     assert "until EM itself lowered the log-likelihood" in solution.message
 
 
-def test_there_are_names_for_all_and_no_others():
-    assert set(NAMES) == {"auto", "none", *ACCELERATORS}
-    with pytest.raises(InputError, match="cannot be accelerated by 'fast'; it can by auto, none"):
+def test_names_are_those_of_the_registered_accelerators():
+    assert set(accelerate.names()) >= {"daarem", "parabolic", "quasi-newton", "squarem"}
+    assert set(accelerate.names()) == {"auto", "none", *accelerate.accelerators()}
+    with pytest.raises(InputError, match="no accelerator 'fast' for EM; choose one of auto, none"):
         latentfit.load("coins").fit(accelerate="fast")
+
+
+def test_the_command_line_offers_every_accelerator(capsys):
+    assert main(["fit", "--help"]) == 0
+    assert f"[{'|'.join(accelerate.names())}]" in "".join(capsys.readouterr().out.split())
+
+
+def test_a_module_in_the_folder_is_all_that_an_accelerator_needs(tmp_path):
+    """Copy the package's folder, add the module of its docstring's recipe, and run EM with it."""
+    package = Path(latentfit.__file__).parent
+    copy = shutil.copytree(package, tmp_path / "latentfit")
+    code = accelerate.__doc__.split("``double_step.py``::")[1].split("\n\nPoints are")[0]
+    (copy / "em" / "accelerate" / "double_step.py").write_text(textwrap.dedent(code))
+    script = (
+        "import latentfit\n"
+        "from latentfit import em\n"
+        f"assert latentfit.__file__.startswith({str(tmp_path)!r})\n"
+        "solution = em.run(lambda p, d: dict(p), lambda e, d: {'x': 1 + 0.9 * (e['x'] - 1)}, {},"
+        " {'x': -2.0}, accelerate='double-step')\n"
+        "assert solution.converged and abs(solution.params['x'] - 1) < 1e-7\n"
+        "from latentfit.cli import main\n"
+        "main(['fit', '--help'])\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "double-step" in output
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -281,7 +315,7 @@ def test_coordinates_and_back(seed):
     np.testing.assert_allclose(back, flat, rtol=1e-10, atol=1e-12)
 
 
-def test_what_is_zero_stays_zero():
+def test_zeros_are_preserved():
     params = {"w": np.array([0.0, 0.25, 0.75]), "sigma": np.array([0.0, 2.0])}
     layout = Layout.of(params)
     flat = layout.pack(params, "the test")
@@ -300,14 +334,16 @@ def test_what_is_zero_stays_zero():
     ],
     ids=["rows", "columns", "whole"],
 )
-def test_what_sums_to_one_does_so_after_a_leap(values):
+def test_sums_of_one_are_preserved_by_an_extrapolation(values):
     layout = Layout.of({"p": values})
     rows = np.stack([layout.pack({"p": values}, "the test")] * 2)
     coordinates = Coordinates.of(layout, rows)
     (part,) = coordinates.chart(rows[:1])
-    leapt = coordinates.params([part[0] + np.linspace(-1, 1, values.size)]).reshape(values.shape)
+    extrapolated = coordinates.params([part[0] + np.linspace(-1, 1, values.size)]).reshape(
+        values.shape
+    )
     sums = [values.sum(axis=axis) for axis in (-1, 0, None)]
-    after = [leapt.sum(axis=axis) for axis in (-1, 0, None)]
+    after = [extrapolated.sum(axis=axis) for axis in (-1, 0, None)]
     assert any(np.allclose(one, 1) for one in sums)
     for one, other in zip(sums, after, strict=True):
         if np.allclose(one, 1):

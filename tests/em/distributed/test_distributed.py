@@ -1,4 +1,4 @@
-"""EM where the data are: the answer of EM in memory, whatever happens to the workers."""
+"""EM on a cluster gives the result of EM in memory, whatever happens to the workers."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import latentfit
 from latentfit import em
 from latentfit.cli import main
 from latentfit.em import Stopping, distributed
-from latentfit.em.calls import sums
+from latentfit.em.calls import evaluate_statistics
 from latentfit.errors import ClusterError, DeclarationError, InputError, StepError
 
 pytest.importorskip("distributed")
@@ -27,10 +27,10 @@ from distributed import Client, LocalCluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-# Well past where EM stops by default: what is left is rounding error.
-SETTLED = Stopping(distance=1e-12)
-# From the same start the same way, of which a few steps tell as much.
-SHORT = Stopping(distance=None, max_iterations=8)
+# Far below the default tolerance: only rounding error is left.
+TIGHT = Stopping(distance=1e-12)
+# A few iterations from the same start suffice to compare iterates.
+FEW = Stopping(distance=None, max_iterations=8)
 
 LIFETIMES = '''
 """Two kinds of lifetimes"""
@@ -117,14 +117,14 @@ def answers(n=2000):
     return (rng.random((n, 4)) < p).astype(float)
 
 
-def same(ours, theirs):
+def assert_same(ours, theirs):
     for name, value in theirs.params.items():
         np.testing.assert_allclose(ours.params[name], value, rtol=1e-10, atol=0)
     assert ours.log_likelihood == pytest.approx(theirs.log_likelihood, rel=1e-10)
 
 
-def left(client):
-    """Tasks on the cluster, once what was let go of is gone."""
+def remaining_tasks(client):
+    """Return the number of tasks on the cluster, after released ones had time to disappear."""
     for _ in range(50):
         count = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
         if not count:
@@ -134,99 +134,99 @@ def left(client):
 
 
 def prepared(client, x):
-    model = latentfit.load("gaussian-mixture")
-    parts = distributed.parts(da.from_array(x, chunks=(1000, 2)), ("x",))
-    found = distributed.survey(parts, client, seed=1)
-    whole = distributed.Whole(
-        parts, found, client, model.e_step, model.statistics, model.log_likelihood
+    model = latentfit.load("multivariate-gaussian-mixture")
+    data = distributed.chunked_data(da.from_array(x, chunks=(1000, 2)), ("x",))
+    found = distributed.survey(data, client, seed=1)
+    steps = distributed.DistributedSteps(
+        data, found, client, model.e_step, model.statistics, model.log_likelihood
     )
-    return model, whole, model.initial({"x": x}, np.random.default_rng(1))
+    return model, steps, model.initial({"x": x}, np.random.default_rng(1))
 
 
-# The same answer as in memory.
+# The same result as in memory.
 
 
 @pytest.mark.parametrize(
     ("name", "x", "options"),
     [
-        ("gaussian-mixture", vectors(), {"covariance": "full"}),
+        ("multivariate-gaussian-mixture", vectors(), {"covariance": "full"}),
         ("gaussian-mixture", 2 * vectors()[:, 0] + vectors()[:, 1], {}),
-        ("gaussian-mixture", vectors(), {"covariance": "tied"}),
+        ("multivariate-gaussian-mixture", vectors(), {"covariance": "tied"}),
         ("latent-class", answers(), {}),
     ],
     ids=["vectors", "numbers", "tied", "classes"],
 )
-def test_the_answer_is_that_of_em_in_memory(client, name, x, options):
+def test_the_result_is_that_of_em_in_memory(client, name, x, options):
     model = latentfit.load(name)
-    # Also split between columns, which a unit is not.
+    # The chunks also split the columns, which the E step needs together.
     chunked = da.from_array(x, chunks=(1100, 1) if x.ndim == 2 else 1100)
-    ours = model.fit(chunked, seed=1, starts=1, stopping=SETTLED, **options)
-    theirs = model.fit(x, seed=1, starts=1, stopping=SETTLED, **options)
-    same(ours, theirs)
+    ours = model.fit(chunked, seed=1, starts=1, stopping=TIGHT, **options)
+    theirs = model.fit(x, seed=1, starts=1, stopping=TIGHT, **options)
+    assert_same(ours, theirs)
     assert ours.converged
-    assert not left(client)
+    assert not remaining_tasks(client)
 
 
-def test_a_chunk_is_visited_once_for_each_value_of_the_parameters(client):
-    """The log-likelihood comes with the E step, when EM is accelerated too."""
+def test_a_chunk_is_evaluated_once_for_each_value_of_the_parameters(client):
+    """The log-likelihood comes with the E step, also if EM is accelerated."""
     x = vectors()
-    model, whole, start = prepared(client, x)
-    asked = []
-    evaluate = whole._evaluated
-    whole._evaluated = lambda params: asked.append(params) or evaluate(params)
-    hurried = {"accelerate": "squarem", "stopping": SETTLED}
-    solution = distributed.run(whole, model.m_step, start, **hurried)
+    model, steps, start = prepared(client, x)
+    evaluated = []
+    evaluate = steps._evaluate
+    steps._evaluate = lambda params: evaluated.append(params) or evaluate(params)
+    options = {"accelerate": "squarem", "stopping": TIGHT}
+    solution = distributed.run(steps, model.m_step, start, **options)
     here = em.run(
         model.e_step,
         model.maximise,
         {"x": x},
         start,
         log_likelihood=model.log_likelihood,
-        **hurried,
+        **options,
     )
-    same(solution, here)
+    assert_same(solution, here)
     assert solution.accelerated == 1
-    assert solution.evaluations <= len(asked)
+    assert solution.evaluations <= len(evaluated)
     distinct = {
-        tuple(np.concatenate([value.ravel() for value in params.values()])) for params in asked
+        tuple(np.concatenate([value.ravel() for value in params.values()])) for params in evaluated
     }
-    assert len(distinct) == len(asked)
+    assert len(distinct) == len(evaluated)
 
 
 def test_a_model_file_goes_to_the_workers_by_value(client, lifetimes):
     y = np.random.default_rng(1).exponential(np.repeat([1, 20], [600, 400]))
-    ours = lifetimes.fit(da.from_array(y, chunks=300), seed=1, starts=1, stopping=SHORT)
-    same(ours, lifetimes.fit(y, seed=1, starts=1, stopping=SHORT))
+    ours = lifetimes.fit(da.from_array(y, chunks=300), seed=1, starts=1, stopping=FEW)
+    assert_same(ours, lifetimes.fit(y, seed=1, starts=1, stopping=FEW))
 
 
-def test_data_may_be_empty_in_places_and_one_row(client, lifetimes):
+def test_chunks_may_be_empty_and_one_row_suffices(client, lifetimes):
     y = np.random.default_rng(1).exponential(np.repeat([1, 20], [60, 40]))
     frame = dd.from_pandas(pd.DataFrame({"y": y}), npartitions=4)
     cut = frame[frame["y"] > 0.5]
     kept = dd.concat([cut, frame[frame["y"] < 0]])
-    same(
-        lifetimes.fit(kept, seed=1, starts=1, stopping=SHORT),
-        lifetimes.fit(y[y > 0.5], seed=1, starts=1, stopping=SHORT),
+    assert_same(
+        lifetimes.fit(kept, seed=1, starts=1, stopping=FEW),
+        lifetimes.fit(y[y > 0.5], seed=1, starts=1, stopping=FEW),
     )
     with pytest.raises(InputError, match="the data have no rows"):
         lifetimes.fit(frame[frame["y"] < 0])
-    single = distributed.survey(distributed.parts(da.ones(1, chunks=1), ("y",)), client)
+    single = distributed.survey(distributed.chunked_data(da.ones(1, chunks=1), ("y",)), client)
     assert (single.rows, single.sample["y"].tolist()) == (1, [1.0])
 
 
-def test_the_sample_is_of_all_rows_in_order_or_a_seeded_part(client):
+def test_the_sample_is_all_rows_in_order_or_a_seeded_subset(client):
     y = np.arange(5000.0)
-    parts = distributed.parts(da.from_array(y, chunks=900), ("y",))
-    everything = distributed.survey(parts, client, seed=3)
+    data = distributed.chunked_data(da.from_array(y, chunks=900), ("y",))
+    everything = distributed.survey(data, client, seed=3)
     np.testing.assert_array_equal(everything.sample["y"], y)
     part, again, other = (
-        distributed.survey(parts, client, seed=seed, size=500).sample["y"] for seed in (3, 3, 4)
+        distributed.survey(data, client, seed=seed, size=500).sample["y"] for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(part, again)
     assert not np.array_equal(part, other)
     assert len(np.unique(part)) == 500
     assert (np.diff(part) > 0).all()
-    # Of 500 of 5000, 90 are expected from a chunk of 900, with a standard deviation of 8.2.
+    # A sample of 500 of 5000 rows has 90 from a chunk of 900, with a standard deviation of 8.2.
     counts = np.histogram(part, bins=np.arange(0, 4501, 900))[0]
     assert np.abs(counts - 90).max() < 45
 
@@ -245,43 +245,48 @@ def test_a_folder_of_parquet_files(client, tmp_path, monkeypatch):
         write(tmp_path / "data", f"{number}.parquet", a=part[:, 0], b=part[:, 1], id=part[:, 0])
     from latentfit.em.distributed import _parquet
 
-    monkeypatch.setattr(_parquet, "_TOGETHER", 1000)
-    model = latentfit.load("gaussian-mixture")
-    chosen = {"columns": ["x=a,b"], "seed": 1, "starts": 1, "stopping": SHORT}
+    monkeypatch.setattr(_parquet, "_MAX_NUMBERS_IN_CHUNK", 1000)
+    model = latentfit.load("multivariate-gaussian-mixture")
+    chosen = {"columns": ["x=a,b"], "seed": 1, "starts": 1, "stopping": FEW}
     ours = model.fit(tmp_path / "data", **chosen)
-    assert len(distributed.parts(tmp_path / "data", ("x",), chosen=["a,b"]).chunks) == 6
-    theirs = model.fit(x, seed=1, starts=1, stopping=SHORT)
-    same(ours, theirs)
+    assert len(distributed.chunked_data(tmp_path / "data", ("x",), chosen=["a,b"]).chunks) == 6
+    theirs = model.fit(x, seed=1, starts=1, stopping=FEW)
+    assert_same(ours, theirs)
     frame = dd.from_pandas(pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "id": 0}), npartitions=5)
-    same(model.fit(frame, **chosen), theirs)
+    assert_same(model.fit(frame, **chosen), theirs)
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         ({"x": [1.0, 2.0], "z": [1.0, 1.0]}, r"second\.parquet: no column 'y', which first"),
-        ({"x": [1.0, 2.0], "y": ["a", "b"]}, r"second\.parquet: column 'y' holds string, where"),
+        (
+            {"x": [1.0, 2.0], "y": ["a", "b"]},
+            r"second\.parquet: column 'y' contains string, expected",
+        ),
         ({"x": [1.0, 2.0], "y": [1.0, np.inf]}, r"second\.parquet .*infinite value in row 2"),
     ],
 )
-def test_a_file_that_is_not_like_the_others_is_named(client, tmp_path, columns, said, monkeypatch):
+def test_a_file_that_differs_from_the_first_is_named(
+    client, tmp_path, columns, message, monkeypatch
+):
     from latentfit.em.distributed import _parquet
 
-    monkeypatch.setattr(_parquet, "_TOGETHER", 4)
+    monkeypatch.setattr(_parquet, "_MAX_NUMBERS_IN_CHUNK", 4)
     write(tmp_path / "data", "first.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
     write(tmp_path / "data", "second.parquet", **columns)
-    with pytest.raises(InputError, match=said):
-        latentfit.load("gaussian-mixture").fit(tmp_path / "data", columns=["x,y"])
+    with pytest.raises(InputError, match=message):
+        latentfit.load("multivariate-gaussian-mixture").fit(tmp_path / "data", columns=["x,y"])
 
 
-def test_folders_that_cannot_be_used_are_named(client, tmp_path):
+def test_unusable_folders_are_named(client, tmp_path):
     model = latentfit.load("gaussian-mixture")
     with pytest.raises(InputError, match="nowhere: no such folder"):
         model.fit(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no Parquet files in this folder"):
         model.fit(tmp_path)
     (tmp_path / "broken.parquet").write_text("no", encoding="utf-8")
-    with pytest.raises(InputError, match=r"broken\.parquet: not a Parquet file"):
+    with pytest.raises(InputError, match=r"broken\.parquet: not a readable Parquet file"):
         model.fit(tmp_path)
 
 
@@ -301,10 +306,10 @@ def test_fit_of_a_folder_on_the_command_line(cluster, tmp_path, capfd):
     assert "0.parquet: no column 'item9'" in error
 
 
-# Bad input.
+# Invalid input.
 
 
-def test_bad_input_is_named(client):
+def test_invalid_input_is_named(client):
     model = latentfit.load("gaussian-mixture")
     ragged = da.concatenate(
         [
@@ -323,7 +328,7 @@ def test_bad_input_is_named(client):
     holes = da.from_array(np.array([1.0, 2.0, np.nan, 4.0]), chunks=2)
     with pytest.raises(InputError, match="1 missing value, first in row 1 of chunk 2 of 2"):
         model.fit(holes)
-    with pytest.raises(InputError, match="nothing but missing values"):
+    with pytest.raises(InputError, match="only missing values"):
         model.fit(da.full(4, np.nan, chunks=2))
     broken = da.map_blocks(lambda block: block / {}, da.ones(4, chunks=2), dtype=float)
     with pytest.raises(InputError, match=r"the data could not be computed .TypeError"):
@@ -334,42 +339,42 @@ def test_bad_input_is_named(client):
         model.check(da.ones(5))
     with pytest.raises(InputError, match="through a Dask client, not a str"):
         model.fit(da.ones(5), executor="here")
-    assert not left(client)
+    assert not remaining_tasks(client)
 
 
 def test_arguments_are_split_in_the_same_rows(client):
     x, y = da.ones(6, chunks=3), da.ones(6, chunks=2)
     with pytest.raises(InputError, match="x is split into 2 chunks and y into 3"):
-        distributed.parts({"x": x, "y": y}, ("x", "y"))
+        distributed.chunked_data({"x": x, "y": y}, ("x", "y"))
     with pytest.raises(InputError, match="chunk 1 has 3 rows of x and 2 of y"):
-        distributed.parts({"x": x, "y": y[:4]}, ("x", "y"))
-    parts = distributed.parts({"x": x, "y": np.ones(6)}, ("x", "y"))
-    with pytest.raises(InputError, match="y has a row for each of x and is not split"):
-        distributed.survey(parts, client)
+        distributed.chunked_data({"x": x, "y": y[:4]}, ("x", "y"))
+    data = distributed.chunked_data({"x": x, "y": np.ones(6)}, ("x", "y"))
+    with pytest.raises(InputError, match="y has as many rows as x but is not split"):
+        distributed.survey(data, client)
 
 
-def test_there_has_to_be_a_client():
+def test_a_client_is_needed():
     with pytest.raises(InputError, match="no client is connected"):
         latentfit.load("gaussian-mixture").fit(da.ones(5))
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "said"),
+    ("changes", "kind", "message"),
     [
         (
             {"m_step": lambda statistics, data: {"w": data["y"].mean(), "lam": [1, 2]}},
             DeclarationError,
-            r"m_step asks for data\['y'\], whose rows are on the cluster",
+            r"m_step uses data\['y'\], whose rows are on the cluster",
         ),
         (
             {"statistics": lambda expectations, data: {"share": expectations["z"].mean(axis=0)}},
             DeclarationError,
-            r"statistics\['share'\] of the rows together is not the sum",
+            r"statistics\['share'\] of all rows is not the sum",
         ),
         (
             {"statistics": lambda expectations, data: data["weights"]},
             DeclarationError,
-            r"the steps ask for data\['weights'\]",
+            r"the steps use data\['weights'\]",
         ),
         (
             {"e_step": lambda params, data: 1 / params["z"]},
@@ -378,37 +383,37 @@ def test_there_has_to_be_a_client():
         ),
     ],
 )
-def test_steps_that_cannot_run_apart_are_named(client, lifetimes, changes, kind, said):
+def test_steps_that_cannot_run_in_chunks_are_named(client, lifetimes, changes, kind, message):
     y = np.random.default_rng(1).exponential(1, 900)
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=message):
         replace(lifetimes, **changes).fit(da.from_array(y, chunks=300), starts=1)
-    assert not left(client)
+    assert not remaining_tasks(client)
 
 
-def test_an_answer_that_a_chunk_lacks_is_said(client):
+def test_an_error_in_a_chunk_names_the_chunk(client):
     x = answers(900)
     x[:300, 2] = 1
     with pytest.raises(StepError, match=r"x lacks an answer .*, in chunk 1 of 3"):
         latentfit.load("latent-class").fit(da.from_array(x, chunks=(300, 4)), starts=1)
 
 
-def test_what_cannot_be_sent_is_said(client, lifetimes):
+def test_functions_that_cannot_be_sent_are_reported(client, lifetimes):
     lock = threading.Lock()
 
     def e_step(params, data):
         with lock:
             return lifetimes.e_step(params, data)
 
-    with pytest.raises(DeclarationError, match="another process cannot be sent there"):
+    with pytest.raises(DeclarationError, match="cannot be sent to another process"):
         replace(lifetimes, e_step=e_step).fit(da.ones(4, chunks=2), starts=1)
 
 
-# Workers and clusters that go away.
+# Workers and clusters that disappear.
 
 
-def test_a_worker_is_killed_half_way(client):
+def test_a_killed_worker_does_not_change_the_result(client):
     x = vectors()
-    model, whole, start = prepared(client, x)
+    model, steps, start = prepared(client, x)
     killed = []
 
     def kill(iteration, params):
@@ -416,39 +421,39 @@ def test_a_worker_is_killed_half_way(client):
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[0], signal.SIGKILL)
 
-    ours = distributed.run(whole, model.m_step, start, stopping=SHORT, on_iteration=kill)
+    ours = distributed.run(steps, model.m_step, start, stopping=FEW, on_iteration=kill)
     theirs = em.run(
         model.e_step,
         model.maximise,
         {"x": x},
         start,
         log_likelihood=model.log_likelihood,
-        stopping=SHORT,
+        stopping=FEW,
     )
     assert killed
-    same(ours, theirs)
+    assert_same(ours, theirs)
     assert ours.iterations == theirs.iterations
     client.wait_for_workers(2, timeout=60)
 
 
-def test_an_interrupt_leaves_nothing(client):
-    model, whole, start = prepared(client, vectors())
+def test_an_interrupt_leaves_no_tasks(client):
+    model, steps, start = prepared(client, vectors())
 
     def slow(params, data):
         time.sleep(0.5)
         return model.e_step(params, data)
 
-    whole = distributed.Whole(
-        whole._parts, whole._survey, client, slow, model.statistics, model.log_likelihood
+    steps = distributed.DistributedSteps(
+        steps._data, steps._survey, client, slow, model.statistics, model.log_likelihood
     )
     timer = threading.Timer(2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        distributed.run(whole, model.m_step, start)
-    assert not left(client)
+        distributed.run(steps, model.m_step, start)
+    assert not remaining_tasks(client)
 
 
-def test_a_cluster_that_goes_away_leaves_what_was_reached():
+def test_the_error_of_a_lost_cluster_has_the_latest_params():
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
@@ -456,48 +461,50 @@ def test_a_cluster_that_goes_away_leaves_what_was_reached():
         Client(cluster) as client,
     ):
         x = vectors(1000)
-        model, whole, start = prepared(client, x)
-        at = {}
+        model, steps, start = prepared(client, x)
+        iterates = {}
 
-        def leave(iteration, params):
-            at[iteration] = {name: np.array(value) for name, value in params.items()}
-            if iteration == 3 and len(ended) == 1:
+        def close(iteration, params):
+            iterates[iteration] = {name: np.array(value) for name, value in params.items()}
+            if iteration == 3 and len(completed) == 1:
                 cluster.close()
 
-        ended = []
-        with pytest.raises(ClusterError, match=r"cluster went away .* after 3 iterations") as error:
+        completed = []
+        with pytest.raises(
+            ClusterError, match=r"cluster was lost .* completed 3 iterations"
+        ) as error:
             distributed.fit(
-                whole,
+                steps,
                 model.m_step,
                 [start, start],
-                on_iteration=leave,
-                on_start=lambda done, total: ended.append(done),
+                on_iteration=close,
+                on_start=lambda done, total: completed.append(done),
             )
-    stands = error.value
-    assert "start 2 of 2; the 1 before had ended, the best at log-likelihood" in str(stands)
-    assert "\n" not in str(stands)
-    assert len(stands.fit.solutions) == 1
-    assert stands.fit.converged
-    for name, value in at[3].items():
-        np.testing.assert_array_equal(stands.params[name], value)
+    lost = error.value
+    assert "start 2 of 2; 1 start had been completed, the best of them with log-like" in str(lost)
+    assert "\n" not in str(lost)
+    assert len(lost.fit.solutions) == 1
+    assert lost.fit.converged
+    for name, value in iterates[3].items():
+        np.testing.assert_array_equal(lost.params[name], value)
 
 
-def test_a_chunk_that_kills_its_workers_is_said(client, lifetimes):
+def test_a_chunk_that_kills_its_workers_is_reported(client, lifetimes):
     def e_step(params, data):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    parts = distributed.parts(da.ones(4, chunks=4), ("y",))
-    found = distributed.survey(parts, client)
-    whole = distributed.Whole(parts, found, client, e_step, lifetimes.statistics)
-    with pytest.raises(ClusterError, match="workers died of a chunk"):
-        distributed.run(whole, lifetimes.m_step, {"w": [0.5, 0.5], "lam": [1, 2]})
+    data = distributed.chunked_data(da.ones(4, chunks=4), ("y",))
+    found = distributed.survey(data, client)
+    steps = distributed.DistributedSteps(data, found, client, e_step, lifetimes.statistics)
+    with pytest.raises(ClusterError, match="a chunk killed its workers"):
+        distributed.run(steps, lifetimes.m_step, {"w": [0.5, 0.5], "lam": [1, 2]})
     client.wait_for_workers(2, timeout=60)
 
 
-def test_a_cluster_without_workers_is_waited_for_and_then_said(monkeypatch):
-    from latentfit.em.distributed import _cluster
+def test_a_cluster_without_workers_is_reported_after_a_while(monkeypatch):
+    from latentfit.em.distributed import _tree
 
-    monkeypatch.setattr(_cluster, "_PATIENCE_S", 2.0)
+    monkeypatch.setattr(_tree, "_MAX_TIME_WITHOUT_WORKERS_S", 2.0)
     with (
         LocalCluster(n_workers=0, processes=True, dashboard_address=None) as cluster,
         Client(cluster),
@@ -506,7 +513,7 @@ def test_a_cluster_without_workers_is_waited_for_and_then_said(monkeypatch):
         latentfit.load("gaussian-mixture").fit(da.ones(5))
 
 
-# Side by side.
+# Parallel runs.
 
 
 def test_starts_and_bootstrap_go_through_any_executor(client, lifetimes):
@@ -526,13 +533,13 @@ def test_starts_and_bootstrap_go_through_any_executor(client, lifetimes):
                 np.testing.assert_array_equal(ours.params["lam"], theirs.params["lam"])
 
 
-def test_runs_side_by_side_have_a_thread_each(client, lifetimes):
-    """Of primitives, which take all processors where they are alone."""
+def test_parallel_runs_have_one_thread_each(client, lifetimes):
+    """Primitives use all processors unless runs are parallel."""
 
     def threads(_=None):
-        from latentfit.em.primitives._threads import limit
+        from latentfit.em.primitives._compiled.thread_limit import thread_limit
 
-        return limit()
+        return thread_limit()
 
     assert list(em.each(threads, [None])) == [None]
     with ProcessPoolExecutor(1, mp_context=_spawning()) as pool:
@@ -545,7 +552,7 @@ def test_runs_side_by_side_have_a_thread_each(client, lifetimes):
         m_step=lambda statistics, data: {"w": np.full(2, 0.5), "lam": np.full(2, statistics["n"])},
     )
     fit = counting.fit(da.ones(6, chunks=3), starts=1, seed=1)
-    # One for each value, whichever chunk it is in.
+    # The sum over six values, each evaluated with one thread.
     assert fit.params["lam"].tolist() == [6, 6]
 
 
@@ -559,7 +566,7 @@ def test_a_study_goes_through_the_client(client):
     assert list(em.each(study, drawn, client)) == list(em.each(study, drawn))
 
 
-def test_an_error_elsewhere_is_the_error_here(client, lifetimes):
+def test_an_error_in_another_process_is_raised_unchanged(client, lifetimes):
     broken = replace(lifetimes, e_step=lambda params, data: 1 / params["z"])
     with pytest.raises(StepError, match="e_step raised KeyError") as error:
         broken.fit([1.0, 2.0], starts=2, executor=client)
@@ -567,25 +574,25 @@ def test_an_error_elsewhere_is_the_error_here(client, lifetimes):
     assert error.value.params["w"].tolist() == [0.5, 0.5]
 
 
-def test_an_executor_that_is_shut_down_is_said(lifetimes):
+def test_an_executor_that_is_shut_down_is_reported(lifetimes):
     pool = ProcessPoolExecutor(1, mp_context=_spawning())
     pool.shutdown()
-    with pytest.raises(ClusterError, match="takes no more work"):
+    with pytest.raises(ClusterError, match="accepts no more work"):
         lifetimes.fit([1.0, 2.0], executor=pool)
 
 
 def _spawning():
-    # Forks of a process with Dask's threads in it hang.
+    # Forks of a process in which Dask's threads run hang.
     import multiprocessing
 
     return multiprocessing.get_context("spawn")
 
 
 def test_statistics_of_the_catalogue_add():
-    """Over any split, in models that have them, to rounding error."""
+    """The statistics of two parts add up to those of the whole, to rounding error."""
     for name, x, options in (
-        ("gaussian-mixture", vectors(300), {"covariance": "full"}),
-        ("gaussian-mixture", 1e6 + vectors(300), {"covariance": "diagonal"}),
+        ("multivariate-gaussian-mixture", vectors(300), {"covariance": "full"}),
+        ("multivariate-gaussian-mixture", 1e6 + vectors(300), {"covariance": "diagonal"}),
         ("gaussian-mixture", vectors(300)[:, 0], {}),
         ("latent-class", answers(300), {}),
         ("poisson-mixture", np.random.default_rng(1).poisson(3.0, 300).astype(float), {}),
@@ -597,7 +604,7 @@ def test_statistics_of_the_catalogue_add():
 
         def added(part, model=model, params=params, argument=argument):
             data = {argument: part}
-            return sums(model.statistics, model.e_step(params, data), data, params)
+            return evaluate_statistics(model.statistics, model.e_step(params, data), data, params)
 
         whole, first, second = added(x), added(x[:100]), added(x[100:])
         for entry, value in whole.items():

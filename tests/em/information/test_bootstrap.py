@@ -4,12 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from em_toys import (
-    TOY,
-    contents,
-    toy_e,
-    toy_m,
-)
+from em_toys import TOY, contents, toy_e, toy_m
 
 from latentfit import em
 from latentfit.em import Stopping, information
@@ -30,7 +25,7 @@ def exponential_refit(data, start):
     )
 
 
-def test_the_bootstrap_finds_the_exact_standard_error_within_its_own():
+def test_the_exact_standard_error_is_within_monte_carlo_error():
     n, calls = 20, []
     found = information.bootstrap(
         lambda params, rng: exponential(n, rng, params),
@@ -65,7 +60,7 @@ def test_the_bootstrap_finds_the_exact_standard_error_within_its_own():
 
 
 @pytest.mark.slow
-def test_replicates_without_an_estimate_are_counted_and_named():
+def test_replicates_without_an_estimate_are_reported():
     model = contents("gaussian-mixture")
 
     def refit(data, start):
@@ -91,7 +86,7 @@ def test_replicates_without_an_estimate_are_counted_and_named():
     (note,) = found.standard_errors.notes
     assert note.startswith(f"{kept} of 60 replicates have an estimate")
     assert f"{lost['collapsed']} collapsed" in note
-    assert "the numbers stand for samples that have one" in found.standard_errors.problem
+    assert "describe only samples that have one" in found.standard_errors.problem
     estimates = [r.params["mu"] for r in found.replicates if r.converged]
     np.testing.assert_allclose(
         found.standard_errors.errors["mu"], np.std(estimates, axis=0, ddof=1)
@@ -99,7 +94,7 @@ def test_replicates_without_an_estimate_are_counted_and_named():
     assert "60 replicates" in repr(found.standard_errors)
 
 
-def test_a_bootstrap_in_which_nothing_converges_has_no_standard_errors():
+def test_replicates_that_do_not_converge_give_no_standard_errors():
     stopping = Stopping(max_iterations=1)
     found = information.bootstrap(
         lambda params, rng: {},

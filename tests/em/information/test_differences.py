@@ -1,4 +1,4 @@
-"""Derivatives by differences, and the scale on which they are taken."""
+"""Derivatives by finite differences, and the free scale on which they are computed."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentfit.em.information import FreeScale
-from latentfit.em.information._differences import (
+from latentfit.em.information.differences import (
     Derivative,
-    curvature_units,
-    first,
+    derivative,
     hessian,
-    mixed,
-    second,
+    mixed_derivatives,
+    second_derivative,
 )
+from latentfit.em.information.step_units import curvature_units
 
 unhurried = settings(deadline=None, max_examples=30)
 
 
-# Differences.
+# Finite differences.
 
 CURVES = {
     "exp": (np.exp, np.exp, np.exp),
@@ -29,20 +29,20 @@ CURVES = {
 
 @unhurried
 @given(st.sampled_from(sorted(CURVES)), st.floats(1.5, 3.0))
-def test_differences_are_as_precise_as_they_say(name, x):
-    f, slope, bend = CURVES[name]
-    one = first(lambda t: np.asarray(f(x + t)))
-    two = second(lambda t: float(f(x + t)), float(f(x)))
+def test_the_estimated_error_bounds_the_error(name, x):
+    f, slope, curvature = CURVES[name]
+    one = derivative(lambda t: np.asarray(f(x + t)))
+    two = second_derivative(lambda t: float(f(x + t)), float(f(x)))
     assert abs(one.value - slope(x)) <= 10 * one.error + 1e-15
-    assert abs(two.value - bend(x)) <= 10 * two.error + 1e-14
+    assert abs(two.value - curvature(x)) <= 10 * two.error + 1e-14
     assert one.error < 1e-8
     assert two.error < 1e-6
 
 
-def test_differences_near_where_a_function_ends():
-    found = first(lambda t: np.log(np.array(0.2 + t)) if t > -0.2 else np.array(np.nan))
+def test_a_function_that_is_not_defined_everywhere():
+    found = derivative(lambda t: np.log(np.array(0.2 + t)) if t > -0.2 else np.array(np.nan))
     assert found.value == pytest.approx(5, rel=1e-6)
-    assert np.isnan(first(lambda t: np.array(np.nan)).value)
+    assert np.isnan(derivative(lambda t: np.array(np.nan)).value)
 
 
 @unhurried
@@ -52,34 +52,34 @@ def test_second_derivatives_in_units_of_the_curvature(size, seed, magnitude):
     root = rng.normal(size=(size, size + 2))
     scale = 10 ** (magnitude * rng.uniform(-1, 1, size))
     matrix = root @ root.T / np.outer(scale, scale)
-    top = scale * rng.normal(size=size)
+    maximum = scale * rng.normal(size=size)
 
-    def height(x):
-        return -(x - top) @ matrix @ (x - top) / 2
+    def log_density(x):
+        return -(x - maximum) @ matrix @ (x - maximum) / 2
 
-    units = curvature_units(height, top, np.full(size, False))
-    falls = [-height(top + axis) for axis in np.diag(units)]
+    units = curvature_units(log_density, maximum, np.full(size, False))
+    falls = [-log_density(maximum + axis) for axis in np.diag(units)]
     assert min(falls) > 0.09
     assert max(falls) < 2.1
-    found = hessian(height, top, units)
+    found = hessian(log_density, maximum, units)
     size_of = np.sqrt(np.diag(matrix))
     np.testing.assert_allclose(
         -found.value / np.outer(size_of, size_of), matrix / np.outer(size_of, size_of), atol=1e-9
     )
-    cross = mixed(lambda x, y: float(x @ matrix @ y), top, units)
+    cross = mixed_derivatives(lambda x, y: float(x @ matrix @ y), maximum, units)
     assert isinstance(cross, Derivative)
-    blur = 1e-11 * (1 + abs(float(top @ matrix @ top)))
+    error = 1e-11 * (1 + abs(float(maximum @ matrix @ maximum)))
     np.testing.assert_allclose(
-        cross.value * np.outer(units, units), matrix * np.outer(units, units), atol=1e3 * blur
+        cross.value * np.outer(units, units), matrix * np.outer(units, units), atol=1e3 * error
     )
 
 
-# Scales.
+# The free scale.
 
 
 @unhurried
 @given(st.integers(1, 4), st.integers(0, 10**6))
-def test_free_coordinates_lead_back(size, seed):
+def test_params_of_free_coordinates(size, seed):
     rng = np.random.default_rng(seed)
     root = rng.normal(size=(2, size + 1, size + 2))
     params = {
@@ -104,7 +104,7 @@ def test_free_coordinates_lead_back(size, seed):
         np.testing.assert_allclose(again[name], value, rtol=1e-7, atol=1e-10)
 
 
-def test_kinds_are_seen_from_values():
+def test_constraints_are_inferred_from_values():
     kinds = FreeScale.of(
         {
             "mean": [-1.0, 2.0],

@@ -1,4 +1,4 @@
-"""Log probabilities and counts of categories, and the latent class pass."""
+"""Log probabilities and expected counts of categories, and latent class statistics."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 
 from latentfit.em import primitives as em
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("implementation")
 
 SHAPES = [
     (n, items, categories)
@@ -30,43 +30,43 @@ def log_p(x, p):
         return np.log(p)[:, np.arange(x.shape[1]), x].sum(axis=-1).T
 
 
-def counted(r, x, categories):
+def counts_by_hand(r, x, categories):
     return np.stack([r.T @ (x == c) for c in range(categories)], axis=-1)
 
 
 @pytest.mark.parametrize(("n", "items", "categories"), SHAPES)
-def test_densities_and_counts(n, items, categories):
+def test_log_probabilities_and_counts(n, items, categories):
     x, _, p = sample(n, items, categories)
     expected = log_p(x, p)
     np.testing.assert_allclose(em.log_categorical(x, p), expected, rtol=1e-13, atol=1e-14)
     r = np.random.default_rng(1).dirichlet(np.ones(3), size=n)
     found = em.weighted_counts(r, x, categories)
-    np.testing.assert_allclose(found, counted(r, x, categories), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found, counts_by_hand(r, x, categories), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("components", range(1, 10))
 def test_one_item_with_any_number_of_components(components):
-    """Four at once, and what is left over."""
+    """The kernels process four components at a time, and the remaining ones singly."""
     rng = np.random.default_rng(components)
     x, p = rng.integers(6, size=(301, 1)), rng.dirichlet(np.ones(6), (components, 1))
     np.testing.assert_allclose(em.log_categorical(x, p), log_p(x, p), rtol=1e-13, atol=1e-14)
     r = rng.dirichlet(np.ones(components), size=301)
     found = em.weighted_counts(r, x, 6)
-    np.testing.assert_allclose(found, counted(r, x, 6), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found, counts_by_hand(r, x, 6), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(("n", "items", "categories"), SHAPES)
-def test_the_latent_class_pass_is_the_steps_one_after_the_other(n, items, categories):
+def test_latent_class_statistics_equal_the_separate_steps(n, items, categories):
     x, w, p = sample(n, items, categories)
     log_joint = np.log(w) + log_p(x, p)
-    height = logsumexp(log_joint, axis=1)
-    r = np.exp(log_joint - height[:, None])
+    log_density = logsumexp(log_joint, axis=1)
+    r = np.exp(log_joint - log_density[:, None])
     found = em.latent_class_statistics(x, w, p)
     np.testing.assert_allclose(found.counts, r.sum(axis=0), rtol=1e-11)
     np.testing.assert_allclose(
-        found.category_counts, counted(r, x, categories), rtol=1e-10, atol=1e-13
+        found.category_counts, counts_by_hand(r, x, categories), rtol=1e-10, atol=1e-13
     )
-    assert found.log_likelihood == pytest.approx(height.sum(), rel=1e-13)
+    assert found.log_likelihood == pytest.approx(log_density.sum(), rel=1e-13)
 
 
 @pytest.mark.parametrize("categories", [2, 3, 12])
@@ -88,17 +88,17 @@ def test_integers_of_either_byte_order(order):
     np.testing.assert_array_equal(em.weighted_counts(r, other, 3), em.weighted_counts(r, x, 3))
 
 
-def test_a_weight_that_is_not_a_number_spoils_its_category_alone():
+def test_a_nan_weight_affects_only_the_count_of_its_category():
     counts = em.weighted_counts([[np.nan], [1.0], [np.inf]], [[0, 1], [1, 0], [2, 2]], 3)
     np.testing.assert_array_equal(counts, [[[np.nan, 1, np.inf], [1, np.nan, np.inf]]])
 
 
-def test_truth_values_are_codes():
+def test_booleans_are_accepted_as_codes():
     x, _, p = sample(50, 4, 2)
     np.testing.assert_array_equal(em.log_categorical(x == 1, p), em.log_categorical(x, p))
 
 
-def test_one_item_needs_no_axis():
+def test_a_single_item_may_be_one_dimensional():
     x, _, p = sample(100, 1, 5)
     found = em.log_categorical(x[:, 0], p[:, 0])
     np.testing.assert_array_equal(found, em.log_categorical(x, p))
@@ -121,8 +121,8 @@ def test_probabilities_of_zero_and_one(categories):
     assert impossible.log_likelihood == -np.inf
 
 
-def test_a_rare_answer_keeps_its_digits():
-    """Where a class hardly ever gives an answer, its count is no difference of large ones."""
+def test_the_count_of_a_rare_category_keeps_its_digits():
+    """The count is not computed as the difference of two large numbers."""
     p = np.array([[[1e-30, 1.0]], [[0.5, 0.5]]])
     found = em.latent_class_statistics(np.array([[0], [1], [1]]), [0.5, 0.5], p)
     assert found.category_counts[0, 0, 0] == pytest.approx(2e-30, rel=1e-12)
@@ -133,7 +133,9 @@ def test_a_rare_answer_keeps_its_digits():
 def test_a_code_out_of_range_is_named(categories, bad):
     x, w, p = sample(4000, 3, categories)
     x[3500, 1], x[3501, 0] = bad, bad
-    said = rf"x\[3500, 1\] is {bad}; with {categories} categories codes are 0 to {categories - 1}"
+    message = (
+        rf"x\[3500, 1\] is {bad}; with {categories} categories codes are 0 to {categories - 1}"
+    )
     r = np.ones((4000, 3)) / 3
     calls = (
         lambda: em.log_categorical(x, p),
@@ -141,12 +143,12 @@ def test_a_code_out_of_range_is_named(categories, bad):
         lambda: em.latent_class_statistics(x, w, p),
     )
     for call in calls:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             call()
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda x, w, p: em.log_categorical(x * 1.0, p), TypeError, "x is float64; expected int"),
         (lambda x, w, p: em.log_categorical(x, p[:, 0]), ValueError, r"p has shape \(3, 2\), exp"),
@@ -163,12 +165,12 @@ def test_a_code_out_of_range_is_named(categories, bad):
         ),
     ],
 )
-def test_arguments_that_do_not_go_together(call, error, said):
-    with pytest.raises(error, match=said):
+def test_mismatched_arguments_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
         call(*sample(10, 4, 2))
 
 
-def test_threads_do_not_change_a_bit():
+def test_results_do_not_depend_on_the_number_of_threads():
     x, w, p = sample(50_000, 10, 3)
     found = set()
     for number in (1, 2, 5):

@@ -1,4 +1,4 @@
-"""Forward-backward against the sum over all paths, and where plain probabilities would fail."""
+"""Forward-backward against the sum over all paths, and where products would underflow."""
 
 import itertools
 import pickle
@@ -10,30 +10,35 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from latentfit.em import primitives as em
-from latentfit.em.primitives._compiled import chain_lanes, chain_log, chain_scaled
+from latentfit.em.primitives._compiled import (
+    chain_batched,
+    chain_log,
+    chain_scaled,
+    segment_links,
+)
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("implementation")
 
 quick = settings(max_examples=60, deadline=None)
 
 
 def all_paths(log_b, start, P):  # noqa: N803
-    """The same by definition: every path of states, and its probability."""
+    """Compute the statistics by their definition, from every path of states."""
     times, states = log_b.shape
     paths = np.array(list(itertools.product(range(states), repeat=times)))
     with np.errstate(divide="ignore"):
-        heights = np.log(start)[paths[:, 0]] + np.log(P)[paths[:, :-1], paths[:, 1:]].sum(axis=1)
-    heights += log_b[np.arange(times), paths].sum(axis=1)
-    height = logsumexp(heights)
-    weights = np.exp(heights - height)
+        log_joint = np.log(start)[paths[:, 0]] + np.log(P)[paths[:, :-1], paths[:, 1:]].sum(axis=1)
+    log_joint += log_b[np.arange(times), paths].sum(axis=1)
+    log_likelihood = logsumexp(log_joint)
+    weights = np.exp(log_joint - log_likelihood)
     at = paths[..., None] == np.arange(states)
     z = np.einsum("p,ptk->tk", weights, at)
     pairs = np.einsum("p,ptj,ptk->jk", weights, at[:, :-1].astype(float), at[:, 1:].astype(float))
-    return height, z, pairs
+    return log_likelihood, z, pairs
 
 
 def recursion(log_b, start, P):  # noqa: N803
-    """The same by the textbook's recursions on logarithms, in NumPy."""
+    """Compute the statistics by the textbook recursions for α and β on logarithms, in NumPy."""
     with np.errstate(divide="ignore"):
         log_p, log_start = np.log(P), np.log(start)
     alpha, beta = np.empty_like(log_b), np.zeros_like(log_b)
@@ -42,15 +47,15 @@ def recursion(log_b, start, P):  # noqa: N803
         alpha[t] = np.logaddexp.reduce(alpha[t - 1][:, None] + log_p, axis=0) + log_b[t]
     for t in range(len(log_b) - 1, 0, -1):
         beta[t - 1] = np.logaddexp.reduce(log_p + log_b[t] + beta[t], axis=1)
-    height = np.logaddexp.reduce(alpha[-1])
-    pairs = alpha[:-1, :, None] + log_p + (log_b + beta)[1:, None, :] - height
-    return height, np.exp(alpha + beta - height), np.exp(pairs).sum(axis=0)
+    log_likelihood = np.logaddexp.reduce(alpha[-1])
+    pairs = alpha[:-1, :, None] + log_p + (log_b + beta)[1:, None, :] - log_likelihood
+    return log_likelihood, np.exp(alpha + beta - log_likelihood), np.exp(pairs).sum(axis=0)
 
 
 def check(log_b, start, P, expected, tolerance=1e-12):  # noqa: N803
     found = em.forward_backward(log_b, start, P)
-    height, z, pairs = expected
-    assert found.log_likelihood == pytest.approx(height, rel=1e-12, abs=1e-12)
+    log_likelihood, z, pairs = expected
+    assert found.log_likelihood == pytest.approx(log_likelihood, rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(found.z, z, rtol=tolerance, atol=1e-14)
     np.testing.assert_allclose(found.transitions, pairs, rtol=tolerance, atol=1e-14 * len(log_b))
     np.testing.assert_allclose(found.starts, found.z[0])
@@ -63,7 +68,7 @@ def chain(rng, states):
 @pytest.mark.parametrize("states", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("times", [1, 2, 6])
 @pytest.mark.parametrize("spread", [0.1, 3.0, 300.0])
-def test_is_the_sum_over_all_paths(states, times, spread):
+def test_equals_the_sum_over_all_paths(states, times, spread):
     rng = np.random.default_rng(times)
     start, P = chain(rng, states)
     log_b = rng.normal(size=(times, states)) * spread
@@ -76,8 +81,8 @@ density = st.sampled_from([-np.inf, -1e4, -800.0, -500.0, -300.0, -1.0, 0.0, 300
 
 @quick
 @given(st.data(), st.integers(2, 5), st.integers(1, 5))
-def test_exact_whatever_is_impossible(data, states, times):
-    """Zeros and next to zeros in every place, which single sums of products would lose."""
+def test_exact_with_impossible_and_nearly_impossible_events(data, states, times):
+    """Zeros and tiny numbers in any position, which sums of products of doubles would lose."""
     draw = data.draw
     row = st.lists(zero_or_not, min_size=states, max_size=states).filter(any)
     start = np.array(draw(row))
@@ -98,28 +103,28 @@ def test_exact_whatever_is_impossible(data, states, times):
 
 
 def on_logarithms(log_b, start, P):  # noqa: N803
-    """The slow recursion of the library, which never multiplies probabilities."""
+    """Compute the statistics by the library's slow recursion, which multiplies no probabilities."""
     z, pairs = np.empty_like(log_b), np.zeros_like(P)
     with np.errstate(divide="ignore"):
         log_start, log_p = np.log(start), np.log(P)
-    height, bad = chain_log.forward_backward(log_b, log_start, log_p, z, pairs)
-    return bad, (height, z, pairs)
+    log_likelihood, bad = chain_log.forward_backward_log(log_b, log_start, log_p, z, pairs)
+    return bad, (log_likelihood, z, pairs)
 
 
-scarce = st.sampled_from([0.0, 1e-320, 1e-180, 1e-95, 1e-30])
-fall = st.sampled_from([0.0, 3.0, 40.0, 200.0, 400.0, 1000.0])
+tiny = st.sampled_from([0.0, 1e-320, 1e-180, 1e-95, 1e-30])
+log_spread = st.sampled_from([0.0, 3.0, 40.0, 200.0, 400.0, 1000.0])
 
 
 @quick
-@given(st.integers(0, 10**6), st.integers(2, 4), st.sampled_from([128, 129, 300]), scarce, fall)
-def test_exact_in_pieces_whatever_is_impossible(seed, states, times, least, spread):
-    """Sequences that are cut, with zeros and next to zeros in any place."""
+@given(st.integers(0, 10**6), st.integers(2, 4), st.sampled_from([128, 129, 300]), tiny, log_spread)
+def test_exact_in_segments_with_impossible_events(seed, states, times, smallest, spread):
+    """Sequences that are cut into segments, with zeros and tiny numbers in any position."""
     rng = np.random.default_rng(seed)
-    rare = rng.choice([1.0, least], size=(states, states), p=[0.6, 0.4])
+    rare = rng.choice([1.0, smallest], size=(states, states), p=[0.6, 0.4])
     P = rng.uniform(0.1, 1, size=(states, states)) * rare
     P[np.arange(states), rng.integers(states, size=states)] += 0.1
     P /= P.sum(axis=1, keepdims=True)
-    start = rng.uniform(0.1, 1, size=states) * rng.choice([1.0, least], size=states)
+    start = rng.uniform(0.1, 1, size=states) * rng.choice([1.0, smallest], size=states)
     start = start / start.sum() if start.any() else np.full(states, 1 / states)
     log_b = -spread * rng.exponential(size=(times, states)) * rng.integers(2, size=(times, states))
     log_b[rng.random((times, states)) < rng.choice([0.0, 0.01])] = -np.inf
@@ -132,8 +137,8 @@ def test_exact_in_pieces_whatever_is_impossible(seed, states, times, least, spre
 
 
 @pytest.mark.parametrize("states", [1, 2, 3, 4])
-def test_a_cut_sequence_is_a_sequence(states):
-    """In one piece and in many, with zeros in P and without."""
+def test_cutting_a_sequence_does_not_change_the_result(states):
+    """Many segments against one recursion, with zeros in P and without."""
     rng = np.random.default_rng(states)
     for sparse in (False, True):
         start, P = chain(rng, states)
@@ -146,7 +151,7 @@ def test_a_cut_sequence_is_a_sequence(states):
         check(log_b, start, P, expected, 1e-10)
 
 
-def test_threads_do_not_change_a_bit():
+def test_results_do_not_depend_on_the_number_of_threads():
     rng = np.random.default_rng(1)
     start, P = chain(rng, 4)
     lengths = np.concatenate([[40_000], rng.integers(1, 500, size=200)])
@@ -161,22 +166,22 @@ def test_threads_do_not_change_a_bit():
     assert one.log_likelihood == three.log_likelihood
 
 
-def test_threads_agree_on_what_is_left_to_logarithms():
-    """Pieces of one sequence, some of which are exact and some not, on several threads."""
+def test_threads_agree_on_which_sequences_are_not_exact():
+    """Some segments of one sequence are exact and some are not, on several threads."""
     rng = np.random.default_rng(2)
     P = np.array([[1.0, 0.0], [0.98, 0.02]])
     log_b = rng.normal(size=(20_000, 2)) * 3
     edges, start, z = np.array([0, 20_000]), np.full(2, 0.5), np.empty_like(log_b)
     for _ in range(100):
         with em.threads(4):
-            sums, left = chain_lanes.side_by_side(log_b, edges, start, P, z)
-        assert list(left) == [0]
+            sums, remaining = chain_batched.forward_backward_batched(log_b, edges, start, P, z)
+        assert list(remaining) == [0]
         assert not sums.transitions.any()
 
 
 @pytest.mark.parametrize("zero", [False, True])
-def test_one_long_sequence_may_be_impossible_for_probabilities(zero):
-    """It is left to logarithms, and the sums have nothing of what was found of it before."""
+def test_one_long_sequence_may_require_logarithms(zero):
+    """It is computed on logarithms, and the sums contain nothing from the failed attempt."""
     rng = np.random.default_rng(1)
     start, P = chain(rng, 3)
     P[0, 2] = 0.0 if zero else P[0, 2]
@@ -187,49 +192,51 @@ def test_one_long_sequence_may_be_impossible_for_probabilities(zero):
     log_b[421, 1] = -np.inf
     parts = [on_logarithms(part, start, P) for part in np.split(log_b, 3)]
     found = em.forward_backward(log_b, start, P, [300, 300, 300])
-    height = sum(expected[0] for _, expected in parts)
-    assert found.log_likelihood == pytest.approx(height, rel=1e-13)
+    log_likelihood = sum(expected[0] for _, expected in parts)
+    assert found.log_likelihood == pytest.approx(log_likelihood, rel=1e-13)
     z = np.concatenate([expected[1] for _, expected in parts])
     np.testing.assert_allclose(found.z, z, rtol=1e-10, atol=1e-14)
     transitions = sum(expected[2] for _, expected in parts)
     np.testing.assert_allclose(found.transitions, transitions, rtol=1e-10)
 
 
-@pytest.mark.parametrize("which", [chain_lanes.BEFORE, chain_lanes.AFTER])
-def test_pieces_that_were_cut_with_something_else_are_found_out(monkeypatch, which):
+@pytest.mark.parametrize("which", [segment_links.GIVEN_ALPHA, segment_links.GIVEN_BETA])
+def test_wrong_links_between_segments_are_detected(monkeypatch, which):
     rng = np.random.default_rng(1)
     start, P = chain(rng, 4)
     log_b = rng.normal(size=(700, 4))
-    link = chain_lanes._link
+    fill_given = segment_links._fill_given
 
-    def wrong(owner, products, model, links, exact):
-        link(owner, products, model, links, exact)
+    def fill_wrong(sequences, transfers, chain, links, exact):
+        fill_given(sequences, transfers, chain, links, exact)
         links[2, which] *= 1 + 1e-8 * np.arange(4)
 
-    _, left = chain_lanes.side_by_side(log_b, np.array([0, 700]), start, P, np.empty((700, 4)))
-    assert not len(left)
-    monkeypatch.setattr(chain_lanes, "_link", wrong)
-    sums, left = chain_lanes.side_by_side(log_b, np.array([0, 700]), start, P, np.empty((700, 4)))
-    assert list(left) == [0]
+    arguments = log_b, np.array([0, 700]), start, P, np.empty((700, 4))
+    _, remaining = chain_batched.forward_backward_batched(*arguments)
+    assert not len(remaining)
+    monkeypatch.setattr(segment_links, "_fill_given", fill_wrong)
+    sums, remaining = chain_batched.forward_backward_batched(*arguments)
+    assert list(remaining) == [0]
     assert not sums.transitions.any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, -1e4])
-def test_a_sequence_that_cannot_be_cut_leaves_others_alone(bad):
+def test_a_sequence_that_is_not_exact_does_not_affect_others(bad):
     rng = np.random.default_rng(1)
     start, P = np.array([1.0, 0.0, 0.0]), np.full((3, 3), 1 / 3)
     log_b, edges = rng.normal(size=(1200, 3)), np.array([0, 400, 800, 1200])
     log_b[400, 0] = bad
-    _, left = chain_lanes.side_by_side(log_b, edges, start, P, np.empty((1200, 3)))
-    assert list(left) == [1]
+    z = np.empty((1200, 3))
+    _, remaining = chain_batched.forward_backward_batched(log_b, edges, start, P, z)
+    assert list(remaining) == [1]
     found = em.forward_backward(log_b, start, P, np.diff(edges))
     for begin in (0, 800):
         part = em.forward_backward(log_b[begin : begin + 400], start, P)
         np.testing.assert_array_equal(found.z[begin : begin + 400], part.z)
 
 
-def test_what_is_next_to_impossible_at_a_cut_may_be_everything_later():
-    """One path alone leads to the last state, between the rows where a sequence of 900 is cut."""
+def test_a_state_of_tiny_probability_at_a_cut_may_dominate_later():
+    """Only one path leads to the last state, at a boundary between segments of 900 rows."""
     P = np.array([[0.5, 0.5, 1e-320], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     log_b = np.zeros((900, 3))
     log_b[:225, 2] = -np.inf
@@ -245,7 +252,7 @@ def test_what_is_next_to_impossible_at_a_cut_may_be_everything_later():
 
 @pytest.mark.parametrize("states", [2, 3, 4, 5, 8, 9])
 @pytest.mark.parametrize("times", [127, 128, 129, 1000])
-def test_is_the_recursion_on_logarithms(states, times):
+def test_agrees_with_the_recursion_on_logarithms(states, times):
     rng = np.random.default_rng(times + states)
     start, P = chain(rng, states)
     log_b = rng.normal(size=(times, states)) * 3
@@ -253,8 +260,8 @@ def test_is_the_recursion_on_logarithms(states, times):
 
 
 @pytest.mark.parametrize("states", [3, 6])
-def test_a_chain_that_only_goes_on(states):
-    """Most pairs of states are impossible, and most states cannot be reached for a while."""
+def test_left_to_right_chain(states):
+    """Most transitions are impossible, and most states cannot be reached in the first rows."""
     rng = np.random.default_rng(1)
     P = np.triu(np.tril(rng.uniform(0.1, 1, (states, states)), 1))
     P /= P.sum(axis=1, keepdims=True)
@@ -267,8 +274,8 @@ def test_a_chain_that_only_goes_on(states):
     assert not np.triu(found.z[:states], 1).any()
 
 
-def test_what_is_negligible_now_may_be_everything_later():
-    """A state with 1e-313 of the first row, and no step that by itself is beyond doubles."""
+def test_a_state_of_tiny_probability_may_dominate_later():
+    """A state has probability 1e-313 in the first row, although no single step underflows."""
     log_b = np.zeros((14, 2))
     log_b[0, 1], log_b[7:, 0] = -720, -230
     start = np.array([0.5, 0.5])
@@ -278,8 +285,8 @@ def test_what_is_negligible_now_may_be_everything_later():
     np.testing.assert_allclose(found.transitions, [[0, 0], [0, 13]], atol=1e-300)
 
 
-def test_a_state_that_cannot_be_reached_fits_best_by_far():
-    """Its backward variable grows by exp(5) a step, beyond the range of doubles."""
+def test_an_unreachable_state_may_have_the_largest_densities():
+    """Its backward variable grows by a factor exp(5) in each row and would overflow."""
     log_b = np.column_stack([np.full(2000, -5.0), np.zeros(2000)])
     found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2))
     assert found.log_likelihood == -10_000
@@ -287,7 +294,7 @@ def test_a_state_that_cannot_be_reached_fits_best_by_far():
     np.testing.assert_array_equal(found.transitions, [[1999, 0], [0, 0]])
 
 
-def test_a_state_that_leads_nowhere_ends_sequences_of_any_length():
+def test_a_final_state_without_transitions_ends_sequences_of_any_length():
     rng = np.random.default_rng(1)
     start, P = np.array([0.6, 0.4, 0.0]), np.array([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0, 0, 0]])
     lengths = rng.integers(2, 60, size=30)
@@ -304,8 +311,8 @@ def test_a_state_that_leads_nowhere_ends_sequences_of_any_length():
 
 @pytest.mark.parametrize("gap", [5.0, 50.0, 500.0])
 @pytest.mark.parametrize("times", [100, 2000])
-def test_what_grows_where_no_path_leads_does_not_matter(gap, times):
-    """Its backward variable grows by exp(gap) a step, beyond the range of doubles."""
+def test_backward_variables_of_unreachable_states_do_not_matter(gap, times):
+    """The backward variable grows by a factor exp(gap) in each row and would overflow."""
     log_b = np.column_stack([np.full(2000, -gap), np.zeros(2000)])
     sequences = 2000 // times
     found = em.forward_backward(log_b, [1.0, 0.0], np.eye(2), np.full(sequences, times))
@@ -317,19 +324,18 @@ def test_what_grows_where_no_path_leads_does_not_matter(gap, times):
 
 
 def test_probabilities_and_logarithms_agree():
-    """Two implementations, on a sequence of which either can make sense."""
+    """Two implementations on a sequence for which both are exact."""
     rng = np.random.default_rng(1)
     for states in (3, 7):
         start, P = chain(rng, states)
         log_b = rng.normal(size=(3000, states)) * 5
-        z, pairs = np.empty_like(log_b), np.zeros((states, states))
-        height, bad = chain_log.forward_backward(log_b, np.log(start), np.log(P), z, pairs)
+        bad, expected = on_logarithms(log_b, start, P)
         assert bad == -1
-        check(log_b, start, P, (height, z, pairs), 1e-9)
+        check(log_b, start, P, expected, 1e-9)
 
 
 def test_long_sequences_keep_their_digits():
-    """Of rows that are all alike the log-likelihood is known, and the rows sum to one."""
+    """With identical rows the exact log-likelihood and γ are known."""
     P = np.array([[0.9, 0.1], [0.3, 0.7]])
     found = em.forward_backward(np.full((200_000, 2), -3.0), [0.75, 0.25], P)
     assert found.log_likelihood == pytest.approx(-600_000, rel=1e-14)
@@ -338,21 +344,21 @@ def test_long_sequences_keep_their_digits():
     np.testing.assert_allclose(found.transitions, expected, rtol=1e-10)
 
 
-def test_where_buffers_lie_in_memory_does_not_change_a_bit():
-    """How far they are apart decides while a loop runs whether it is vectorised."""
+def test_results_do_not_depend_on_the_memory_addresses_of_buffers():
+    """A loop over several arrays could be vectorised or not, depending on their distance."""
     rng = np.random.default_rng(1)
     P = np.zeros((8, 8))
     P[:6, :6] = rng.dirichlet(np.ones(6), size=6)
     b = np.zeros((128, 8))
     b[:, :6] = np.exp(rng.normal(size=(128, 6)))
     found = set()
-    for between in range(8, 200):
+    for distance in range(8, 200):
         memory = np.zeros(208)
-        for one, other in ((0, between), (between, 0)):
-            reached, a = memory[one : one + 8], memory[other : other + 8]
-            reached[:6], reached[6:] = 1 / 6, 0
+        for one, other in ((0, distance), (distance, 0)):
+            prediction, a = memory[one : one + 8], memory[other : other + 8]
+            prediction[:6], prediction[6:] = 1 / 6, 0
             alpha = np.empty((128, 6))
-            chain_scaled.forward(b, 128, P, reached, a, alpha)
+            chain_scaled.forward(b, 128, P, prediction, a, alpha)
             found.add(alpha.tobytes())
     assert len(found) == 1
 
@@ -375,8 +381,8 @@ def test_sequences_of_any_lengths_are_independent(states):
     assert whole.starts.sum() == pytest.approx(len(lengths), rel=1e-12)
 
 
-def test_a_time_without_data_is_a_row_of_zeros():
-    """The chain is then in between: two steps of P at once."""
+def test_a_row_of_zeros_is_a_time_without_observation():
+    """The result is that of the neighbouring times with the transition matrix P @ P."""
     rng = np.random.default_rng(1)
     start, P = chain(rng, 3)
     log_b = rng.normal(size=(3, 3))
@@ -387,7 +393,7 @@ def test_a_time_without_data_is_a_row_of_zeros():
     np.testing.assert_allclose(found.z[[0, 2]], skipped.z, rtol=1e-13)
 
 
-def test_states_can_be_renumbered():
+def test_permuting_the_states_permutes_the_result():
     rng = np.random.default_rng(1)
     start, P = chain(rng, 4)
     log_b, order = rng.normal(size=(500, 4)), [2, 0, 3, 1]
@@ -411,7 +417,7 @@ def test_an_impossible_row_is_named():
 
 @pytest.mark.parametrize("other", [0.0, -np.inf])
 @pytest.mark.parametrize("state", [0, 1])
-def test_not_a_number_spoils_its_sequence_alone(state, other):
+def test_nan_affects_only_its_sequence(state, other):
     log_b = np.zeros((30, 2))
     log_b[15] = other
     log_b[15, state] = np.nan
@@ -423,7 +429,7 @@ def test_not_a_number_spoils_its_sequence_alone(state, other):
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "said"),
+    ("change", "error", "message"),
     [
         ({"log_b": np.zeros(3)}, ValueError, r"log_b has shape \(3,\), expected 2 axes"),
         ({"log_b": np.zeros((0, 2))}, ValueError, "log_b is empty"),
@@ -436,14 +442,14 @@ def test_not_a_number_spoils_its_sequence_alone(state, other):
         ({"lengths": [1.5, 1.5]}, TypeError, "lengths are float64; expected integers"),
     ],
 )
-def test_arguments_that_do_not_go_together(change, error, said):
+def test_mismatched_arguments_are_refused(change, error, message):
     arguments = {"log_b": np.zeros((3, 2)), "start": [0.5, 0.5], "P": np.eye(2)} | change
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         em.forward_backward(**arguments)
 
 
 @pytest.mark.parametrize("offset", [1e6, 1e12])
-def test_what_rows_have_in_common_costs_no_digits(offset):
+def test_a_constant_of_all_log_densities_costs_no_digits(offset):
     rng = np.random.default_rng(1)
     start, P = chain(rng, 3)
     log_b = rng.integers(-40, 0, size=(50, 3)) / 8

@@ -1,4 +1,4 @@
-"""The vectorised exponential, and what importing primitives costs."""
+"""The vectorised exponential, lazy imports, and the cache of compiled kernels."""
 
 import os
 import subprocess
@@ -19,15 +19,15 @@ def values(x):
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no precision beyond double")
 @pytest.mark.parametrize("low", [-708.0, -40.0, -1.0, -1e-3, -1e-12])
-def test_to_a_unit_in_the_last_place(low):
+def test_error_is_below_one_unit_in_the_last_place(low):
     x = np.random.default_rng(1).uniform(low, 0, 20_000)
     exact = np.exp(x.astype(np.longdouble))
     error = np.abs(values(x) - exact) / np.spacing(exact.astype(float))
     assert error.max() < 1
 
 
-def test_beside_multiples_of_log_2():
-    """Where the nearest integer changes, and where the remainder is smallest."""
+def test_error_next_to_multiples_of_half_log_2():
+    """At these points the nearest integer n changes, or the remainder r is smallest."""
     n = np.arange(-1021, 1)
     for x in (n * np.log(2), (n + 0.5) * np.log(2)):
         for beside in (np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)):
@@ -44,22 +44,21 @@ def test_special_values():
     assert least >= np.finfo(float).tiny
 
 
-def test_never_above_one_and_never_decreasing():
+def test_is_at_most_one_and_monotone():
     x = -np.logspace(-18, 2.8, 20_000)[::-1]
     found = values(x)
     assert (found <= 1).all()
-    # Neighbours this far apart differ by more than rounding.
+    # The values at points this far apart differ by more than their rounding errors.
     far = np.diff(x) > 1e-14 * np.maximum(1, -x[1:])
     assert (np.diff(found)[far] >= 0).all()
 
 
 def test_numba_is_imported_only_for_large_tables():
-    """Each primitive of the first group, with a small table and with a large one."""
+    """Every primitive of the first group is called with a small and with a large table."""
     code = """
 import sys
 import numpy as np
 from latentfit.em import primitives
-from latentfit.em.primitives import _worth
 
 def calls(n):
     x, mu, P = np.zeros((n, 1)), np.zeros((3, 1)), np.full((3, 3), 1 / 3)
@@ -94,23 +93,23 @@ assert "pymc" not in sys.modules
     assert done.returncode == 0, done.stderr
 
 
-def test_every_name_is_there_and_says_what_it_does():
+def test_every_public_name_exists_and_has_a_docstring():
     for name in primitives.__all__:
         assert getattr(primitives, name).__doc__
 
 
-def test_machine_code_is_made_anew_when_any_file_of_the_folder_changes():
-    """Numba looks at the file of the outermost function, under names that are its own affair."""
-    assert exp._cache._cache_file._source_stamp == jit._STAMP
+def test_kernels_are_recompiled_when_any_file_of_the_folder_changes():
+    """By default Numba compares the outermost function's file only, by a private attribute."""
+    assert exp._cache._cache_file._source_stamp == jit._SOURCE_STAMP
 
 
-def test_where_nothing_can_be_kept_kernels_are_compiled_all_the_same():
-    """Neither beside the code nor in the user's cache: as where both are read-only."""
+def test_kernels_are_compiled_without_a_cache_folder():
+    """Numba finds no cache folder if both the package and the user's cache are read-only."""
     code = (
         "import numpy as np\n"
         "from latentfit.em import primitives\n"
         "from latentfit.em.primitives._compiled.exp import exp\n"
-        "r, height = primitives.responsibilities(np.zeros((20_000, 2)))\n"
+        "r, _ = primitives.responsibilities(np.zeros((20_000, 2)))\n"
         "assert (r == 0.5).all()\n"
         "assert not exp.stats.cache_path\n"
     )

@@ -1,4 +1,4 @@
-"""Responsibilities, normal densities, weighted moments, and the passes that join them."""
+"""Responsibilities, normal densities, weighted moments and sums, and mixture statistics."""
 
 import math
 import os
@@ -15,10 +15,10 @@ from scipy.stats import multivariate_normal, norm
 
 from latentfit.em import primitives as em
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("implementation")
 
-# A row, less and more than a block of 128 and of 256, less and more than a chunk of 2048, and more
-# rows than 64 chunks of 2048 have.
+# Few rows; one row less and one more than a block of 128, a block of 256 and a chunk of 2048; and
+# more rows than 64 chunks of 2048 contain.
 ROWS = (1, 2, 127, 129, 255, 257, 2047, 2049, 5000, 64 * 2048 + 1)
 quick = settings(max_examples=40, deadline=None)
 
@@ -39,10 +39,10 @@ def covariances(rng, components, d):
 @pytest.mark.parametrize("components", [1, 2, 3, 20])
 def test_responsibilities_are_the_softmax(n, components):
     v = random(n).normal(size=(n, components)) * 50
-    r, height = em.responsibilities(v)
+    r, log_likelihood = em.responsibilities(v)
     np.testing.assert_allclose(r, softmax(v, axis=1), rtol=1e-13, atol=1e-307)
     np.testing.assert_allclose(r.sum(axis=1), 1, rtol=1e-14)
-    assert height == pytest.approx(math.fsum(logsumexp(v, axis=1)), rel=1e-13)
+    assert log_likelihood == pytest.approx(math.fsum(logsumexp(v, axis=1)), rel=1e-13)
 
 
 @quick
@@ -55,35 +55,35 @@ def test_responsibilities_are_the_softmax(n, components):
         max_size=5,
     )
 )
-def test_responsibilities_of_anything(rows):
+def test_responsibilities_of_arbitrary_log_densities(rows):
     v = np.array(rows)
-    r, height = em.responsibilities(v)
+    r, log_likelihood = em.responsibilities(v)
     np.testing.assert_allclose(r, softmax(v, axis=1), rtol=1e-13, atol=1e-307)
-    assert height == pytest.approx(logsumexp(v, axis=1).sum(), rel=1e-13, abs=1e-13)
+    assert log_likelihood == pytest.approx(logsumexp(v, axis=1).sum(), rel=1e-13, abs=1e-13)
 
 
 def test_responsibilities_do_not_depend_on_a_constant_of_the_row():
     v = random().integers(-20, 20, size=(300, 4)).astype(float)
     constant = random(2).integers(-10_000, 10_000, size=(300, 1)).astype(float)
-    r, height = em.responsibilities(v)
-    moved, higher = em.responsibilities(v + constant)
-    np.testing.assert_array_equal(moved, r)
-    assert higher - height == pytest.approx(constant.sum(), abs=1e-7)
+    r, log_likelihood = em.responsibilities(v)
+    shifted_r, shifted_log_likelihood = em.responsibilities(v + constant)
+    np.testing.assert_array_equal(shifted_r, r)
+    assert shifted_log_likelihood - log_likelihood == pytest.approx(constant.sum(), abs=1e-7)
 
 
-def test_rare_components_vanish_without_a_trace():
-    r, height = em.responsibilities([[0.0, -700.0], [0.0, -800.0], [-1e6, -1e6 - 1]])
+def test_responsibilities_of_rare_components_underflow_to_zero():
+    r, log_likelihood = em.responsibilities([[0.0, -700.0], [0.0, -800.0], [-1e6, -1e6 - 1]])
     assert r[0, 1] == pytest.approx(np.exp(-700), rel=1e-13)
     assert r[1].tolist() == [1, 0]
     assert r[2, 1] == pytest.approx(1 / (1 + np.e))
-    assert height == pytest.approx(-1e6 + np.log1p(np.exp(-1)))
+    assert log_likelihood == pytest.approx(-1e6 + np.log1p(np.exp(-1)))
 
 
-def test_many_components_of_equal_height():
-    """As many factors in one product as there can be."""
-    r, height = em.responsibilities(np.full((200, 2**15), -3.0))
+def test_the_largest_number_of_components():
+    """The product of sums before a logarithm must not overflow if all components are equal."""
+    r, log_likelihood = em.responsibilities(np.full((200, 2**15), -3.0))
     assert (r == 2.0**-15).all()
-    assert height == pytest.approx(200 * (15 * np.log(2) - 3))
+    assert log_likelihood == pytest.approx(200 * (15 * np.log(2) - 3))
     with pytest.raises(ValueError, match="at most 32768"):
         em.responsibilities(np.zeros((1, 2**15 + 1)))
 
@@ -91,17 +91,17 @@ def test_many_components_of_equal_height():
 def test_an_impossible_row_has_no_responsibilities():
     v = random().normal(size=(400, 2))
     v[[3, 300]] = -np.inf
-    r, height = em.responsibilities(v)
-    assert height == -np.inf
+    r, log_likelihood = em.responsibilities(v)
+    assert log_likelihood == -np.inf
     assert np.flatnonzero(np.isnan(r).any(axis=1)).tolist() == [3, 300]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_a_density_spoils_its_row_and_the_sum(bad):
+def test_nan_or_plus_infinity_makes_its_row_and_the_log_likelihood_nan(bad):
     v = random().normal(size=(400, 3))
     v[70, 1] = bad
-    r, height = em.responsibilities(v)
-    assert np.isnan(height)
+    r, log_likelihood = em.responsibilities(v)
+    assert np.isnan(log_likelihood)
     assert np.flatnonzero(np.isnan(r).any(axis=1)).tolist() == [70]
 
 
@@ -109,7 +109,7 @@ def test_what_is_not_a_density_spoils_its_row_and_the_sum(bad):
 
 
 @pytest.mark.parametrize("n", ROWS)
-def test_log_normal_is_that_of_scipy(n):
+def test_log_normal_agrees_with_scipy(n):
     x, mu, sigma = random(n).normal(size=n) * 10, np.array([-1.0, 0, 1e3]), np.array([1e-3, 1, 50])
     found = em.log_normal(x, mu, sigma)
     np.testing.assert_allclose(found, norm.logpdf(x[:, None], mu, sigma), rtol=1e-13)
@@ -122,7 +122,7 @@ def test_log_normal_of_independent_columns():
     np.testing.assert_allclose(em.log_normal(x, mu, sigma), expected, rtol=1e-13)
 
 
-def test_log_normal_far_out_and_where_nothing_is_left():
+def test_log_normal_in_the_far_tail_and_with_sigma_zero():
     found = em.log_normal([1e4, 1e200], [0.0], [1.0])
     assert found[0, 0] == pytest.approx(norm.logpdf(1e4))
     assert found[1, 0] == -np.inf
@@ -131,7 +131,7 @@ def test_log_normal_far_out_and_where_nothing_is_left():
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 9, 17])
 @pytest.mark.parametrize("n", [1, 130, 2049])
-def test_log_multivariate_normal_is_that_of_scipy(d, n):
+def test_log_multivariate_normal_agrees_with_scipy(d, n):
     rng = random(d)
     x, mu, cov = rng.normal(size=(n, d)), rng.normal(size=(3, d)), covariances(rng, 3, d)
     expected = [multivariate_normal(m, c).logpdf(x) for m, c in zip(mu, cov, strict=True)]
@@ -141,14 +141,14 @@ def test_log_multivariate_normal_is_that_of_scipy(d, n):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     common = em.log_multivariate_normal(x, mu, L[1])
     np.testing.assert_allclose(common[:, 1], expected[:, 1], rtol=1e-9)
-    # What stands above the diagonal is not read.
+    # Entries above the diagonal are ignored.
     np.testing.assert_array_equal(
         em.log_multivariate_normal(x, mu, L + np.triu(np.full((d, d), 7.0), 1)), found
     )
 
 
-def test_log_multivariate_normal_close_to_a_plane():
-    """Scales of 1e-8 and 1e8 side by side, in numbers that are not rounded."""
+def test_log_multivariate_normal_of_a_nearly_singular_covariance():
+    """Scales of 1e-8 and 1e8 in one matrix, in numbers that doubles represent exactly."""
     L = np.array([[2.0**27, 0, 0], [2.0**27, 1, 0], [0, 2.0**-10, 2.0**-27]])
     u = random().integers(-20, 20, size=(50, 3)) / 8
     found = em.log_multivariate_normal(u @ L.T, np.zeros((1, 3)), L)[:, 0]
@@ -159,7 +159,7 @@ def test_log_multivariate_normal_close_to_a_plane():
 
 
 def exact_moments(r, x):
-    """Σ r, Σ r x / Σ r and Σ r (x - mean)² in rational arithmetic."""
+    """Compute Σ r, Σ r x / Σ r and Σ r (x - mean)² in rational arithmetic."""
     r, x = [Fraction(value) for value in r], [Fraction(value) for value in x]
     n = sum(r)
     mean = sum(a * b for a, b in zip(r, x, strict=True)) / n
@@ -168,7 +168,7 @@ def exact_moments(r, x):
 
 @pytest.mark.parametrize("centre", [0.0, 1e3, -1e8, 1e12])
 @pytest.mark.parametrize("n", [1, 2, 300, 3000])
-def test_moments_are_exact_wherever_the_data_are(centre, n):
+def test_moments_are_exact_for_data_far_from_zero(centre, n):
     rng = random(n)
     x, r = centre + rng.normal(size=n), rng.dirichlet(np.ones(2), size=n)
     counts, means, scatter = em.weighted_moments(r, x)
@@ -176,7 +176,7 @@ def test_moments_are_exact_wherever_the_data_are(centre, n):
         count, mean, squares = exact_moments(r[:, k], x)
         assert counts[k] == pytest.approx(count, rel=1e-14)
         assert means[k] == pytest.approx(mean, rel=1e-14)
-        # Deviations are differences of numbers that have the rounding error of `centre`.
+        # Each deviation has the rounding error of a number of the size of `centre`.
         error = np.spacing(abs(centre)) * np.sqrt(n)
         assert scatter[k] == pytest.approx(squares, rel=1e-13, abs=4 * error * np.sqrt(squares))
 
@@ -210,7 +210,7 @@ def test_a_component_without_weight_has_no_mean():
 
 @pytest.mark.parametrize("n", ROWS)
 @pytest.mark.parametrize("d", [1, 3, 4, 7, 8])
-def test_sums_about_any_centres(n, d):
+def test_sums_about_arbitrary_centres(n, d):
     rng = random(n + d)
     x, r = 100 + rng.normal(size=(n, d)), rng.dirichlet(np.ones(3), size=n)
     about = 100 + rng.normal(size=(3, d))
@@ -231,8 +231,8 @@ def test_sums_about_any_centres(n, d):
     np.testing.assert_allclose(one.second, columns.second[:, 0], rtol=1e-13)
 
 
-def test_sums_of_parts_add_far_from_zero():
-    """To the rounding errors of the sums, not of the data."""
+def test_sums_of_parts_add_up_for_data_far_from_zero():
+    """Up to the rounding errors of the sums, which are smaller than those of the data."""
     rng = random()
     x, r = 1e8 + rng.normal(size=(6000, 2)), rng.dirichlet(np.ones(2), size=6000)
     about = np.full((2, 2), 1e8)
@@ -245,7 +245,7 @@ def test_sums_of_parts_add_far_from_zero():
             np.testing.assert_allclose(first + second, total, rtol=1e-11)
 
 
-def test_weights_that_are_all_but_zero():
+def test_weights_close_to_the_smallest_double():
     x = random().normal(size=4000)
     r = np.column_stack([np.full(4000, 1e-290), np.where(np.arange(4000) == 3000, 1e-290, 0.0)])
     counts, means, scatter = em.weighted_moments(r, x)
@@ -254,41 +254,43 @@ def test_weights_that_are_all_but_zero():
     assert (means[1], scatter[1]) == (pytest.approx(x[3000], rel=1e-15), 0)
 
 
-# Passes over the data.
+# Statistics in one pass over the data.
 
 
-def columns_by_hand(x, w, mu, sigma):
-    r, height = em.responsibilities(np.log(w) + em.log_normal(x, mu, sigma))
-    return (*em.weighted_moments(r, x), height)
+def mixture_statistics_by_hand(x, w, mu, sigma):
+    r, log_likelihood = em.responsibilities(np.log(w) + em.log_normal(x, mu, sigma))
+    return (*em.weighted_moments(r, x), log_likelihood)
 
 
-def matrices_by_hand(x, w, mu, L):  # noqa: N803
-    r, height = em.responsibilities(np.log(w) + em.log_multivariate_normal(x, mu, L))
-    return (*em.weighted_scatter(r, x), height)
+def multivariate_mixture_statistics_by_hand(x, w, mu, L):  # noqa: N803
+    r, log_likelihood = em.responsibilities(np.log(w) + em.log_multivariate_normal(x, mu, L))
+    return (*em.weighted_scatter(r, x), log_likelihood)
 
 
-def same(found, expected):
+def assert_all_close(found, expected):
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", ROWS)
-def test_the_statistics_are_the_steps_one_after_the_other(n):
+def test_mixture_statistics_equal_the_separate_steps(n):
     rng = random(n)
     w = np.array([0.2, 0.3, 0.5])
     x, mu, sigma = rng.normal(size=n), np.array([-1.0, 0, 2]), np.array([0.5, 1, 2])
     found = em.normal_mixture_statistics(x, w, mu, sigma)
-    same(found, columns_by_hand(x, w, mu, sigma))
+    assert_all_close(found, mixture_statistics_by_hand(x, w, mu, sigma))
     assert found.counts.sum() == pytest.approx(n, rel=1e-12)
     x, mu = rng.normal(size=(n, 5)), rng.normal(size=(3, 5))
     sigma = rng.uniform(0.5, 2, size=(3, 5))
-    same(em.normal_mixture_statistics(x, w, mu, sigma), columns_by_hand(x, w, mu, sigma))
+    found = em.normal_mixture_statistics(x, w, mu, sigma)
+    assert_all_close(found, mixture_statistics_by_hand(x, w, mu, sigma))
     L = np.linalg.cholesky(covariances(rng, 3, 5))
-    same(em.multivariate_normal_mixture_statistics(x, w, mu, L), matrices_by_hand(x, w, mu, L))
+    found = em.multivariate_normal_mixture_statistics(x, w, mu, L)
+    assert_all_close(found, multivariate_mixture_statistics_by_hand(x, w, mu, L))
 
 
-def test_the_first_step_from_far_away_is_as_exact_as_the_last():
-    """Means of the parameters play no part in the moments."""
+def test_mixture_statistics_are_exact_far_from_the_current_means():
+    """The moments are not computed about the means of the parameters."""
     x = 1e6 + random().normal(size=3000)
     found = em.normal_mixture_statistics(x, [1.0], [-1e9], [1e9])
     assert found.scatter[0] / found.counts[0] == pytest.approx(x.var(), rel=1e-11)
@@ -299,13 +301,13 @@ def test_the_first_step_from_far_away_is_as_exact_as_the_last():
     )
 
 
-def test_a_component_of_weight_zero():
+def test_a_component_of_weight_zero_has_count_zero():
     found = em.normal_mixture_statistics(random().normal(size=100), [1.0, 0.0], [0.0, 0.0], [1, 1])
     assert found.counts.tolist() == [100, 0]
     assert np.isfinite(found.log_likelihood)
 
 
-def test_a_collapsed_component_is_not_a_number():
+def test_a_component_with_sigma_zero_makes_the_log_likelihood_nan():
     x = np.array([1.0, 2.0, 3.0])
     found = em.normal_mixture_statistics(x, [0.5, 0.5], [1.0, 2.0], [0.0, 1.0])
     assert np.isnan(found.log_likelihood)
@@ -325,7 +327,7 @@ def bits(found):
     return b"".join(np.asarray(part).tobytes() for part in found)
 
 
-def test_threads_do_not_change_a_bit():
+def test_results_do_not_depend_on_the_number_of_threads():
     x, w, mu, sigma = large()
     table, means, L = x[:240_000].reshape(-1, 4), np.array([[6.0] * 4, [9.0] * 4]), np.eye(4)
     log_joint = em.log_normal(x, mu, sigma)
@@ -348,7 +350,7 @@ def test_threads_do_not_change_a_bit():
         pass
 
 
-def test_callers_may_be_threads_themselves():
+def test_primitives_may_be_called_from_several_threads():
     x, w, mu, sigma = large()
     expected = bits(em.normal_mixture_statistics(x, w, mu, sigma))
 
@@ -362,7 +364,7 @@ def test_callers_may_be_threads_themselves():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_process_makes_threads_of_its_own():
+def test_a_forked_process_creates_its_own_threads():
     x, w, mu, sigma = large()
     with em.threads(3):
         expected = bits(em.normal_mixture_statistics(x, w, mu, sigma))
@@ -372,7 +374,7 @@ def test_a_forked_process_makes_threads_of_its_own():
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_nothing_is_stored_for_each_row():
+def test_mixture_statistics_allocate_nothing_for_each_row():
     x, w, mu, sigma = large()
     em.normal_mixture_statistics(x, w, mu, sigma)
     tracemalloc.start()
@@ -385,7 +387,7 @@ def test_nothing_is_stored_for_each_row():
 # Arguments.
 
 
-def test_integers_and_rows_that_are_not_contiguous_are_taken_as_they_are():
+def test_integers_and_non_contiguous_rows_are_accepted():
     x = random().normal(size=(100, 6))
     found = em.normal_mixture_statistics(x[:, ::2], [1], np.zeros((1, 3), int), np.ones((1, 3)))
     expected = em.normal_mixture_statistics(
@@ -395,7 +397,7 @@ def test_integers_and_rows_that_are_not_contiguous_are_taken_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: em.log_normal(np.zeros(3, np.float32), [0.0], [1.0]), "x is float32.*float64"),
         (lambda: em.log_normal(np.zeros(3), np.zeros(1, np.float32), [1.0]), "mu is float32"),
@@ -403,13 +405,13 @@ def test_integers_and_rows_that_are_not_contiguous_are_taken_as_they_are():
         (lambda: em.weighted_moments([["a"]], [1.0]), "r is <U1"),
     ],
 )
-def test_other_precisions_are_refused(call, said):
-    with pytest.raises(TypeError, match=said):
+def test_other_precisions_are_refused(call, message):
+    with pytest.raises(TypeError, match=message):
         call()
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: em.responsibilities([0.0, 1.0]), r"log_joint has shape \(2,\), expected 2 axes"),
         (lambda: em.responsibilities(np.zeros((0, 2))), r"log_joint is empty: shape \(0, 2\)"),
@@ -450,12 +452,12 @@ def test_other_precisions_are_refused(call, said):
         ),
     ],
 )
-def test_wrong_shapes_are_named(call, said):
-    with pytest.raises(ValueError, match=said):
+def test_wrong_shapes_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_masked_arrays_without_masked_entries_are_data():
+def test_masked_arrays_without_masked_entries_are_accepted():
     x = np.ma.masked_invalid([1.0, 2.0])
     np.testing.assert_array_equal(
         em.log_normal(x, [0.0], [1.0]), em.log_normal(x.data, [0.0], [1.0])

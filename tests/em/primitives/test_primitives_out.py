@@ -1,4 +1,4 @@
-"""Tables that have a row for each of the data, written where the caller says."""
+"""The argument `out`: results with one row for each row of the data, written to a given array."""
 
 import tracemalloc
 
@@ -18,7 +18,7 @@ def data():
 
 
 def densities(x, codes):
-    """Every primitive that returns a table, as a function of where it is to be."""
+    """Return every primitive that takes `out`, as a function of `out` alone."""
     start, P = np.full(3, 1 / 3), np.full((3, 3), 0.2) + 0.4 * np.eye(3)
     p = np.random.default_rng(4).dirichlet(np.ones(5), size=3)
     L = np.array([[1.0, 0.0], [0.3, 0.8]])
@@ -26,14 +26,14 @@ def densities(x, codes):
     log_b = primitives.log_normal(x, mu, sigma)
     lengths = np.full(ROWS // 100, 100)
     return {
-        "log_normal": lambda **where: primitives.log_normal(x, mu, sigma, **where),
-        "log_multivariate_normal": lambda **where: primitives.log_multivariate_normal(
-            np.column_stack([x, -x]), np.column_stack([mu, -mu]), L, **where
+        "log_normal": lambda **output: primitives.log_normal(x, mu, sigma, **output),
+        "log_multivariate_normal": lambda **output: primitives.log_multivariate_normal(
+            np.column_stack([x, -x]), np.column_stack([mu, -mu]), L, **output
         ),
-        "log_categorical": lambda **where: primitives.log_categorical(codes, p, **where),
-        "responsibilities": lambda **where: primitives.responsibilities(log_b, **where)[0],
-        "forward_backward": lambda **where: (
-            primitives.forward_backward(log_b, start, P, lengths, **where).z
+        "log_categorical": lambda **output: primitives.log_categorical(codes, p, **output),
+        "responsibilities": lambda **output: primitives.responsibilities(log_b, **output)[0],
+        "forward_backward": lambda **output: (
+            primitives.forward_backward(log_b, start, P, lengths, **output).z
         ),
     }
 
@@ -48,7 +48,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_bits_where_the_caller_says(name):
+def test_out_receives_the_same_bits_as_a_new_array(name):
     x, codes, _ = data()
     density = densities(x, codes)[name]
     out = np.full((ROWS, 3), np.nan)
@@ -56,18 +56,18 @@ def test_the_same_bits_where_the_caller_says(name):
     np.testing.assert_array_equal(out, density())
 
 
-def test_responsibilities_in_the_place_of_densities():
+def test_responsibilities_may_overwrite_the_log_joint_densities():
     log_joint = np.random.default_rng(1).normal(size=(5_000, 4)) * 30
-    expected, height = primitives.responsibilities(log_joint)
-    found, same = primitives.responsibilities(log_joint, out=log_joint)
+    expected, log_likelihood = primitives.responsibilities(log_joint)
+    found, log_likelihood_in_place = primitives.responsibilities(log_joint, out=log_joint)
     assert found is log_joint
     np.testing.assert_array_equal(found, expected)
-    assert same == height
+    assert log_likelihood_in_place == log_likelihood
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("out", "error", "said"),
+    ("out", "error", "message"),
     [
         (np.empty((ROWS, 3), np.float32), TypeError, "out is float32"),
         ([[0.0] * 3] * ROWS, TypeError, "out is a list"),
@@ -77,13 +77,13 @@ def test_responsibilities_in_the_place_of_densities():
         (np.broadcast_to(1.0, (ROWS, 3)), ValueError, "out is read-only"),
     ],
 )
-def test_what_cannot_be_written_to(name, out, error, said):
+def test_arrays_that_cannot_be_written_to_are_refused(name, out, error, message):
     x, codes, _ = data()
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         densities(x, codes)[name](out=out)
 
 
-def test_an_argument_is_not_written_over_while_it_is_read():
+def test_out_must_not_share_memory_with_an_argument():
     table = np.zeros((10, 3))
     start, P = np.full(3, 1 / 3), np.full((3, 3), 1 / 3)
     codes = table.view(np.int64)
@@ -95,12 +95,12 @@ def test_an_argument_is_not_written_over_while_it_is_read():
         lambda: primitives.forward_backward(np.zeros((10, 3)), table[0], P, out=table),
         lambda: primitives.log_categorical(codes, np.full((3, 3, 1), 1.0), out=table),
     ):
-        with pytest.raises(ValueError, match="memory in common"):
+        with pytest.raises(ValueError, match="shares memory"):
             call()
 
 
 def hidden_markov(log_b=None, z=None):
-    """An E step in primitives, with tables of its own or with new ones in each iteration."""
+    """Return an E step of a hidden Markov model that reuses tables, or allocates new ones."""
 
     def e_step(params, data):
         table = primitives.log_normal(data["x"], params["mu"], params["sigma"], out=log_b)
@@ -114,8 +114,8 @@ def mixture(r=None):
     def e_step(params, data):
         log_joint = primitives.log_normal(data["x"], params["mu"], params["sigma"], out=r)
         log_joint += np.log(params["w"])
-        z, height = primitives.responsibilities(log_joint, out=r)
-        return {"z": z, "log_likelihood": height}
+        z, log_likelihood = primitives.responsibilities(log_joint, out=r)
+        return {"z": z, "log_likelihood": log_likelihood}
 
     return e_step
 
@@ -142,7 +142,7 @@ def start_of(chain):
 
 @pytest.mark.parametrize("chain", [False, True])
 def test_an_iteration_allocates_no_table(chain):
-    """A chain needs some numbers for each piece of a sequence, of more than sixty rows."""
+    """Forward-backward allocates a few numbers for each segment of more than sixty rows."""
     params = start_of(chain)
 
     def peak(rows):
@@ -152,17 +152,17 @@ def test_an_iteration_allocates_no_table(chain):
         m_step(e_step(params, observed), observed, params)
         tracemalloc.start()
         m_step(e_step(params, observed), observed, params)
-        most = tracemalloc.get_traced_memory()[1]
+        bytes_at_peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return most
+        return bytes_at_peak
 
-    # Both are as many chunks as there may be, with sums for each.
+    # Both numbers of rows give the maximal number of chunks, each with sums of its own.
     assert peak(2**20) - peak(2**18) < (2**20 - 2**18) * 3 * 8 / 8
 
 
 @pytest.mark.parametrize("accelerate", ["none", "quasi-newton", "daarem", "squarem", "parabolic"])
-def test_the_loop_lets_an_e_step_reuse_its_tables(accelerate):
-    """What an E step returned is read until the next call of it, and no longer."""
+def test_an_e_step_may_reuse_its_tables(accelerate):
+    """The EM loop reads the result of an E step only until it calls the E step again."""
     x, _, lengths = data()
     x, lengths = x[:1000], lengths[:10]
     observed = {"x": x, "lengths": lengths}

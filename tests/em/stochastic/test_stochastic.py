@@ -1,6 +1,6 @@
-"""Online, incremental and stochastic EM, and SAEM, against closed forms and the theory's precision.
+"""Online EM, incremental EM, stochastic EM and SAEM against closed forms and theoretical errors.
 
-Where chance decides, a test fails of a right algorithm once in 10 000 seeds; seeds are fixed.
+Random tests have fixed seeds; with random ones a right algorithm would fail once in 10 000 runs.
 """
 
 import itertools
@@ -14,8 +14,8 @@ from scipy import stats
 import latentfit
 from latentfit import em
 from latentfit.em import stochastic
-from latentfit.em.stochastic import Ending, StepSize
-from latentfit.em.stochastic._chain import Chain
+from latentfit.em.stochastic import StepSize, StochasticStop
+from latentfit.em.stochastic._iterate_averages import IterateAverages
 from latentfit.errors import DeclarationError, InputError, StepError
 
 FALSE_ALARM = 1e-4
@@ -43,8 +43,8 @@ def mean_and_variance(s, shared):
 
 
 def responsibilities(params, data):
-    apart = (data["x"][:, None] - params["mu"]) / params["sigma"]
-    log_r = np.log(params["w"]) - np.log(params["sigma"]) - apart**2 / 2
+    standardised = (data["x"][:, None] - params["mu"]) / params["sigma"]
+    log_r = np.log(params["w"]) - np.log(params["sigma"]) - standardised**2 / 2
     r = np.exp(log_r - log_r.max(axis=1, keepdims=True))
     return {"z": r / r.sum(axis=1, keepdims=True)}
 
@@ -63,9 +63,9 @@ def mixture_of_expectations(expectations, data):
     return mixture(weighted(expectations, data), {})
 
 
-def height(params, data):
-    apart = (data["x"][:, None] - params["mu"]) / params["sigma"]
-    return np.log(np.exp(-(apart**2) / 2) @ (params["w"] / params["sigma"])).sum()
+def log_likelihood(params, data):
+    standardised = (data["x"][:, None] - params["mu"]) / params["sigma"]
+    return np.log(np.exp(-(standardised**2) / 2) @ (params["w"] / params["sigma"])).sum()
 
 
 def two_normals(n, seed=0, gap=3.0):
@@ -81,7 +81,7 @@ values = st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=30)
 
 @given(values, st.integers(1, 4))
 @settings(deadline=None)
-def test_with_steps_1_over_k_online_em_is_the_running_mean(x, size):
+def test_with_step_sizes_1_over_k_online_em_is_the_running_mean(x, size):
     batches = [{"x": np.array(x[i : i + size])} for i in range(0, len(x) - size + 1, size)]
     seen = []
     stochastic.online(
@@ -91,14 +91,14 @@ def test_with_steps_1_over_k_online_em_is_the_running_mean(x, size):
         batches,
         {"mean": 0.0, "variance": 1.0},
         exponent=1.0,
-        hold=0,
+        units_before_m_step=0,
         on_iteration=lambda k, params: seen.append(float(params["mean"])),
     )
     running = [np.mean(x[: size * k]) for k in range(1, len(batches) + 1)]
     np.testing.assert_allclose(seen, running, rtol=1e-12, atol=1e-10)
 
 
-def test_a_pass_of_such_steps_gives_the_maximum_whatever_the_order():
+def test_a_pass_with_such_step_sizes_gives_the_mle_in_any_order():
     x = np.arange(600.0)
     solution = stochastic.online(
         nothing,
@@ -113,7 +113,7 @@ def test_a_pass_of_such_steps_gives_the_maximum_whatever_the_order():
     )
     assert solution.iterations == 12
     assert solution.units == 600
-    assert solution.reach == pytest.approx(sum(1 / k for k in range(1, 13)))
+    assert solution.equivalent_em_iterations == pytest.approx(sum(1 / k for k in range(1, 13)))
     assert solution.last["mean"] == pytest.approx(x.mean(), rel=1e-13)
     assert solution.last["variance"] == pytest.approx(x.var(), rel=1e-12)
     assert solution.statistics["n"] == pytest.approx(600)
@@ -135,10 +135,10 @@ def test_params_are_the_mean_of_the_iterates_from_a_given_point(given, first):
     assert solution.averaged == (first, 10)
     np.testing.assert_allclose(solution.params["mu"], np.mean(seen[first - 1 :], axis=0))
     np.testing.assert_array_equal(solution.last["mu"], seen[-1])
-    np.testing.assert_array_equal(solution.course.params["mu"][1:], seen)
+    np.testing.assert_array_equal(solution.trace.params["mu"][1:], seen)
 
 
-def test_of_a_stream_whose_end_is_not_known_the_later_half_is_averaged():
+def test_the_later_half_of_a_stream_of_unknown_length_is_averaged():
     data, seen = two_normals(5000), []
     solution = stochastic.online(
         *MIXTURE,
@@ -146,12 +146,12 @@ def test_of_a_stream_whose_end_is_not_known_the_later_half_is_averaged():
         START,
         on_iteration=lambda k, params: seen.append(params["mu"].copy()),
     )
-    assert solution.stop is Ending.EXHAUSTED
+    assert solution.stop is StochasticStop.EXHAUSTED
     assert solution.averaged == (51, 100)
     np.testing.assert_allclose(solution.params["mu"], np.mean(seen[50:], axis=0))
 
 
-def test_what_a_stream_stands_for_matters_to_a_prior_alone():
+def test_the_total_of_a_stream_matters_only_with_a_prior():
     def with_prior(s, shared):
         return {"mean": s["x"] / (s["n"] + 100), "variance": 1.0}
 
@@ -164,7 +164,7 @@ def test_what_a_stream_stands_for_matters_to_a_prior_alone():
 
 @pytest.fixture(scope="module")
 def large():
-    """Many data, their MLE, and its standard errors from the outer product of the scores."""
+    """A large data set, its MLE, and standard errors from the outer product of the scores."""
     data = two_normals(200_000, gap=4.5)
     near = em.Stopping(distance=1e-5)
     solution = em.run(responsibilities, mixture_of_expectations, data, START, stopping=near)
@@ -182,7 +182,7 @@ def large():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_online_em_is_near_the_mle_after_two_passes(large, seed):
-    """A bound from what noise the second pass leaves in the mean of its iterates.
+    """Compare with a bound on the noise that the second pass leaves in the mean of its iterates.
 
     In a random partition the noise of the batches sums to zero over the pass; by partial
     summation of s_k - s_{k-1} = γ_k (-A (s_{k-1} - s*) + noise) what is left is A⁻¹ times
@@ -200,8 +200,8 @@ def test_online_em_is_near_the_mle_after_two_passes(large, seed):
 
 
 @pytest.mark.slow
-def test_on_streams_the_mean_is_as_precise_as_the_mle_of_what_it_is_averaged_over(large):
-    """Of 20 000 units half: averaged, online EM is efficient (Cappé & Moulines 2009)."""
+def test_on_a_stream_the_mean_is_as_precise_as_the_mle_of_the_averaged_units(large):
+    """Averaged online EM is efficient (Cappé & Moulines 2009): 10 000 of 20 000 units count."""
     _, _, errors = large
     scores = []
     for seed in range(20):
@@ -215,14 +215,14 @@ def test_on_streams_the_mean_is_as_precise_as_the_mle_of_what_it_is_averaged_ove
     assert np.all((low < squares) & (squares < high))
 
 
-def test_a_run_that_has_not_come_far_says_so():
-    """Components that overlap: EM takes hundreds of iterations, few large batches reach nowhere."""
+def test_a_run_that_is_far_from_its_limit_has_not_settled():
+    """With overlapping components EM takes hundreds of iterations, more than a few batches."""
     data = two_normals(20_000, gap=1.5)
     start = {"w": [0.5, 0.5], "mu": [-1.0, 2.5], "sigma": [2.0, 2.0]}
     solution = stochastic.online(*MIXTURE, data, start, batch_size=400, seed=1)
     assert not solution.settled
     assert "not settled" in solution.message
-    assert solution.reach < 15
+    assert solution.equivalent_em_iterations < 15
 
 
 # Incremental EM.
@@ -233,13 +233,13 @@ def test_with_one_block_incremental_em_is_em():
     plain = em.run(responsibilities, mixture_of_expectations, data, START, accelerate="none")
     one = stochastic.incremental(*MIXTURE, data, START, blocks=1)
     assert one.iterations == one.evaluations == plain.iterations
-    for name, course in plain.trace.params.items():
-        np.testing.assert_array_equal(one.trace.params[name], course)
+    for name, values in plain.trace.params.items():
+        np.testing.assert_array_equal(one.trace.params[name], values)
     assert (one.stop, one.converged) == (plain.stop, True)
 
 
 @pytest.mark.parametrize("blocks", [2, 7, 60])
-def test_with_several_it_ends_where_em_does_in_fewer_passes(blocks):
+def test_with_several_blocks_it_has_the_limit_of_em_in_fewer_passes(blocks):
     data = two_normals(300)
     plain = em.run(responsibilities, mixture_of_expectations, data, START, accelerate="none")
     solution = stochastic.incremental(*MIXTURE, data, START, blocks=blocks)
@@ -250,7 +250,7 @@ def test_with_several_it_ends_where_em_does_in_fewer_passes(blocks):
     np.testing.assert_allclose(solution.expectations["n"].sum(), 300, rtol=1e-13)
 
 
-def test_incremental_em_never_lowers_the_free_energy():
+def test_incremental_em_never_decreases_the_free_energy():
     data = two_normals(40, seed=5) | {"unit": np.arange(40.0)}
     q = np.full((40, 2), np.nan)
     energies = []
@@ -262,24 +262,24 @@ def test_incremental_em_never_lowers_the_free_energy():
 
     def watched(s, shared):
         params = mixture(s, shared)
-        apart = (data["x"][:, None] - params["mu"]) / params["sigma"]
-        log_joint = np.log(params["w"] / params["sigma"]) - apart**2 / 2
+        standardised = (data["x"][:, None] - params["mu"]) / params["sigma"]
+        log_joint = np.log(params["w"] / params["sigma"]) - standardised**2 / 2
         with np.errstate(all="ignore"):
             entropy = -np.where(q > 0, q * np.log(q), 0).sum()
         energies.append(np.sum(q * log_joint) + entropy)
         return params
 
     given = (remembering, weighted, watched, data, START)
-    end = stochastic.incremental(*given, blocks=8)
-    assert end.converged
-    assert len(energies) == 1 + (end.iterations - 1) * 8
+    solution = stochastic.incremental(*given, blocks=8)
+    assert solution.converged
+    assert len(energies) == 1 + (solution.iterations - 1) * 8
     assert np.all(np.diff(energies) > -1e-11 * abs(energies[0]))
     # At a fixed point q is the conditional distribution, and the free energy the log-likelihood.
-    assert energies[-1] == pytest.approx(height(end.params, data), abs=1e-6)
+    assert energies[-1] == pytest.approx(log_likelihood(solution.params, data), abs=1e-6)
     assert energies[0] < energies[-1] - 0.1
 
 
-# A normal mean of which some of the sample is missing: every sequence is linear and normal.
+# A normal mean with missing values in the sample: every sequence is linear and normal.
 
 SEEN = np.array([1.0, 3.0, 4.0, 0.0, 2.5, 3.5])
 MISSING = 6
@@ -305,7 +305,7 @@ FAR = {"mean": MEAN + 5}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_sem_has_the_mean_and_the_spread_of_its_autoregression(seed):
+def test_sem_has_the_mean_and_the_variance_of_its_autoregression(seed):
     """θ' = (1 - ρ) x̄ + ρ θ + ε, ρ = m / n, var ε = m / n²."""
     count = 8000
     solution = stochastic.sem(
@@ -323,19 +323,21 @@ def test_sem_has_the_mean_and_the_spread_of_its_autoregression(seed):
     error = np.sqrt(variance * sums) / count
     bound = stats.norm.isf(FALSE_ALARM / 2)
     assert abs(solution.params["mean"] - MEAN) < bound * error
-    # The relative variance of a squared spread is 2 (1 + ρ²) / (1 - ρ²) / count.
+    # The relative variance of an estimated variance is 2 (1 + ρ²) / (1 - ρ²) / count.
     relative = np.sqrt(2 * (1 + RATE**2) / (1 - RATE**2) / count)
-    assert abs(solution.spread["mean"] ** 2 / variance - 1) < bound * relative
+    assert abs(solution.standard_deviations["mean"] ** 2 / variance - 1) < bound * relative
     # A sum of autocovariances of 1000 batch means over five lags each way has a relative variance
     # of 2 · 11 / 1000.
     found = solution.monte_carlo_errors["mean"]
     assert abs(found**2 / error**2 - 1) < bound * np.sqrt(2 * 11 / 1000)
-    assert solution.effective["mean"] == pytest.approx((solution.spread["mean"] / found) ** 2)
+    assert solution.effective_sample_sizes["mean"] == pytest.approx(
+        (solution.standard_deviations["mean"] / found) ** 2
+    )
     assert solution.averaged == (101, 8100)
     assert solution.settled
 
 
-def test_sem_takes_ems_own_m_step_and_statistics_of_the_params():
+def test_sem_accepts_ems_m_step_and_statistics_that_depend_on_the_params():
     def m_step(drawn, data):
         return {"mean": (data["x"].sum() + drawn["z"].sum()) / N}
 
@@ -356,14 +358,14 @@ def test_sem_takes_ems_own_m_step_and_statistics_of_the_params():
 
 
 @pytest.mark.parametrize(("exponent", "exploration"), [(0.6, 20), (1.0, 20), (0.75, 0)])
-def test_saem_has_the_distribution_of_its_linear_recursion(exponent, exploration):
-    """s' - s* = (1 - γ (1 - ρ)) (s - s*) + γ ε: the mean and variance of its end are sums."""
+def test_saem_has_the_mean_and_variance_of_its_linear_recursion(exponent, exploration):
+    """s' - s* = (1 - γ (1 - ρ)) (s - s*) + γ ε: the final mean and variance follow by recursion."""
     count = 400
     away, variance = FAR["mean"] - MEAN, 0.0
     for k in range(1, count + 1):
         step = StepSize(exponent, 0.0, exploration)(k)
         kept = 1 - step * (1 - RATE)
-        # The first statistics take the place of what was before.
+        # The first statistics have no predecessor.
         kept = RATE if k == 1 else kept
         step = 1.0 if k == 1 else step
         away, variance = kept * away, kept**2 * variance + step**2 * NOISE
@@ -385,7 +387,7 @@ def test_saem_has_the_distribution_of_its_linear_recursion(exponent, exploration
     assert low < np.sum(np.square(scores)) < high
 
 
-# The deaths of The Times.
+# Death notices in The Times.
 
 TIMES = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
 DEATHS = np.arange(10)
@@ -410,10 +412,10 @@ def poisson_sums(drawn, data):
 
 
 def theory(days, mle, steps):
-    """The rate matrix and the covariance of SAEM's end in (n, x) of the first component.
+    """Return the rate matrix of EM and the covariance of SAEM in (n, x) of the first component.
 
-    s' - s* = (I - γ A) (s - s*) + γ ε with A = I - T', where T is what an iteration of EM does to
-    s, and cov ε that of the statistics of a draw.
+    s' - s* = (I - γ A) (s - s*) + γ ε with A = I - T', where T is the EM map of s, and cov ε the
+    covariance of the statistics of a draw.
     """
     n, total = days.sum(), days @ DEATHS
 
@@ -453,13 +455,13 @@ def times():
 @pytest.mark.parametrize(
     ("copies", "start", "exploration", "count"),
     [
-        # Of the data themselves noise soon leads along a ridge that no linear theory follows.
+        # With the data themselves, noise soon leads to where the theory is not linear any more.
         (1, None, 20, 100),
-        # 5000 times as many days of each kind have the same MLE: from the customary start.
+        # 5000 times as many days of each kind have the same MLE; from the usual start.
         (5000, {"w": [0.3, 0.7], "lam": [1.0, 2.5]}, 4000, 5000),
     ],
 )
-def test_saem_is_at_the_mle_of_the_times_with_the_precision_of_the_theory(
+def test_saem_estimates_the_mle_of_the_times_with_the_theoretical_covariance(
     times, copies, start, exploration, count
 ):
     days = copies * TIMES
@@ -490,61 +492,62 @@ def test_saem_is_at_the_mle_of_the_times_with_the_precision_of_the_theory(
 
 @given(st.integers(1, 300), st.sampled_from([8, 16, 64]), st.integers(0, 2**31))
 @settings(deadline=None)
-def test_a_chain_in_bounded_memory_has_the_mean_and_spread_of_all(count, places, seed):
+def test_averages_in_bounded_memory_are_those_of_all_iterates(count, max_means, seed):
     values = np.random.default_rng(seed).normal(5, 2, (count, 2))
-    chain = Chain(2, places)
+    averages = IterateAverages(2, max_means)
     for value in values:
-        chain.add(value)
-    average = chain.average()
+        averages.add(value)
+    average = averages.mean()
     assert average.count == count
     np.testing.assert_allclose(average.mean, values.mean(axis=0), rtol=1e-12)
     if count > 1:
-        np.testing.assert_allclose(average.spread, values.std(axis=0, ddof=1), rtol=1e-11)
-    later = chain.average(later=True)
+        deviation = values.std(axis=0, ddof=1)
+        np.testing.assert_allclose(average.standard_deviation, deviation, rtol=1e-11)
+    later = averages.mean(later_half=True)
     assert later.count <= count
     np.testing.assert_allclose(later.mean, values[count - later.count :].mean(axis=0), rtol=1e-12)
 
 
-def sequences_of(rate, length, sequences):
+def mean_of_autoregressions(rate, length, sequences):
     rng = np.random.default_rng(11)
-    chain = Chain(sequences)
+    averages = IterateAverages(sequences)
     x = rng.normal(size=sequences) / np.sqrt(1 - rate**2)
     for _ in range(length):
         x = rate * x + rng.normal(size=sequences)
-        chain.add(x)
-    return chain.average()
+        averages.add(x)
+    return averages.mean()
 
 
 @pytest.mark.parametrize(("rate", "length"), [(0, 500), (0.5, 500), (0.5, 20_000), (0.95, 20_000)])
 def test_monte_carlo_errors_are_those_of_an_autoregression(rate, length):
-    """Means of many sequences have the standard error that single ones report."""
+    """The means of many sequences have the standard error that each sequence reports."""
     sequences = 40
-    average = sequences_of(rate, length, sequences)
-    scores = average.mean / average.error
+    average = mean_of_autoregressions(rate, length, sequences)
+    scores = average.mean / average.monte_carlo_error
     low, high = stats.chi2(sequences).ppf([FALSE_ALARM / 2, 1 - FALSE_ALARM / 2])
     assert low < np.sum(scores**2) < high
 
 
-def test_of_what_is_just_settled_they_still_cover():
-    """25 independent iterates: two errors cover as Student's t of about 10 degrees does."""
-    average = sequences_of(0.95, 975, 1000)
-    assert np.median(average.effective) == pytest.approx(25, rel=0.1)
-    beyond = np.mean(np.abs(average.mean) > 2 * average.error)
+def test_the_errors_of_barely_settled_sequences_still_cover():
+    """25 independent iterates: two errors cover like those of Student's t with 10 degrees."""
+    average = mean_of_autoregressions(0.95, 975, 1000)
+    assert np.median(average.effective_sample_size) == pytest.approx(25, rel=0.1)
+    beyond = np.mean(np.abs(average.mean) > 2 * average.monte_carlo_error)
     expected = 2 * stats.t(10).sf(2)
     assert beyond < stats.binom(1000, expected).isf(FALSE_ALARM) / 1000
 
 
-def test_what_does_not_move_has_no_error():
-    chain = Chain(1)
+def test_a_constant_sequence_has_no_error():
+    averages = IterateAverages(1)
     for _ in range(20):
-        chain.add(np.array([0.1]))
-    average = chain.average()
-    assert average.error == pytest.approx(0, abs=1e-15)
-    assert average.effective == 20
-    assert average.movement == 0
+        averages.add(np.array([0.1]))
+    average = averages.mean()
+    assert average.monte_carlo_error == pytest.approx(0, abs=1e-15)
+    assert average.effective_sample_size == 20
+    assert average.drift == 0
 
 
-def test_of_a_few_iterates_no_error_is_claimed():
+def test_a_few_iterates_have_no_monte_carlo_error():
     solution = stochastic.sem(
         missing_draw, missing_mean, {"x": SEEN}, FAR, statistics=missing_sum, iterations=6, seed=1
     )
@@ -553,10 +556,10 @@ def test_of_a_few_iterates_no_error_is_claimed():
     assert "too few" in solution.message
 
 
-# Seeds, hooks, interrupts.
+# Seeds, callbacks, interrupts.
 
 
-def test_a_seed_settles_everything_and_is_told():
+def test_a_seed_determines_the_result_and_is_reported():
     data = two_normals(500)
     first, second, other = (stochastic.online(*MIXTURE, data, START, seed=s) for s in (4, 4, 5))
     np.testing.assert_array_equal(first.params["mu"], second.params["mu"])
@@ -566,7 +569,7 @@ def test_a_seed_settles_everything_and_is_told():
     np.testing.assert_array_equal(unseeded.params["mu"], again.params["mu"])
 
 
-def test_an_interrupt_passes_and_leaves_the_generator_of_a_stream_where_it_was():
+def test_an_interrupt_propagates_and_does_not_exhaust_a_stream():
     def batches():
         for part in np.split(two_normals(1000)["x"], 10):
             yield {"x": part}
@@ -581,7 +584,7 @@ def test_an_interrupt_passes_and_leaves_the_generator_of_a_stream_where_it_was()
     assert len(list(stream)) == 7
 
 
-def test_a_long_course_is_thinned():
+def test_a_long_trace_is_thinned():
     solution = stochastic.sem(
         missing_draw,
         missing_mean,
@@ -591,32 +594,32 @@ def test_a_long_course_is_thinned():
         iterations=5000,
         seed=1,
     )
-    iterations = solution.course.iterations
+    iterations = solution.trace.iterations
     assert iterations[0] == 0
     assert 500 <= len(iterations) <= 1000
     assert set(np.diff(iterations)) == {8}
-    assert len(solution.course.params["mean"]) == len(iterations)
+    assert len(solution.trace.params["mean"]) == len(iterations)
 
 
-def test_what_is_shown():
+def test_representations_show_the_figures():
     solution = stochastic.online(*MIXTURE, two_normals(5000), START, seed=1)
     text = repr(solution)
-    assert text.startswith("StochasticSolution: Completed: every iteration that was asked for (")
+    assert text.startswith("StochasticSolution: Completed: all requested iterations (")
     assert "±" in text
     assert "averaged    iterations 51 to 100" in text
-    assert "as far as" in text
+    assert "equivalent to about" in text
     assert "<table>" in solution._repr_html_()
 
 
-def test_a_stream_may_be_cut_short():
+def test_a_stream_may_have_more_batches_than_iterations():
     batches = ({"x": np.ones(3) * k} for k in itertools.count())
     given = (nothing, moments, mean_and_variance, batches, {"mean": 0.0, "variance": 1.0})
     solution = stochastic.online(*given, iterations=12)
-    assert (solution.stop, solution.iterations) == (Ending.COMPLETED, 12)
+    assert (solution.stop, solution.iterations) == (StochasticStop.COMPLETED, 12)
     assert next(batches)["x"][0] == 12
 
 
-def test_params_are_held_until_enough_has_been_seen():
+def test_params_do_not_change_before_enough_units():
     seen = []
     stochastic.online(
         *MIXTURE,
@@ -630,7 +633,7 @@ def test_params_are_held_until_enough_has_been_seen():
     assert seen == [True] * 19 + [False] * 41
 
 
-def test_constants_are_handed_to_both_steps():
+def test_both_steps_are_given_the_shared_data():
     def e_step(params, data):
         assert len(data["x"]) <= 10
         assert len(data["known"]) == 3
@@ -647,11 +650,11 @@ def test_constants_are_handed_to_both_steps():
     assert solution.params["mean"] == 2
     exact = stochastic.incremental(*given, split="x", blocks=4)
     assert exact.params["mean"] == 2
-    with pytest.raises(InputError, match=r"x has 40, known has 3; name what is split, as in"):
+    with pytest.raises(InputError, match=r"x has 40, known has 3; name the arrays to split, as in"):
         stochastic.online(*given)
 
 
-# What goes wrong.
+# Errors and degeneracies.
 
 
 @pytest.mark.parametrize(
@@ -663,7 +666,7 @@ def test_constants_are_handed_to_both_steps():
         (np.nan, "0.5, 1"),
     ],
 )
-def test_step_sizes_outside_of_the_theory_are_refused(exponent, reason):
+def test_step_sizes_outside_the_theory_are_refused(exponent, reason):
     with pytest.raises(InputError, match=reason):
         stochastic.online(*MIXTURE, two_normals(50), START, exponent=exponent)
     with pytest.raises(InputError, match=reason):
@@ -672,7 +675,7 @@ def test_step_sizes_outside_of_the_theory_are_refused(exponent, reason):
         )
 
 
-def test_not_all_iterations_of_saem_explore():
+def test_the_exploration_of_saem_is_shorter_than_the_run():
     given = (missing_draw, missing_sum, missing_mean, {"x": SEEN}, FAR)
     with pytest.raises(InputError, match=r"exploration .* between 0 and 9"):
         stochastic.saem(*given, iterations=10, exploration=10)
@@ -680,7 +683,7 @@ def test_not_all_iterations_of_saem_explore():
     assert stochastic.saem(*given, iterations=10, seed=1).averaged == (8, 10)
 
 
-def test_step_sizes_are_those_of_the_formula():
+def test_step_sizes_follow_the_formula():
     step_size = StepSize(0.75, 3.0, 2)
     assert [step_size(k) for k in (1, 2)] == [1, 1]
     assert [step_size(k) for k in (3, 4)] == pytest.approx([4**-0.75, 5**-0.75])
@@ -688,7 +691,7 @@ def test_step_sizes_are_those_of_the_formula():
         StepSize(0.6, -1)
 
 
-def test_statistics_of_the_params_are_refused_where_they_would_be_averaged():
+def test_statistics_that_depend_on_the_params_are_not_averaged():
     def central(expectations, data, params):
         return {"x": np.sum(data["x"] - params["mean"])}
 
@@ -703,11 +706,11 @@ def test_statistics_of_the_params_are_refused_where_they_would_be_averaged():
     stochastic.incremental(nothing, optional, mean_and_variance, data, start)
 
 
-def test_a_missing_value_ends_the_run_and_is_found():
+def test_a_missing_value_stops_the_run_and_is_named():
     data = two_normals(400)
     data["x"][7] = np.nan
     solution = stochastic.online(*MIXTURE, data, START, batch_size=50, seed=1)
-    assert solution.stop is Ending.NOT_FINITE
+    assert solution.stop is StochasticStop.NOT_FINITE
     assert "e_step gave z[" in solution.message
     assert np.isfinite(solution.params["mu"]).all()
     assert solution.averaged == (0, 0)
@@ -720,15 +723,15 @@ def test_a_missing_value_ends_the_run_and_is_found():
     assert "statistics gave x = nan in iteration 1" in solution.message
 
 
-def test_a_batch_that_leaves_a_component_without_observations_does_no_harm_later_on():
+def test_a_later_batch_may_leave_a_component_without_observations():
     batches = [{"x": np.array([0.0, 1, 2, 10, 11, 12])}, {"x": np.array([0.0, 1, 2])}] * 5
     start = {"w": [0.5, 0.5], "mu": [1.0, 11.0], "sigma": [1.0, 1.0]}
-    solution = stochastic.online(*MIXTURE, batches, start, hold=0)
+    solution = stochastic.online(*MIXTURE, batches, start, units_before_m_step=0)
     assert not solution.stop.degenerate
     assert solution.params["mu"] == pytest.approx([1, 11], abs=1e-3)
 
 
-def test_nor_does_it_explain_an_error_of_another_kind():
+def test_such_a_batch_does_not_explain_an_error():
     batches = [{"x": np.array([0.0, 1, 2, 10, 11, 12])}, {"x": np.array([0.0, 1, 2])}] * 5
     start = {"w": [0.5, 0.5], "mu": [1.0, 11.0], "sigma": [1.0, 1.0]}
     seen = []
@@ -740,36 +743,38 @@ def test_nor_does_it_explain_an_error_of_another_kind():
         return mixture(s, shared)
 
     with pytest.raises(StepError, match="of its own"):
-        stochastic.online(responsibilities, weighted, failing, batches, start, hold=0)
+        stochastic.online(
+            responsibilities, weighted, failing, batches, start, units_before_m_step=0
+        )
 
 
-def test_one_that_does_so_at_first_is_told():
+def test_a_first_batch_that_leaves_a_component_empty_is_reported():
     start = {"w": [0.5, 0.5], "mu": [1.0, 100.0], "sigma": [1.0, 1.0]}
     batches = [{"x": np.array([0.0, 1, 2])}] * 3
-    solution = stochastic.online(*MIXTURE, batches, start, hold=0)
-    assert solution.stop is Ending.EMPTY_COMPONENT
+    solution = stochastic.online(*MIXTURE, batches, start, units_before_m_step=0)
+    assert solution.stop is StochasticStop.EMPTY_COMPONENT
     assert "z[..., 1] add up to" in solution.message
     assert solution.iterations == 0
     np.testing.assert_array_equal(solution.params["mu"], start["mu"])
 
 
-def test_a_component_that_collapses_onto_a_value_is_told():
+def test_a_component_that_collapses_onto_a_value_is_reported():
     x = np.concatenate([np.zeros(30), np.linspace(60, 64, 70)])
     start = {"w": [0.5, 0.5], "mu": [62.0, 0.0], "sigma": [1.0, 1.0]}
     solution = stochastic.online(*MIXTURE, {"x": x}, start, seed=1)
-    assert solution.stop is Ending.COLLAPSED
+    assert solution.stop is StochasticStop.COLLAPSED
     assert "sigma[1] = 0, from 1 at the start" in solution.message
 
 
-def test_one_that_only_tends_to_it_is_told_as_well():
+def test_a_component_that_is_about_to_collapse_is_reported():
     x = np.concatenate([np.zeros(30), np.linspace(7, 9, 70)])
     start = {"w": [0.5, 0.5], "mu": [8.0, 0.0], "sigma": [1.0, 1.0]}
     solution = stochastic.online(*MIXTURE, {"x": x}, start, passes=2000, seed=1)
-    assert solution.stop is Ending.COMPLETED
-    assert "a collapse unless zero is where it belongs" in solution.message
+    assert solution.stop is StochasticStop.COMPLETED
+    assert "a collapse unless the limit is zero" in solution.message
 
 
-def test_an_error_in_a_step_says_where():
+def test_an_error_in_a_step_is_located():
     def m_step(s, shared):
         raise ValueError("no such thing")
 
@@ -792,7 +797,7 @@ def test_an_error_in_a_step_says_where():
         (lambda e, d: {f"x{len(d['x'])}": 1.0}, "first part"),
     ],
 )
-def test_statistics_that_do_not_keep_the_contract(statistics, message):
+def test_statistics_that_break_the_contract(statistics, message):
     start = {"mean": 0.0}
     with pytest.raises(DeclarationError, match=message):
         stochastic.online(
@@ -812,7 +817,7 @@ def test_statistics_that_do_not_keep_the_contract(statistics, message):
         ({}, {}, "no array"),
         ({"x": 3.0}, {}, "no array"),
         ({"x": np.ones(5)}, {"split": ("y",)}, "no array y"),
-        ([], {}, "holds no batch"),
+        ([], {}, "contains no batch"),
         (np.ones((3, 2)), {}, "batch 1 should be a mapping"),
         ([{"x": np.ones(3)}], {"batch_size": 2}, "a stream has its own"),
         ([{"x": np.ones(3)}], {"total": 0.0}, "total must be positive"),
@@ -825,14 +830,14 @@ def test_statistics_that_do_not_keep_the_contract(statistics, message):
         (3.0, {}, "iterable"),
     ],
 )
-def test_data_and_options_that_cannot_be_used(data, options, message):
+def test_invalid_data_and_options(data, options, message):
     with pytest.raises(InputError, match=message):
         stochastic.online(
             nothing, moments, mean_and_variance, data, {"mean": 0.0, "variance": 1.0}, **options
         )
 
 
-def test_one_row_is_enough():
+def test_one_row_suffices():
     solution = stochastic.online(
         nothing,
         moments,

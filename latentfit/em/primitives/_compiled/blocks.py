@@ -1,15 +1,20 @@
-"""Steps on a block of rows that stays in the processor's first cache.
+"""Arithmetic on a block of rows that fits in the processor's first-level cache.
 
-A block is stored by component: ``v[k, i]`` belongs to component k and row i of the block. Rows are
-then next to each other, and loops over them are vectorised.
+A block is transposed: ``x[j, i]`` is column j of row i of the block, ``v[k, i]`` belongs to
+component k and row i. Consecutive rows are adjacent in memory, so that loops over rows are
+vectorised. The last blocks may be shorter: all functions use the first `rows` rows only.
 
-Moments of a block are taken about its own mean, in two passes, and merged with those of the rows
-before (Chan, Golub and LeVeque 1983): with weights n and m, means a and b, and δ = b - a,
+The moments of a block are computed about its own mean in two passes and merged with the moments
+of the preceding rows (Chan, Golub and LeVeque 1983). With weights n and m, means a and b,
+scatters S and T, and δ = b - a,
 
     n' = n + m,   a' = a + δ m / n',   S' = S + T + δ δᵀ n m / n'.
 
-No square of a large number is subtracted from another, wherever the data are.
+No large square is subtracted from another, so that the scatter keeps its digits also if the data
+are large relative to their spread.
 
+References
+----------
 T. F. Chan, G. H. Golub and R. J. LeVeque (1983). Algorithms for computing the sample variance:
 analysis and recommendations. *The American Statistician* 37, 242-247.
 """
@@ -19,17 +24,17 @@ import math
 import numpy as np
 
 from latentfit.em.primitives._compiled.exp import exp
-from latentfit.em.primitives._compiled.jit import reordered
+from latentfit.em.primitives._compiled.jit import jit_reassociate
 
-# Rows of a block: in one column, and where several columns share the cache.
-NARROW, WIDE = 256, 128
-# So many sums of at most 2¹⁵ terms between 0 and 1 are multiplied before a logarithm is taken.
-_FACTORS = 64
+# Rows of a block. The long block suits kernels that keep few numbers for each row.
+BLOCK_ROWS, LONG_BLOCK_ROWS = 128, 256
+# A product of this many sums of at most 2¹⁵ terms between 0 and 1 does not overflow.
+_FACTORS_PER_LOGARITHM = 64
 
 
-@reordered
-def transpose(x: np.ndarray, begin: int, rows: int, out: np.ndarray) -> None:
-    """Rows of an array as a block: its columns."""
+@jit_reassociate
+def load_block(x: np.ndarray, begin: int, rows: int, out: np.ndarray) -> None:
+    """Copy `rows` rows of x, shape (n, d), from row `begin` on to a block, shape (d, >= rows)."""
     if x.shape[1] == 1:
         flat = x.ravel()
         for i in range(rows):
@@ -40,66 +45,71 @@ def transpose(x: np.ndarray, begin: int, rows: int, out: np.ndarray) -> None:
                 out[j, i] = x[begin + i, j]
 
 
-@reordered
-def largest_taken_out(v: np.ndarray, rows: int, largest: np.ndarray) -> float:
-    """The largest log joint density of each row, and the sum of these."""
+@jit_reassociate
+def row_maxima(v: np.ndarray, rows: int, maxima: np.ndarray) -> float:
+    """Fill the maximum over components of each row of v, shape (K, >= rows); return their sum."""
     for i in range(rows):
-        largest[i] = v[0, i]
+        maxima[i] = v[0, i]
     for k in range(1, v.shape[0]):
         for i in range(rows):
-            largest[i] = v[k, i] if v[k, i] > largest[i] else largest[i]
+            maxima[i] = v[k, i] if v[k, i] > maxima[i] else maxima[i]
     for i in range(rows):
-        # A row of -inf would otherwise become -inf less -inf.
-        largest[i] = 0.0 if largest[i] == -np.inf else largest[i]
-    height = 0.0
+        # Subtracting the maximum from a row of -inf would give NaN.
+        maxima[i] = 0.0 if maxima[i] == -np.inf else maxima[i]
+    total = 0.0
     for i in range(rows):
-        height += largest[i]
-    return height
+        total += maxima[i]
+    return total
 
 
-@reordered
-def softmax(v: np.ndarray, rows: int, largest: np.ndarray, total: np.ndarray) -> float:
-    """Responsibilities in the place of log joint densities; the sum over rows of log p(x).
+@jit_reassociate
+def softmax(v: np.ndarray, rows: int, maxima: np.ndarray, totals: np.ndarray) -> float:
+    """Replace log joint densities by responsibilities and return the log-likelihood of the block.
 
-    log p(x) = m + log s with m the largest of a row and s = Σ exp(v - m), which lies between 1 and
-    K. One logarithm is taken of the product of several s.
+    log p(x_i) = m + log s, where m is the maximum of the row and s = Σ_k exp(v_ki - m) lies between
+    1 and K. One logarithm is taken of the product of several s.
     """
     components = v.shape[0]
-    height = largest_taken_out(v, rows, largest)
+    log_likelihood = row_maxima(v, rows, maxima)
     for i in range(rows):
-        total[i] = 0.0
+        totals[i] = 0.0
     for k in range(components):
         for i in range(rows):
-            v[k, i] = exp(v[k, i] - largest[i])
-            total[i] += v[k, i]
-    for begin in range(0, rows, _FACTORS):
+            v[k, i] = exp(v[k, i] - maxima[i])
+            totals[i] += v[k, i]
+    for begin in range(0, rows, _FACTORS_PER_LOGARITHM):
         product = 1.0
-        for i in range(begin, min(begin + _FACTORS, rows)):
-            product *= total[i]
-        height += math.log(product)
+        for i in range(begin, min(begin + _FACTORS_PER_LOGARITHM, rows)):
+            product *= totals[i]
+        log_likelihood += math.log(product)
     for i in range(rows):
-        total[i] = 1.0 / total[i]
+        totals[i] = 1.0 / totals[i]
     for k in range(components):
         for i in range(rows):
-            v[k, i] *= total[i]
-    return height
+            v[k, i] *= totals[i]
+    return log_likelihood
 
 
-@reordered
+@jit_reassociate
 def log_density(
-    x: np.ndarray, mean: np.ndarray, root: np.ndarray, constant: float, rows: int, out: np.ndarray
+    x: np.ndarray,
+    mean: np.ndarray,
+    inverse_sigma: np.ndarray,
+    log_constant: float,
+    rows: int,
+    out: np.ndarray,
 ) -> None:
-    """constant - Σ_j ((x_j - μ_j) / σ_j)² / 2, with 1 / σ_j as `root`."""
+    """Fill `out` with log_constant - Σ_j ((x_j - μ_j) / σ_j)² / 2 of each row, one component."""
     for i in range(rows):
-        out[i] = constant
+        out[i] = log_constant
     for j in range(x.shape[0]):
         for i in range(rows):
-            u = (x[j, i] - mean[j]) * root[j]
+            u = (x[j, i] - mean[j]) * inverse_sigma[j]
             out[i] -= 0.5 * u * u
 
 
-@reordered
-def moments(
+@jit_reassociate
+def add_moments(
     r: np.ndarray,
     x: np.ndarray,
     rows: int,
@@ -107,7 +117,10 @@ def moments(
     means: np.ndarray,
     scatter: np.ndarray,
 ) -> None:
-    """Merge the moments of each column of a block into those of the rows before."""
+    """Merge the moments of each column of a block into those of the preceding rows.
+
+    `counts` has the shape (K,), `means` and `scatter` have the shape (K, d).
+    """
     for k in range(r.shape[0]):
         weight = 0.0
         for i in range(rows):
@@ -123,16 +136,16 @@ def moments(
             mean /= weight
             squares = 0.0
             for i in range(rows):
-                gap = x[j, i] - mean
-                squares += r[k, i] * (gap * gap)
+                deviation = x[j, i] - mean
+                squares += r[k, i] * (deviation * deviation)
             shift = mean - means[k, j]
             means[k, j] += shift * share
             scatter[k, j] += squares + shift * shift * (counts[k] * share)
         counts[k] = count
 
 
-@reordered
-def sums(
+@jit_reassociate
+def add_sums(
     r: np.ndarray,
     x: np.ndarray,
     rows: int,
@@ -141,7 +154,10 @@ def sums(
     first: np.ndarray,
     second: np.ndarray,
 ) -> None:
-    """Add Σ r, Σ r (x - a) and Σ r (x - a)² of each column of a block."""
+    """Add Σ r, Σ r (x - a) and Σ r (x - a)² of each column of a block.
+
+    `counts` has the shape (K,); `about`, `first` and `second` have the shape (K, d).
+    """
     for k in range(r.shape[0]):
         weight = 0.0
         for i in range(rows):
@@ -150,8 +166,8 @@ def sums(
         for j in range(x.shape[0]):
             total, squares = 0.0, 0.0
             for i in range(rows):
-                gap = x[j, i] - about[k, j]
-                total += r[k, i] * gap
-                squares += r[k, i] * (gap * gap)
+                deviation = x[j, i] - about[k, j]
+                total += r[k, i] * deviation
+                squares += r[k, i] * (deviation * deviation)
             first[k, j] += total
             second[k, j] += squares

@@ -1,88 +1,103 @@
-"""Log probabilities and counts of blocks of codes."""
+"""Log probabilities and expected counts of the category codes of all rows."""
 
 import numpy as np
 
-from latentfit.em.primitives._compiled import code_blocks
-from latentfit.em.primitives._compiled.blocks import WIDE
-from latentfit.em.primitives._compiled.blocks import transpose as transpose_numbers
-from latentfit.em.primitives._compiled.chunks import cut, spread
-from latentfit.em.primitives._compiled.code_blocks import log_probability, look_up, tally, transpose
-from latentfit.em.primitives._compiled.jit import reordered
+from latentfit.em.primitives._compiled.blocks import BLOCK_ROWS, load_block
+from latentfit.em.primitives._compiled.chunks import run_chunks, split_rows
+from latentfit.em.primitives._compiled.code_blocks import (
+    add_counts,
+    add_counts_of_item,
+    add_log_probabilities,
+    fill_log_probabilities_of_item,
+    load_codes,
+)
+from latentfit.em.primitives._compiled.jit import jit_reassociate
 
 
-def log_probabilities(x: np.ndarray, table: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Fill Σ_j log p_kj; rows with a code that is out of range, one of each chunk at most."""
-    chunks, size = cut(len(x))
-    bad = np.full(chunks, -1)
-    spread(_log_kernel, chunks, out.size * x.shape[1], x, size, table, out, bad)
-    return bad[bad >= 0]
+def fill_log_probabilities(x: np.ndarray, log_p: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Fill Σ_j log p_kj(x_ij), shape (n, K); return rows with a code out of range.
+
+    `x` has the shape (n, J), `log_p` the shape (J, C, K). At most one bad row of each chunk is
+    returned, in increasing order; if there is one, `out` is incomplete.
+    """
+    chunks, size = split_rows(len(x))
+    bad_rows = np.full(chunks, -1)
+    operations = out.size * x.shape[1]
+    run_chunks(_log_probability_kernel, chunks, operations, x, size, log_p, out, bad_rows)
+    return bad_rows[bad_rows >= 0]
 
 
-def count(r: np.ndarray, x: np.ndarray, categories: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts, shape (K, J, C); rows with a code that is out of range, one of each chunk at most."""
-    chunks, size = cut(len(x))
+def count_categories(
+    r: np.ndarray, x: np.ndarray, categories: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute expected counts, shape (K, J, C); return them and rows with a code out of range.
+
+    `r` has the shape (n, K), `x` the shape (n, J). At most one bad row of each chunk is returned,
+    in increasing order; if there is one, the counts are incomplete.
+    """
+    chunks, size = split_rows(len(x))
     counts = np.zeros((chunks, x.shape[1], categories, r.shape[1]))
-    bad = np.full(chunks, -1)
-    spread(_count_kernel, chunks, 2 * r.size * x.shape[1], r, x, size, counts, bad)
-    return by_component(counts), bad[bad >= 0]
+    bad_rows = np.full(chunks, -1)
+    run_chunks(_count_kernel, chunks, 2 * r.size * x.shape[1], r, x, size, counts, bad_rows)
+    return merge_counts(counts), bad_rows[bad_rows >= 0]
 
 
-def by_component(counts: np.ndarray) -> np.ndarray:
-    """Counts of all chunks, the component first."""
+def merge_counts(counts: np.ndarray) -> np.ndarray:
+    """Add the counts of all chunks, (chunks, J, C, K), and move the component to the first axis."""
     return np.ascontiguousarray(np.moveaxis(counts.sum(axis=0), -1, 0))
 
 
-@reordered
-def _log_kernel(
-    first: int,
-    last: int,
+@jit_reassociate
+def _log_probability_kernel(
+    first_chunk: int,
+    last_chunk: int,
     x: np.ndarray,
     size: int,
-    table: np.ndarray,
+    log_p: np.ndarray,
     out: np.ndarray,
-    bad: np.ndarray,
+    bad_rows: np.ndarray,
 ) -> None:
     n, items = x.shape
-    categories, components = table.shape[1:]
-    block, v = np.empty((items, WIDE), np.int64), np.empty((components, WIDE))
-    for chunk in range(first, last):
+    categories, components = log_p.shape[1:]
+    block, v = np.empty((items, BLOCK_ROWS), np.int64), np.empty((components, BLOCK_ROWS))
+    for chunk in range(first_chunk, last_chunk):
         end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, categories, block)
-            if bad[chunk] >= 0:
+        for begin in range(chunk * size, end, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, end - begin)
+            bad_rows[chunk] = load_codes(x, begin, rows, categories, block)
+            if bad_rows[chunk] >= 0:
                 return
             if items == 1:
-                look_up(block[0], rows, table[0], out[begin : begin + rows])
+                fill_log_probabilities_of_item(block[0], rows, log_p[0], out[begin : begin + rows])
                 continue
             v[:] = 0.0
-            log_probability(block, rows, table, v)
+            add_log_probabilities(block, rows, log_p, v)
             for i in range(rows):
                 for k in range(components):
                     out[begin + i, k] = v[k, i]
 
 
-@reordered
+@jit_reassociate
 def _count_kernel(
-    first: int,
-    last: int,
+    first_chunk: int,
+    last_chunk: int,
     r: np.ndarray,
     x: np.ndarray,
     size: int,
     counts: np.ndarray,
-    bad: np.ndarray,
+    bad_rows: np.ndarray,
 ) -> None:
     n, items = x.shape
-    block, weights = np.empty((items, WIDE), np.int64), np.empty((r.shape[1], WIDE))
-    for chunk in range(first, last):
+    block, weights = np.empty((items, BLOCK_ROWS), np.int64), np.empty((r.shape[1], BLOCK_ROWS))
+    for chunk in range(first_chunk, last_chunk):
         end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            bad[chunk] = transpose(x, begin, rows, counts.shape[2], block)
-            if bad[chunk] >= 0:
+        for begin in range(chunk * size, end, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, end - begin)
+            bad_rows[chunk] = load_codes(x, begin, rows, counts.shape[2], block)
+            if bad_rows[chunk] >= 0:
                 return
             if items == 1:
-                tally(r[begin : begin + rows], block[0], rows, counts[chunk, 0])
+                add_counts_of_item(r[begin : begin + rows], block[0], rows, counts[chunk, 0])
                 continue
-            transpose_numbers(r, begin, rows, weights)
-            code_blocks.count(weights, block, rows, counts[chunk])
+            load_block(r, begin, rows, weights)
+            add_counts(weights, block, rows, counts[chunk])

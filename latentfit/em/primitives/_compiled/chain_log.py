@@ -1,28 +1,29 @@
-"""Forward-backward on logarithms, for one sequence: slower, and exact wherever that can be.
+"""Forward-backward recursions of one sequence on logarithms.
 
-The recursions are those of `chain_scaled`, with sums of exponentials from which the largest is
-taken out. The largest of each row of log α and log β is taken out, too, so that their digits are
-not spent on the height of the whole sequence; every γ_t and every ξ_t is divided by its own sum.
+They are slower than the recursions of `chain_scaled` on probabilities, and exact up to rounding
+wherever the result can be represented. Sums of probabilities become log-sum-exp. The largest entry
+of each row of log α and log β is subtracted, so that the digits of the row are not spent on the
+log-likelihood of the whole sequence; every γ_t and every ξ_t is divided by its own sum.
 """
 
 import math
 
 import numpy as np
 
-from latentfit.em.primitives._compiled.jit import fused
+from latentfit.em.primitives._compiled.jit import jit_fma
 
 
-@fused
+@jit_fma
 def _largest(v: np.ndarray) -> float:
-    largest = v[0]
+    """Return the largest entry, or NaN if there is one."""
+    largest: float = v[0]
     for value in v:
-        # NaN is kept.
         if value > largest or value != value:
             largest = value
     return largest
 
 
-@fused
+@jit_fma
 def _log_sum_exp(v: np.ndarray) -> float:
     largest = _largest(v)
     if largest == -np.inf:
@@ -33,19 +34,23 @@ def _log_sum_exp(v: np.ndarray) -> float:
     return largest + math.log(total)
 
 
-@fused
-def forward_backward(
+@jit_fma
+def forward_backward_log(
     log_b: np.ndarray,
     log_start: np.ndarray,
     log_p: np.ndarray,
     z: np.ndarray,
     transitions: np.ndarray,
 ) -> tuple[float, int]:
-    """Fill γ, where log α stands on the way, and add ξ; log p(x), first impossible row or -1."""
+    """Fill γ, add ξ to `transitions`, and return the log-likelihood and the first impossible row.
+
+    `log_b` and `z` have the shape (times, K), `log_start` (K,), `log_p` and `transitions` (K, K).
+    The row is -1 if the sequence is possible. log α is stored in `z` until γ replaces it.
+    """
     times, states = log_b.shape
     terms, beta, after = np.empty(states), np.zeros(states), np.empty(states)
     pair = np.empty(states * states)
-    height = 0.0
+    log_likelihood = 0.0
     for t in range(times):
         for k in range(states):
             if t == 0:
@@ -59,8 +64,8 @@ def forward_backward(
             return -np.inf, t
         for k in range(states):
             z[t, k] -= largest
-        height += largest
-    height += _log_sum_exp(z[times - 1])
+        log_likelihood += largest
+    log_likelihood += _log_sum_exp(z[times - 1])
     for back in range(1, times + 1):
         t = times - back
         for k in range(states):
@@ -80,8 +85,8 @@ def forward_backward(
         for j in range(states):
             for k in range(states):
                 transitions[j, k] += math.exp(pair[j * states + k] - total)
-        # Rows that lead to nothing are -inf; one at least leads to what was seen.
+        # The largest entry is finite: the forward recursion found a path to the observed data.
         largest = _largest(beta)
         for k in range(states):
             beta[k] -= largest
-    return height, -1
+    return log_likelihood, -1

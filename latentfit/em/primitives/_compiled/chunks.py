@@ -1,11 +1,11 @@
-"""Rows in chunks, and chunks on threads.
+"""Split the rows into chunks and compute the chunks on several threads.
 
-How rows are cut depends on their number alone, each chunk has sums of its own, and these are
-added in the order of the chunks: the result is the same, to the last bit, on any number of
-threads. At most 64 chunks bound the memory that their sums take.
+The split depends on the number of rows alone, every chunk has sums of its own, and these are
+added in the order of the chunks. The result is therefore the same, to the last bit, for any
+number of threads. The number of chunks is bounded to bound the memory of their sums.
 
-The threads are Python's, which the kernels do not hold up. Unlike those of Numba's parallel loops
-they may be used by several threads at once and after a fork.
+The threads are Python threads, because the kernels release the interpreter lock. Unlike Numba's
+parallel loops they can be used from several threads at once and after a fork.
 """
 
 import os
@@ -15,35 +15,47 @@ from typing import Any
 
 import numba
 
-from latentfit.em.primitives._threads import limit
+from latentfit.em.primitives._compiled.thread_limit import thread_limit
 
-MOST_CHUNKS = 64
-_LEAST_ROWS = 2048
-# Operations, by the hundred thousand, that are worth waking a thread for: some 50 microseconds.
-_WORTH = 100_000
+MAX_CHUNKS = 64
+# The number of rows in a chunk is a multiple of this.
+_CHUNK_ROW_UNIT = 2048
+# Floating-point operations, about 50 microseconds of them, below which waking another thread
+# takes longer than it saves.
+_MIN_OPERATIONS_PER_THREAD = 100_000
 
-_AVAILABLE: int = vars(numba.config)["NUMBA_NUM_THREADS"]
+_DEFAULT_THREADS: int = vars(numba.config)["NUMBA_NUM_THREADS"]
 
 _pool: ThreadPoolExecutor | None = None
 
 
-def cut(rows: int) -> tuple[int, int]:
-    """Number of chunks, and rows in each but the last."""
-    size = max(_LEAST_ROWS, -(-rows // MOST_CHUNKS))
-    size = -(-size // _LEAST_ROWS) * _LEAST_ROWS
+def split_rows(rows: int) -> tuple[int, int]:
+    """Return the number of chunks, and the number of rows in each chunk except the last."""
+    size = max(_CHUNK_ROW_UNIT, -(-rows // MAX_CHUNKS))
+    size = -(-size // _CHUNK_ROW_UNIT) * _CHUNK_ROW_UNIT
     return max(1, -(-rows // size)), size
 
 
-def spread(kernel: Callable[..., Any], chunks: int, work: float, *arguments: Any) -> None:
-    """``kernel(first, last, *arguments)`` for runs of chunks that together are all.
+def run_chunks(kernel: Callable[..., Any], chunks: int, operations: float, *arguments: Any) -> None:
+    """Call a kernel on all chunks, on several threads if there is enough work.
 
-    `work` is the number of operations on all of them, by its order of magnitude.
+    Parameters
+    ----------
+    kernel : callable
+        Called as ``kernel(first_chunk, last_chunk, *arguments)`` for consecutive ranges of
+        chunks, `last_chunk` excluded.
+    chunks : int
+        Number of chunks.
+    operations : float
+        Order of magnitude of the number of floating-point operations on all chunks.
+    *arguments
+        Further arguments of the kernel.
     """
-    most = limit() or _AVAILABLE
-    number = max(1, min(most, chunks, int(work / _WORTH)))
+    max_threads = thread_limit() or _DEFAULT_THREADS
+    number = max(1, min(max_threads, chunks, int(operations / _MIN_OPERATIONS_PER_THREAD)))
     edges = [chunks * part // number for part in range(number + 1)]
     tasks = [
-        _threads().submit(kernel, edges[part], edges[part + 1], *arguments)
+        _thread_pool().submit(kernel, edges[part], edges[part + 1], *arguments)
         for part in range(1, number)
     ]
     try:
@@ -53,18 +65,18 @@ def spread(kernel: Callable[..., Any], chunks: int, work: float, *arguments: Any
             task.result()
 
 
-def _threads() -> ThreadPoolExecutor:
+def _thread_pool() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _pool = ThreadPoolExecutor(MOST_CHUNKS, thread_name_prefix="latentfit")
+        _pool = ThreadPoolExecutor(MAX_CHUNKS, thread_name_prefix="latentfit")
     return _pool
 
 
-def _forget() -> None:
+def _discard_thread_pool() -> None:
     global _pool
     _pool = None
 
 
-# Threads do not live on in a forked process.
+# The threads of a process do not exist in a process that was forked from it.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_discard_thread_pool)

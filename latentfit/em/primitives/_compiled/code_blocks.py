@@ -1,31 +1,37 @@
-"""Categories in a block of rows: log probabilities looked up, responsibilities counted.
+"""Log probabilities and expected counts of the category codes in a block of rows.
 
-Tables have the component last, ``table[j, c, k]``. With few categories nothing is looked up: for
-each of them, as many rows at once as a register holds are compared with it. A sum is kept for each
-category, also of two, since a count that is the difference of two others has lost its digits where
-it is close to 0, and a product with an indicator would make 0 times minus infinity of a
-probability that is 0.
+Blocks are transposed as in `blocks`. Tables have the component on the last axis,
+``table[j, c, k]`` for item j and category c.
+
+With few categories no table is indexed: for each category as many rows as a register holds are
+compared with its code at once. Every category has a sum of its own, also if there are only two.
+A count that is computed as the difference of two others would have lost its digits where it is
+close to 0; a product with an indicator would give NaN, 0 times minus infinity, where a
+probability is 0.
 """
 
 import numpy as np
 
-from latentfit.em.primitives._compiled.blocks import transpose as transpose_numbers
-from latentfit.em.primitives._compiled.jit import reordered
+from latentfit.em.primitives._compiled.blocks import load_block
+from latentfit.em.primitives._compiled.jit import jit_reassociate
 
-# Beyond that many categories looking up is faster than comparing.
-_FEW = 8
+# With more categories than this, indexing is faster than comparing.
+_MAX_COMPARED_CATEGORIES = 8
 
 
-@reordered
-def transpose(x: np.ndarray, begin: int, rows: int, categories: int, out: np.ndarray) -> int:
-    """Rows of an array of codes as a block; the first row with an impossible one, or -1."""
+@jit_reassociate
+def load_codes(x: np.ndarray, begin: int, rows: int, categories: int, out: np.ndarray) -> int:
+    """Copy `rows` rows of codes from row `begin` on to a block, shape (J, >= rows).
+
+    Return the first row with a code out of range, or -1.
+    """
     items = x.shape[1]
-    transpose_numbers(x, begin, rows, out)
-    bad = np.int64(0)
+    load_block(x, begin, rows, out)
+    out_of_range = np.int64(0)
     for j in range(items):
         for i in range(rows):
-            bad |= np.int64(out[j, i] < 0) | np.int64(out[j, i] >= categories)
-    if bad:
+            out_of_range |= np.int64(out[j, i] < 0) | np.int64(out[j, i] >= categories)
+    if out_of_range:
         for i in range(rows):
             for j in range(items):
                 if out[j, i] < 0 or out[j, i] >= categories:
@@ -33,32 +39,32 @@ def transpose(x: np.ndarray, begin: int, rows: int, categories: int, out: np.nda
     return -1
 
 
-@reordered
-def log_probability(x: np.ndarray, rows: int, table: np.ndarray, v: np.ndarray) -> None:
-    """Add log p of the codes of each row to each component."""
-    items, categories, components = table.shape
+@jit_reassociate
+def add_log_probabilities(x: np.ndarray, rows: int, log_p: np.ndarray, v: np.ndarray) -> None:
+    """Add the log probability of each row's codes to v, shape (K, >= rows)."""
+    items, categories, components = log_p.shape
     for j in range(items):
         if categories == 2:
             for k in range(components):
-                zero, one = table[j, 0, k], table[j, 1, k]
+                zero, one = log_p[j, 0, k], log_p[j, 1, k]
                 for i in range(rows):
                     v[k, i] += one if x[j, i] else zero
-        elif categories <= _FEW:
+        elif categories <= _MAX_COMPARED_CATEGORIES:
             for k in range(components):
                 for c in range(categories):
-                    value = table[j, c, k]
+                    value = log_p[j, c, k]
                     for i in range(rows):
                         v[k, i] += value if x[j, i] == c else 0.0
         else:
             for i in range(rows):
                 code = x[j, i]
                 for k in range(components):
-                    v[k, i] += table[j, code, k]
+                    v[k, i] += log_p[j, code, k]
 
 
-@reordered
-def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
-    """Add the responsibilities of each row to the counts of its codes."""
+@jit_reassociate
+def add_counts(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
+    """Add each row's responsibilities to the counts of its codes, shape (J, C, K)."""
     items, categories, components = counts.shape
     if categories == 2:
         for j in range(items):
@@ -69,7 +75,7 @@ def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
                     zero += 0.0 if x[j, i] else r[k, i]
                 counts[j, 0, k] += zero
                 counts[j, 1, k] += one
-    elif categories <= _FEW:
+    elif categories <= _MAX_COMPARED_CATEGORIES:
         for j in range(items):
             for k in range(components):
                 for c in range(categories):
@@ -78,7 +84,8 @@ def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
                         total += r[k, i] if x[j, i] == c else 0.0
                     counts[j, c, k] += total
     else:
-        # Items in the inner loop: two rows with the same code would wait for one another.
+        # Items are in the inner loop because consecutive rows with the same code would have to
+        # wait for each other's sum.
         for i in range(rows):
             for j in range(items):
                 code = x[j, i]
@@ -86,23 +93,31 @@ def count(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
                     counts[j, code, k] += r[k, i]
 
 
-@reordered
-def look_up(x: np.ndarray, rows: int, table: np.ndarray, out: np.ndarray) -> None:
-    """Log p of one item: rows of its table are copied, four components at once."""
-    components = table.shape[1]
+@jit_reassociate
+def fill_log_probabilities_of_item(
+    x: np.ndarray, rows: int, log_p: np.ndarray, out: np.ndarray
+) -> None:
+    """Fill the log probabilities of one item, shape (rows, K), four components at once.
+
+    `x` has the shape (>= rows,), `log_p` the shape (C, K).
+    """
+    components = log_p.shape[1]
     quads = components - components % 4
     for i in range(rows):
         code = x[i]
         for k in range(0, quads, 4):
-            a, b, c, d = table[code, k], table[code, k + 1], table[code, k + 2], table[code, k + 3]
+            a, b, c, d = log_p[code, k], log_p[code, k + 1], log_p[code, k + 2], log_p[code, k + 3]
             out[i, k], out[i, k + 1], out[i, k + 2], out[i, k + 3] = a, b, c, d
         for k in range(quads, components):
-            out[i, k] = table[code, k]
+            out[i, k] = log_p[code, k]
 
 
-@reordered
-def tally(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
-    """Add the responsibilities of each row to the counts of one item, four components at once."""
+@jit_reassociate
+def add_counts_of_item(r: np.ndarray, x: np.ndarray, rows: int, counts: np.ndarray) -> None:
+    """Add each row's responsibilities to the counts of one item, four components at once.
+
+    `r` has the shape (rows, K), `x` the shape (>= rows,), `counts` the shape (C, K).
+    """
     components = counts.shape[1]
     quads = components - components % 4
     for i in range(rows):

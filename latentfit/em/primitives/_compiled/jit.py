@@ -1,47 +1,56 @@
-"""How all kernels are compiled.
+"""Decorators by which all kernels are compiled.
 
-They hold no reference to Python, so that several run side by side without its lock; division by
-zero follows IEEE 754, as in NumPy, and machine code is kept from process to process.
+Kernels release Python's global interpreter lock, so that several threads compute at the same
+time. Division by zero follows IEEE 754, as in NumPy. Machine code is kept on disk for later
+processes.
 
-`fused` lets a product and a sum become one instruction with one rounding, which changes no
-special value. `reordered` lets sums over rows be taken in several lanes at once besides; without
-that no loop that sums is vectorised. Neither presumes that there are no NaN or infinities.
+`jit_fma` allows the compiler to contract a product and a sum into a fused multiply-add
+instruction, which rounds once; this does not change how infinities and NaN propagate.
+`jit_reassociate` also allows it to reorder sums, without which no loop that computes a sum is
+vectorised. Neither assumes that infinities and NaN do not occur.
 
-The order of a sum is then that of the machine code. It is the same in every call if loops that sum
-store nothing: whether a loop with several arrays is vectorised may be decided while it runs, by how
-far apart in memory they are. The range reduction of `exp`, which adds and subtracts one large
-number, must not be reordered and is `fused` alone: the permission belongs to each instruction, and
-stays what it is where `exp` is inlined elsewhere.
+The order of a reassociated sum is fixed in the machine code, so that every call adds in the same
+order, as long as the loop does not store to arrays: for a loop over several arrays the compiler
+may decide at run time, from the distance of the arrays in memory, whether it is vectorised.
+
+The range reduction in `exp` adds and subtracts one large number and must not be reordered, so
+`exp` is compiled by `jit_fma`. The permission to reorder belongs to each instruction and is not
+extended to `exp` where a reassociated kernel inlines it.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from numba import njit
 
-_FILES = [path.stat() for path in Path(__file__).parent.glob("*.py")]
-_STAMP = max(file.st_mtime_ns for file in _FILES), sum(file.st_size for file in _FILES)
+_SOURCE_FILES = [path.stat() for path in Path(__file__).parent.glob("*.py")]
+_SOURCE_STAMP = (
+    max(file.st_mtime_ns for file in _SOURCE_FILES),
+    sum(file.st_size for file in _SOURCE_FILES),
+)
 
 
-def _compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
-    decorate = njit(fastmath=set(flags), nogil=True, error_model="numpy")
-
-    def compiled(function: Callable[..., Any]) -> Any:
-        kernel: Any = decorate(function)
-        # Where no folder can be written to, machine code lives as long as the process.
-        with suppress(RuntimeError):
-            kernel.enable_caching()
-        # Kernels contain others. Numba would keep machine code until the file of the outermost
-        # changes, and it has no public name for what it compares.
-        file: Any = getattr(kernel._cache, "_cache_file", None)
-        if hasattr(file, "_source_stamp"):
-            file._source_stamp = _STAMP
-        return kernel
-
-    return compiled
+def jit_fma[F: Callable[..., Any]](function: F) -> F:
+    """Compile a function; a product and a sum may become one instruction."""
+    return _compile(function, {"contract"})
 
 
-fused = _compiled("contract")
-reordered = _compiled("contract", "reassoc")
+def jit_reassociate[F: Callable[..., Any]](function: F) -> F:
+    """Compile a function; besides, sums may be computed in another order."""
+    return _compile(function, {"contract", "reassoc"})
+
+
+def _compile[F: Callable[..., Any]](function: F, fastmath: set[str]) -> F:
+    kernel: Any = njit(fastmath=fastmath, nogil=True, error_model="numpy")(function)
+    # Numba raises if there is no folder to which it can write; the kernel is then compiled in
+    # every process.
+    with suppress(RuntimeError):
+        kernel.enable_caching()
+    # A kernel contains the machine code of the kernels that it calls, but Numba recompiles it only
+    # if its own file has changed. Numba has no public name for the stamp that it compares.
+    file: Any = getattr(kernel._cache, "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = _SOURCE_STAMP
+    return cast(F, kernel)

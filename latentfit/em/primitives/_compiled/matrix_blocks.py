@@ -1,29 +1,34 @@
 """Quadratic forms and scatter matrices of a block of rows.
 
-Both are products of a matrix and a block, and half of each is known beforehand: the inverse of a
-Cholesky factor is lower triangular, a scatter matrix symmetric. Four columns are taken at a time,
-so that sums of four products are loaded and stored once.
+Blocks are transposed as in `blocks`. Both computations multiply a matrix by a block, and half of
+the entries are known in advance: the inverse of a Cholesky factor is lower triangular, a scatter
+matrix is symmetric. Four columns are processed at a time, so that four products are added for
+each load and store.
+
+The functions share buffers of the caller's: `deviations`, shape (d padded to a multiple of
+`COLUMN_UNIT`, block rows), whose padding must be zero; `row_buffer`, shape (block rows,); and
+`products`, shape (d + 1, d padded).
 """
 
 import numpy as np
 
-from latentfit.em.primitives._compiled.jit import reordered
+from latentfit.em.primitives._compiled.jit import jit_reassociate
 
-# Columns of factors are padded with zeros to a multiple of this.
-WIDTH = 4
+# Columns are padded with zeros to a multiple of this.
+COLUMN_UNIT = 4
 
 
-def inverses(L: np.ndarray) -> np.ndarray:  # noqa: N803
-    """L⁻¹ of each factor, columns padded with zeros."""
+def inverse_factors(L: np.ndarray) -> np.ndarray:  # noqa: N803
+    """Invert Cholesky factors, shape (K, d, d); the columns of the result are padded with zeros."""
     components, d, _ = L.shape
-    out = np.zeros((components, d, -(-d // WIDTH) * WIDTH))
-    _substitute(np.ascontiguousarray(L), out)
+    out = np.zeros((components, d, -(-d // COLUMN_UNIT) * COLUMN_UNIT))
+    _substitute_forward(np.ascontiguousarray(L), out)
     return out
 
 
-@reordered
-def _substitute(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
-    """L⁻¹ by forward substitution."""
+@jit_reassociate
+def _substitute_forward(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
+    """Fill L⁻¹ by forward substitution."""
     for k in range(L.shape[0]):
         for column in range(L.shape[1]):
             for row in range(column, L.shape[1]):
@@ -33,104 +38,76 @@ def _substitute(L: np.ndarray, out: np.ndarray) -> None:  # noqa: N803
                 out[k, row, column] = value / L[k, row, row]
 
 
-@reordered
+@jit_reassociate
 def log_density(
     x: np.ndarray,
     mean: np.ndarray,
     inverse: np.ndarray,
-    constant: float,
+    log_constant: float,
     rows: int,
-    gap: np.ndarray,
-    u: np.ndarray,
+    deviations: np.ndarray,
+    row_buffer: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """constant - |L⁻¹ (x - μ)|² / 2."""
+    """Fill `out` with log_constant - |L⁻¹ (x - μ)|² / 2 of each row, one component."""
     for j in range(x.shape[0]):
         for i in range(rows):
-            gap[j, i] = x[j, i] - mean[j]
+            deviations[j, i] = x[j, i] - mean[j]
     for i in range(rows):
-        out[i] = constant
+        out[i] = log_constant
     for row in range(inverse.shape[0]):
         for i in range(rows):
-            u[i] = 0.0
-        for j in range(0, row + 1, WIDTH):
+            row_buffer[i] = 0.0
+        for j in range(0, row + 1, COLUMN_UNIT):
             a, b = inverse[row, j], inverse[row, j + 1]
             c, d = inverse[row, j + 2], inverse[row, j + 3]
             for i in range(rows):
-                first = a * gap[j, i] + b * gap[j + 1, i]
-                u[i] += first + (c * gap[j + 2, i] + d * gap[j + 3, i])
+                first = a * deviations[j, i] + b * deviations[j + 1, i]
+                row_buffer[i] += first + (c * deviations[j + 2, i] + d * deviations[j + 3, i])
         for i in range(rows):
-            out[i] -= 0.5 * u[i] * u[i]
+            out[i] -= 0.5 * row_buffer[i] * row_buffer[i]
 
 
-@reordered
-def _triangle(
-    r: np.ndarray, gap: np.ndarray, rows: int, columns: int, u: np.ndarray, product: np.ndarray
+@jit_reassociate
+def _fill_lower_triangle(
+    r: np.ndarray,
+    deviations: np.ndarray,
+    rows: int,
+    columns: int,
+    row_buffer: np.ndarray,
+    products: np.ndarray,
 ) -> None:
-    """Σ_i r_i gap_i gap_iᵀ, on and below the diagonal."""
+    """Fill Σ_i r_i e_i e_iᵀ on and below the diagonal, where e_i are the deviations of row i."""
     for row in range(columns):
         for i in range(rows):
-            u[i] = r[i] * gap[row, i]
-        for j in range(0, row + 1, WIDTH):
+            row_buffer[i] = r[i] * deviations[row, i]
+        for j in range(0, row + 1, COLUMN_UNIT):
             a = b = c = d = 0.0
             for i in range(rows):
-                a += u[i] * gap[j, i]
-                b += u[i] * gap[j + 1, i]
-                c += u[i] * gap[j + 2, i]
-                d += u[i] * gap[j + 3, i]
-            product[row, j], product[row, j + 1] = a, b
-            product[row, j + 2], product[row, j + 3] = c, d
+                a += row_buffer[i] * deviations[j, i]
+                b += row_buffer[i] * deviations[j + 1, i]
+                c += row_buffer[i] * deviations[j + 2, i]
+                d += row_buffer[i] * deviations[j + 3, i]
+            products[row, j], products[row, j + 1] = a, b
+            products[row, j + 2], products[row, j + 3] = c, d
 
 
-@reordered
-def sums(
+@jit_reassociate
+def add_moments(
     r: np.ndarray,
     x: np.ndarray,
     rows: int,
-    about: np.ndarray,
-    gap: np.ndarray,
-    u: np.ndarray,
-    product: np.ndarray,
-    counts: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-) -> None:
-    """Add Σ r, Σ r (x - a) and Σ r (x - a) (x - a)ᵀ of a block."""
-    columns = x.shape[0]
-    for k in range(r.shape[0]):
-        weight = 0.0
-        for i in range(rows):
-            weight += r[k, i]
-        counts[k] += weight
-        for j in range(columns):
-            for i in range(rows):
-                gap[j, i] = x[j, i] - about[k, j]
-            total = 0.0
-            for i in range(rows):
-                total += r[k, i] * gap[j, i]
-            first[k, j] += total
-        _triangle(r[k], gap, rows, columns, u, product)
-        for row in range(columns):
-            for j in range(row + 1):
-                second[k, row, j] += product[row, j]
-                second[k, j, row] = second[k, row, j]
-
-
-@reordered
-def moments(
-    r: np.ndarray,
-    x: np.ndarray,
-    rows: int,
-    gap: np.ndarray,
-    u: np.ndarray,
-    product: np.ndarray,
+    deviations: np.ndarray,
+    row_buffer: np.ndarray,
+    products: np.ndarray,
     counts: np.ndarray,
     means: np.ndarray,
     scatter: np.ndarray,
 ) -> None:
-    """Merge mean vectors and scatter matrices of a block into those of the rows before.
+    """Merge mean vectors and scatter matrices of a block into those of the preceding rows.
 
-    `product` has a row more than the scatter matrix has, for the differences of the means.
+    `counts` has the shape (K,), `means` (K, d) and `scatter` (K, d, d). The last row of `products`
+    holds the differences of the means.
     """
     columns = x.shape[0]
     for k in range(r.shape[0]):
@@ -147,14 +124,51 @@ def moments(
                 mean += r[k, i] * x[j, i]
             mean /= weight
             for i in range(rows):
-                gap[j, i] = x[j, i] - mean
-            product[columns, j] = mean - means[k, j]
-            means[k, j] += product[columns, j] * share
-        _triangle(r[k], gap, rows, columns, u, product)
+                deviations[j, i] = x[j, i] - mean
+            products[columns, j] = mean - means[k, j]
+            means[k, j] += products[columns, j] * share
+        _fill_lower_triangle(r[k], deviations, rows, columns, row_buffer, products)
         between = counts[k] * share
         for row in range(columns):
             for j in range(row + 1):
-                shift = product[columns, row] * product[columns, j]
-                scatter[k, row, j] += product[row, j] + between * shift
+                shift = products[columns, row] * products[columns, j]
+                scatter[k, row, j] += products[row, j] + between * shift
                 scatter[k, j, row] = scatter[k, row, j]
         counts[k] = count
+
+
+@jit_reassociate
+def add_sums(
+    r: np.ndarray,
+    x: np.ndarray,
+    rows: int,
+    about: np.ndarray,
+    deviations: np.ndarray,
+    row_buffer: np.ndarray,
+    products: np.ndarray,
+    counts: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> None:
+    """Add Σ r, Σ r (x - a) and Σ r (x - a) (x - a)ᵀ of a block.
+
+    `counts` has the shape (K,), `about` and `first` (K, d), `second` (K, d, d).
+    """
+    columns = x.shape[0]
+    for k in range(r.shape[0]):
+        weight = 0.0
+        for i in range(rows):
+            weight += r[k, i]
+        counts[k] += weight
+        for j in range(columns):
+            for i in range(rows):
+                deviations[j, i] = x[j, i] - about[k, j]
+            total = 0.0
+            for i in range(rows):
+                total += r[k, i] * deviations[j, i]
+            first[k, j] += total
+        _fill_lower_triangle(r[k], deviations, rows, columns, row_buffer, products)
+        for row in range(columns):
+            for j in range(row + 1):
+                second[k, row, j] += products[row, j]
+                second[k, j, row] = second[k, row, j]

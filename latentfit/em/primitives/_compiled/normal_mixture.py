@@ -1,97 +1,105 @@
-"""From log densities through responsibilities to moments, a block of rows at a time."""
+"""Moments of normal mixtures: log densities, responsibilities and moments of each block of rows."""
 
 import numpy as np
 
 from latentfit.em.primitives._compiled import blocks, matrix_blocks
-from latentfit.em.primitives._compiled.blocks import NARROW, WIDE, softmax, transpose
-from latentfit.em.primitives._compiled.chunks import cut, spread
-from latentfit.em.primitives._compiled.jit import reordered
-from latentfit.em.primitives._compiled.matrix_blocks import inverses
-from latentfit.em.primitives._compiled.moments import merged, zeros
+from latentfit.em.primitives._compiled.accumulation import zero_statistics
+from latentfit.em.primitives._compiled.blocks import (
+    BLOCK_ROWS,
+    LONG_BLOCK_ROWS,
+    load_block,
+    softmax,
+)
+from latentfit.em.primitives._compiled.chunks import run_chunks, split_rows
+from latentfit.em.primitives._compiled.jit import jit_reassociate
+from latentfit.em.primitives._compiled.matrix_blocks import COLUMN_UNIT, inverse_factors
+from latentfit.em.primitives._compiled.moments import merge_moments
 
 
-def of_columns(
-    x: np.ndarray, mu: np.ndarray, root: np.ndarray, constant: np.ndarray
+def independent_mixture_moments(
+    x: np.ndarray, mu: np.ndarray, inverse_sigma: np.ndarray, log_constant: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Counts, means and sums of squares of each column, and the log-likelihood."""
-    chunks, size = cut(len(x))
-    parts, heights = zeros(chunks, *mu.shape, matrix=False), np.zeros(chunks)
-    work = len(x) * (8 * len(mu) + 4 * mu.size)
-    spread(_column_kernel, chunks, work, x, size, mu, root, constant, *parts, heights)
-    return *merged(*parts), float(heights.sum())
+    """Compute counts (K,), means and sums of squares (K, d), and the log-likelihood.
+
+    `x` has the shape (n, d), `mu` and `inverse_sigma` (K, d), `log_constant` (K,); the last
+    includes the log weights.
+    """
+    operations = len(x) * (8 * len(mu) + 4 * mu.size)
+    return _mixture_moments(x, mu, inverse_sigma, log_constant, operations)
 
 
-def of_matrices(
+def multivariate_mixture_moments(
     x: np.ndarray,
     mu: np.ndarray,
     L: np.ndarray,  # noqa: N803
-    constant: np.ndarray,
+    log_constant: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Counts, mean vectors and scatter matrices, and the log-likelihood."""
-    chunks, size = cut(len(x))
-    parts, heights = zeros(chunks, *mu.shape, matrix=True), np.zeros(chunks)
-    work = len(x) * mu.size * mu.shape[1]
-    spread(_matrix_kernel, chunks, work, x, size, mu, inverses(L), constant, *parts, heights)
-    return *merged(*parts), float(heights.sum())
+    """Compute counts (K,), mean vectors (K, d), scatter (K, d, d), and the log-likelihood.
+
+    `x` has the shape (n, d), `mu` (K, d), `L` (K, d, d), `log_constant` (K,); the last includes
+    the log weights.
+    """
+    operations = len(x) * mu.size * mu.shape[1]
+    return _mixture_moments(x, mu, inverse_factors(L), log_constant, operations)
 
 
-@reordered
-def _column_kernel(
-    first: int,
-    last: int,
-    x: np.ndarray,
-    size: int,
-    mu: np.ndarray,
-    root: np.ndarray,
-    constant: np.ndarray,
-    counts: np.ndarray,
-    means: np.ndarray,
-    scatter: np.ndarray,
-    heights: np.ndarray,
-) -> None:
-    n, d = x.shape
-    block, v = np.empty((d, NARROW)), np.empty((len(mu), NARROW))
-    largest, total = np.empty(NARROW), np.empty(NARROW)
-    for chunk in range(first, last):
-        end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, NARROW):
-            rows = min(NARROW, end - begin)
-            transpose(x, begin, rows, block)
-            for k in range(len(mu)):
-                blocks.log_density(block, mu[k], root[k], constant[k], rows, v[k])
-            heights[chunk] += softmax(v, rows, largest, total)
-            blocks.moments(v, block, rows, counts[chunk], means[chunk], scatter[chunk])
+def _mixture_moments(
+    x: np.ndarray, mu: np.ndarray, inverse: np.ndarray, log_constant: np.ndarray, operations: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    chunks, size = split_rows(len(x))
+    moments = zero_statistics(chunks, *mu.shape, matrix=inverse.ndim == 3)
+    log_likelihoods = np.zeros(chunks)
+    arguments = x, size, mu, inverse, log_constant, *moments, log_likelihoods
+    run_chunks(_kernel, chunks, operations, *arguments)
+    return *merge_moments(*moments), float(log_likelihoods.sum())
 
 
-@reordered
-def _matrix_kernel(
-    first: int,
-    last: int,
+@jit_reassociate
+def _kernel(
+    first_chunk: int,
+    last_chunk: int,
     x: np.ndarray,
     size: int,
     mu: np.ndarray,
     inverse: np.ndarray,
-    constant: np.ndarray,
+    log_constant: np.ndarray,
     counts: np.ndarray,
     means: np.ndarray,
     scatter: np.ndarray,
-    heights: np.ndarray,
+    log_likelihoods: np.ndarray,
 ) -> None:
+    # `inverse` has two axes for 1 / σ, and three for inverse Cholesky factors. Numba knows the
+    # number of axes when it compiles and removes the branches that do not apply.
     n, d = x.shape
-    padded = inverse.shape[2]
-    block, v = np.empty((d, WIDE)), np.empty((len(mu), WIDE))
-    largest, total = np.empty(WIDE), np.empty(WIDE)
-    gap, product = np.zeros((padded, WIDE)), np.empty((d + 1, padded))
-    for chunk in range(first, last):
+    padded = -(-d // COLUMN_UNIT) * COLUMN_UNIT
+    block_rows = LONG_BLOCK_ROWS if inverse.ndim == 2 else BLOCK_ROWS
+    block, v = np.empty((d, block_rows)), np.empty((len(mu), block_rows))
+    maxima, totals = np.empty(block_rows), np.empty(block_rows)
+    deviations, products = np.zeros((padded, block_rows)), np.empty((d + 1, padded))
+    for chunk in range(first_chunk, last_chunk):
         end = min(n, (chunk + 1) * size)
-        for begin in range(chunk * size, end, WIDE):
-            rows = min(WIDE, end - begin)
-            transpose(x, begin, rows, block)
+        for begin in range(chunk * size, end, block_rows):
+            rows = min(block_rows, end - begin)
+            load_block(x, begin, rows, block)
             for k in range(len(mu)):
-                matrix_blocks.log_density(
-                    block, mu[k], inverse[k], constant[k], rows, gap, total, v[k]
+                if inverse.ndim == 2:
+                    blocks.log_density(block, mu[k], inverse[k], log_constant[k], rows, v[k])
+                else:
+                    matrix_blocks.log_density(
+                        block, mu[k], inverse[k], log_constant[k], rows, deviations, totals, v[k]
+                    )
+            log_likelihoods[chunk] += softmax(v, rows, maxima, totals)
+            if inverse.ndim == 2:
+                blocks.add_moments(v, block, rows, counts[chunk], means[chunk], scatter[chunk])
+            else:
+                matrix_blocks.add_moments(
+                    v,
+                    block,
+                    rows,
+                    deviations,
+                    totals,
+                    products,
+                    counts[chunk],
+                    means[chunk],
+                    scatter[chunk],
                 )
-            heights[chunk] += softmax(v, rows, largest, total)
-            matrix_blocks.moments(
-                v, block, rows, gap, total, product, counts[chunk], means[chunk], scatter[chunk]
-            )

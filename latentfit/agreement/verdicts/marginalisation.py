@@ -1,0 +1,31 @@
+"""Verdict: the latents are integrated out precisely enough for what is compared."""
+
+from collections.abc import Sequence
+
+from latentfit import bayes
+from latentfit.agreement.evidence import Evidence
+from latentfit.agreement.results import Verdict
+from latentfit.bayes import Coarser, Integration
+
+POSITION = 110
+
+
+def verdict(evidence: Evidence) -> Verdict:
+    """State how each latent was marginalised at the MLE, and how precisely."""
+    problem, point = evidence.problem, evidence.maxima.mle.unconstrained
+    found = bayes.integrations(problem.declaration, problem.density, point)
+    return of_integrations(found, evidence.sampling.reduced)
+
+
+def of_integrations(found: Sequence[Integration], reduced: Coarser | None) -> Verdict:
+    """The verdict from the precision of each integration."""
+    detail = "; ".join(map(str, (*found, *([] if reduced is None else [reduced]))))
+    if all(one.precise for one in found):
+        how = "exactly" if all(one.error is None for one in found) else "numerically"
+        return Verdict("integration", "pass", f"The latents are integrated out {how}", detail)
+    return Verdict(
+        "integration",
+        "warn",
+        "The latents are integrated out less precisely than the estimates are compared",
+        detail,
+    )

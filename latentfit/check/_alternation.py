@@ -1,0 +1,34 @@
+"""EM that alternates between two points, such as one solution in two orders of the components."""
+
+import numpy as np
+
+from latentfit.check.result import Check, Finding, Outcome
+from latentfit.em import Solution
+
+# Relative to the largest entry of a parameter: a step that is more than rounding.
+_STEP_RELATIVE = 1e-4
+# Relative to that step: the distance between iterates two apart that is rounding.
+_SAME_POINT_RELATIVE = 1e-6
+_MIN_ITERATIONS = 4
+
+
+def alternating(solution: Solution) -> Outcome | None:
+    """Return the outcome if EM alternates between two points; None if it does not."""
+    if solution.converged or solution.iterations < _MIN_ITERATIONS:
+        return None
+    for name, path in solution.trace.params.items():
+        step = np.max(np.abs(path[-1] - path[-2]), initial=0.0)
+        two_steps = np.max(np.abs(path[-1] - path[-3]), initial=0.0)
+        moves = step > _STEP_RELATIVE * np.max(np.abs(path[-1]))
+        if moves and two_steps <= _SAME_POINT_RELATIVE * step:
+            message = (
+                f"EM alternates between two points: {name} is the same in every second iteration, "
+                f"and differs between successive iterations"
+            )
+            hint = (
+                "the order of the components changes in every iteration, as it does if one of the "
+                "two steps reorders them"
+            )
+            finding = Finding("M", name, "error", message, hint)
+            return Outcome((Check("fixed_point.maximum", "fail", message),), (finding,))
+    return None

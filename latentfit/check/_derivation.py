@@ -1,0 +1,81 @@
+"""The derivation that was handed in, with starts that the model can have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from latentfit.bayes import Density
+from latentfit.check.result import Check, Finding, Outcome
+from latentfit.declaration import Params
+from latentfit.errors import DeclarationError, LatentfitError
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A derivation as it was handed in.
+
+    Attributes
+    ----------
+    name : str
+    objective : {"likelihood", "posterior"}
+        What its M step maximises.
+    e_step, m_step : callable
+    log_likelihood : callable or None
+    expectations : mapping
+        ``{entry: function of (latents, data)}``: the entries of the E step other than latents.
+    to_model : callable
+        Converts its params to values of the model's variables.
+    starts : sequence of dict
+        Starting values of its params.
+    problem : str or None
+        Why `starts` are not those of the derivation's own ``initial``; None if they are.
+    """
+
+    name: str
+    objective: str
+    e_step: Callable[..., Mapping[str, Any]]
+    m_step: Callable[..., Mapping[str, Any]]
+    log_likelihood: Callable[..., Any] | None
+    expectations: Mapping[str, Callable[..., Any]]
+    to_model: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    starts: Sequence[Params]
+    problem: str | None = None
+
+
+def with_usable_starts(
+    derivation: Derivation, density: Density, seed: int
+) -> tuple[Derivation, Outcome]:
+    """Return the derivation with starts inside the support, and what was wrong with its own.
+
+    Starts that cannot be used are left out. If none can be, random starts take their place.
+
+    Raises
+    ------
+    DeclarationError
+        No start can be used, and random starts cannot be converted by `Derivation.to_model`.
+    """
+    usable, problem = [], derivation.problem
+    for params in derivation.starts:
+        try:
+            density.space.locate(derivation.to_model(params))
+            usable.append(params)
+        except LatentfitError as error:
+            problem = problem or f"initial: {error}"
+    if problem is None:
+        return derivation, Outcome()
+    finding = Finding("contract", "initial", "error", problem)
+    if not usable:
+        rngs = np.random.default_rng(seed).spawn(max(len(derivation.starts), 1))
+        usable = [density.space.random(rng) for rng in rngs]
+        try:
+            for params in usable:
+                density.space.locate(derivation.to_model(params))
+        except LatentfitError as error:
+            # In a parameterisation of the derivation's own, only its own `initial` can start EM.
+            raise DeclarationError(problem) from error
+    detail = f"{problem}; {len(usable)} other starts are used"
+    return replace(derivation, starts=usable), Outcome(
+        (Check("contract.initial", "fail", detail),), (finding,)
+    )

@@ -1,0 +1,19 @@
+"""``declaration.latents``: how each latent is marginalised, and how precisely.
+
+All comparisons with log p(x | θ) are as precise as that.
+"""
+
+from latentfit import bayes
+from latentfit.check.examination import Examination
+from latentfit.check.result import Check, Outcome
+
+
+def examine(examination: Examination) -> Outcome:
+    """Report the method and the error for each latent; a warning if an error is large."""
+    point = examination.maximum
+    if point is None:
+        point = examination.trial_points[0].point
+    found = bayes.integrations(examination.declaration, examination.density, point)
+    precise = all(one.precise for one in found)
+    detail = "; ".join(map(str, found))
+    return Outcome((Check("declaration.latents", "pass" if precise else "warn", detail),))

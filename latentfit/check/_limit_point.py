@@ -1,0 +1,130 @@
+"""``fixed_point.maximum``: the kind of point to which EM converges.
+
+The limit of EM is a stationary point of the objective (Wu 1983, Annals of Statistics 11(1)), which
+need not be a maximum: from a symmetric start EM cannot leave the saddle point at which all
+components are equal. The limit point is classified by the gradient and the Hessian of the
+declaration's own objective.
+"""
+
+import numpy as np
+
+from latentfit import bayes
+from latentfit.bayes import Curvature
+from latentfit.check import _limit_point_by_draws, _slow_convergence, _unidentified
+from latentfit.check._alternation import alternating
+from latentfit.check._limit_point_outcomes import (
+    CONVERGED_STANDARD_ERRORS,
+    NOT_STATIONARY,
+    listed,
+    maximum,
+    reported,
+)
+from latentfit.check.examination import Examination
+from latentfit.check.result import Outcome
+from latentfit.em import Fit, Solution
+from latentfit.errors import LatentfitError
+
+# Relative curvature, in units of the curvature of each coordinate, that is upwards for certain.
+_UPWARDS_CURVATURE_RELATIVE = 1e-6
+# Gradient in those units that is small enough for a saddle point.
+_SADDLE_GRADIENT_RELATIVE = 1e-3
+
+
+def examine(examination: Examination, fit: Fit) -> Outcome:
+    """Classify the limit point of the best of several runs.
+
+    Parameters
+    ----------
+    examination : Examination
+    fit : Fit
+        Runs of the steps as handed in.
+    """
+    best = fit.best
+    alternation = alternating(best)
+    if alternation is not None:
+        return alternation
+    if best.stop.degenerate:
+        return reported("degenerate", best.message, "warning")
+    try:
+        point = examination.density.space.locate(examination.to_model(best.params))
+    except LatentfitError as error:
+        return reported("boundary", f"EM converged to a boundary of the parameter space: {error}")
+    if not examination.density.tractable:
+        return _limit_point_by_draws.examine(examination, best, point)
+    return _by_derivatives(examination, best, point)
+
+
+def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray) -> Outcome:
+    space = examination.density.space
+    natural = space.constrain(point)
+    _, gradient = examination.objective_at(point)
+    hessian = examination.density.hessian(point, prior=examination.with_prior)
+    if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
+        return _without_derivatives(space.on_boundary(natural))
+    shape = bayes.curvature_of(
+        hessian, gradient, space.bounded, boundary_tolerance=CONVERGED_STANDARD_ERRORS
+    )
+    on_boundary = bayes.boundary_labels(space, natural, shape)
+    outcome = None
+    if best.converged:
+        outcome = _unidentified.examine(examination, point, shape, gradient)
+    if outcome is None:
+        outcome = _classified(best, gradient, shape, on_boundary)
+    if any(finding.name == NOT_STATIONARY for finding in outcome.findings):
+        return _slow_convergence.examine(examination, best, shape, outcome)
+    return outcome
+
+
+def _without_derivatives(on_boundary: list[str]) -> Outcome:
+    message = "the objective has no finite second derivatives at EM's limit point"
+    if not on_boundary:
+        return reported("not finite", message)
+    return reported(
+        "boundary",
+        f"{message}, which lies on the boundary of the parameter space: {listed(on_boundary)}",
+        "warning",
+    )
+
+
+def _classified(
+    best: Solution, gradient: np.ndarray, shape: Curvature, on_boundary: list[str]
+) -> Outcome:
+    curved = shape.curved
+    curvatures, slopes = shape.values[curved], (shape.vectors.T @ gradient)[curved]
+    steepest = float(np.max(np.abs(slopes), initial=0.0))
+    # The eigenvalues are in increasing order. If every direction is flat, there is none.
+    highest = float(curvatures[-1]) if curvatures.size else -1.0
+    # EM that has not converged may be close to a saddle point only for some iterations.
+    if not best.converged:
+        return reported("not converged", f"EM did not converge: {best.message}", "warning")
+    if highest > _UPWARDS_CURVATURE_RELATIVE and steepest <= _SADDLE_GRADIENT_RELATIVE:
+        return reported(
+            "saddle",
+            f"EM converged to a saddle point: the gradient is zero, and the objective curves "
+            f"upwards in one direction (relative curvature {highest:.2g}). Components that start "
+            f"with equal values stay equal: start them with different values",
+        )
+    with np.errstate(all="ignore"):
+        distance = float(np.linalg.norm(slopes / np.sqrt(np.abs(curvatures))))
+    if not (highest < 0 and distance <= CONVERGED_STANDARD_ERRORS):
+        return reported(
+            NOT_STATIONARY,
+            f"EM converged to a point at which the gradient of the objective is not zero: a "
+            f"Newton step from there is {distance:.2g} standard errors long",
+        )
+    if on_boundary:
+        verb = (
+            "is at a bound of its range"
+            if len(on_boundary) == 1
+            else "are at bounds of their ranges"
+        )
+        return reported(
+            "boundary",
+            f"EM converged to a maximum on the boundary of the parameter space: "
+            f"{listed(on_boundary)} {verb}. The usual standard errors are not valid there",
+            "warning",
+        )
+    return maximum(
+        f"EM converged to a maximum: a Newton step from there is {distance:.1g} standard errors "
+        f"long"
+    )

@@ -1,0 +1,162 @@
+"""An entry of the E step, compared with draws of the latents from p(z | x, θ).
+
+The difference between a value and the mean of M draws is measured in Monte Carlo standard errors,
+sd / √M. A finding needs a difference that occurs by chance in one of all compared entries with no
+more than a given probability, the same for every comparison of a check (`_false_alarms`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.mistakes import FUNCTION_OF_EXPECTATION
+from latentfit.check.result import Check, Finding, Outcome
+from latentfit.declaration import labels
+
+# Relative to the largest entry: means over draws that stand for the same expectation.
+_SAME_SAMPLED_VALUE_RELATIVE = 0.05
+
+
+def compare(
+    name: str,
+    trials: Sequence[TrialPoint],
+    values: Sequence[np.ndarray],
+    false_alarm: float,
+) -> Outcome:
+    """Compare one entry with draws at all trial points, and report the worst difference.
+
+    Parameters
+    ----------
+    name : str
+    trials : sequence of TrialPoint
+        Whose statistics are draws of the entry, sample axis first. Draws of categories are
+        compared with probabilities if the value has one more axis than a draw.
+    values : sequence of ndarray
+        What the E step returned at each of them.
+    false_alarm : float
+        Probability of accusing a right entry.
+    """
+    from scipy.stats import norm
+
+    id = f"e_step.{name}"
+    compared = sum(value.size for value in values)
+    threshold = float(norm.isf(false_alarm / (2 * compared)))
+    worst, message = 0.0, ""
+    evidence: Mapping[str, Any] = {}
+    for trial, value in zip(trials, values, strict=True):
+        draws = trial.statistics[name]
+        are_probabilities = value.ndim == draws.ndim
+        if value.shape[: draws.ndim - 1] != draws.shape[1:] or value.ndim > draws.ndim:
+            return Outcome((Check(id, "skip", "the shape is wrong: see the contract"),))
+        mean, z = (_z_of_probabilities if are_probabilities else _z_of_means)(value, draws)
+        place = int(np.argmax(z))
+        if z.flat[place] > worst:
+            worst = float(z.flat[place])
+            entry = labels(name, value.shape)[place]
+            message = (
+                f"{entry} is {value.flat[place]:.6g}; the mean of {len(draws)} draws from "
+                f"p(z | x, θ) is {mean.flat[place]:.6g} (difference of {worst:.1f} standard "
+                f"errors; θ is {trial.label})"
+            )
+            evidence = {
+                "entry": entry,
+                "given": float(value.flat[place]),
+                "expected": float(mean.flat[place]),
+                "z": worst,
+                "where": trial.label,
+            }
+    if worst <= threshold:
+        detail = (
+            f"{name} agrees with draws from p(z | x, θ): the largest of {compared} differences is "
+            f"{worst:.1f} standard errors; {threshold:.1f} are allowed"
+        )
+        return Outcome((Check(id, "pass", detail),))
+    return Outcome(
+        (Check(id, "fail", message),), (Finding("E", name, "error", message, None, evidence),)
+    )
+
+
+def compare_declared(
+    examination: Examination,
+    name: str,
+    trials: Sequence[TrialPoint],
+    values: Sequence[np.ndarray],
+    false_alarm: float,
+) -> Outcome:
+    """Compare an entry that is declared as a function of the latents with draws of the latents.
+
+    Parameters
+    ----------
+    examination : Examination
+    name, trials, values, false_alarm
+        As for `compare`; draws of the entry are computed from draws of the latents.
+    """
+    function, with_draws, plugged_in = examination.expectations[name], [], []
+    for trial in trials:
+        latents = examination.draws(trial)
+        count = len(next(iter(latents.values())))
+        draws = [
+            function({n: one[i] for n, one in latents.items()}, examination.data)
+            for i in range(count)
+        ]
+        with_draws.append(replace(trial, statistics={name: np.array(draws, dtype=float)}))
+        if not examination.complete.discrete:
+            means = {n: one.mean(axis=0) for n, one in latents.items()}
+            plugged_in.append(np.asarray(function(means, examination.data), float))
+    outcome = compare(name, with_draws, values, false_alarm)
+    if not outcome.findings or not _is_function_of_expectation(values, plugged_in):
+        return outcome
+    hint = FUNCTION_OF_EXPECTATION
+    return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
+
+
+def _is_function_of_expectation(
+    values: Sequence[np.ndarray], plugged_in: Sequence[np.ndarray]
+) -> bool:
+    """Return whether the values are the function of the latents' means, to the draws' precision.
+
+    `plugged_in` is empty for discrete latents: a function of categories need not be defined for
+    their probabilities.
+    """
+    return bool(plugged_in) and all(
+        value.shape == point.shape
+        and np.all(
+            np.abs(value - point)
+            <= _SAME_SAMPLED_VALUE_RELATIVE * np.max(np.abs(point), initial=0.0)
+        )
+        for value, point in zip(values, plugged_in, strict=True)
+    )
+
+
+def _z_of_means(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of M draws, and the distances of the values from them in standard errors.
+
+    Events with a probability of less than about 1 / M may not occur among the draws. A standard
+    error is therefore at least the largest draw divided by M.
+    """
+    mean, count = draws.mean(axis=0), len(draws)
+    least = np.max(np.abs(draws), initial=0.0) / count
+    error = np.maximum(draws.std(axis=0, ddof=1) / np.sqrt(count), least)
+    with np.errstate(all="ignore"):
+        z = np.abs(value - mean) / error
+    return mean, np.where(value == mean, 0.0, np.where(np.isnan(z), np.inf, z))
+
+
+def _z_of_probabilities(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return relative frequencies among M draws, and how unlikely they are as z-scores.
+
+    Frequencies near 0 and 1 are far from normal. If the probabilities were right, the counts would
+    be binomial; the z-score is that of a normal distribution with the same two-sided tail.
+    """
+    from scipy.stats import binom, norm
+
+    count = len(draws)
+    seen = np.stack([np.sum(draws == k, axis=0) for k in range(value.shape[-1])], axis=-1)
+    p = np.clip(value, 0.0, 1.0)
+    tail = 2 * np.minimum(binom.cdf(seen, count, p), binom.sf(seen - 1, count, p))
+    z = norm.isf(np.clip(tail, 0.0, 1.0) / 2)
+    possible = (value >= 0) & (value <= 1)
+    return seen / count, np.where(possible, z, np.inf)

@@ -1,0 +1,54 @@
+"""EM that stops before a stationary point because its steps have become too small.
+
+Where a variance is close to zero, EM changes some parameters so little that its steps are lost in
+rounding long before it has converged.
+"""
+
+import numpy as np
+
+from latentfit.bayes import Curvature
+from latentfit.check._limit_point_outcomes import reported
+from latentfit.check.examination import Examination
+from latentfit.check.result import Outcome
+from latentfit.em import Solution
+
+# The last step counts as the same as the declaration's own step if it differs by no more than this
+# share of it, plus rounding in standard errors.
+_SAME_STEP_RELATIVE = 0.1
+_ROUNDING_STANDARD_ERRORS = 1e-7
+
+
+def examine(
+    examination: Examination, solution: Solution, shape: Curvature, not_stationary: Outcome
+) -> Outcome:
+    """Return a warning if the declaration's own EM is as slow; otherwise the outcome as it is.
+
+    Parameters
+    ----------
+    examination : Examination
+    solution : Solution
+        A run of the steps as handed in.
+    shape : Curvature
+        Of the objective at its last iterate.
+    not_stationary : Outcome
+        That its last iterate is not a stationary point.
+    """
+    complete = examination.complete
+    if not complete.exact or solution.iterations < 2:
+        return not_stationary
+    before, after = (
+        examination.density.space.locate(
+            examination.to_model({name: path[k] for name, path in solution.trace.params.items()})
+        )
+        for k in (-2, -1)
+    )
+    statistics = complete.statistics(before, np.random.default_rng(examination.seed))
+    own = complete.maximise(statistics, before, prior=examination.with_prior)
+    if not own.reached:
+        return not_stationary
+    step = np.linalg.norm((own.point - before) / shape.units)
+    difference = np.linalg.norm((after - own.point) / shape.units)
+    if difference > _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
+        return not_stationary
+    message = f"{not_stationary.findings[0].message}; the declaration's own EM is as slow there"
+    return reported("not converged", message, "warning")

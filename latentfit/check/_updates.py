@@ -1,0 +1,161 @@
+"""The M step's result at one θ', and the declaration's own maximiser of Q(· | θ')."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latentfit import bayes
+from latentfit.bayes import Maximum
+from latentfit.check.examination import ByTrial, Examination, TrialPoint
+from latentfit.declaration import Params, labels
+from latentfit.errors import LatentfitError
+
+# In complete-data standard errors: the standard error that a parameter would have if nothing were
+# missing. An n - 1 where n belongs makes a larger difference for n up to fifty million; rounding
+# makes a smaller one, in single precision too.
+SAME_UPDATE_STANDARD_ERRORS = 1e-4
+# Relative to the largest entry of a parameter: a difference that is rounding in any case.
+_ROUNDING_RELATIVE = 1e-10
+
+
+@dataclass(frozen=True)
+class Update:
+    """The update of the parameters at one θ': the M step's, and the declaration's.
+
+    Attributes
+    ----------
+    trial : TrialPoint
+        θ'.
+    given : dict
+        What the M step returned, natural scale.
+    expected : dict
+        What maximises Q(· | θ'), natural scale.
+    errors : dict
+        Complete-data standard errors at the maximum of Q.
+    point : ndarray, shape (size,), or None
+        What the M step returned, unconstrained; None if it is outside the support.
+    maximum : Maximum
+        Of Q(· | θ').
+    exact : bool
+        Whether Q is exact. Otherwise it is a mean over the draws that the expectations come from.
+    """
+
+    trial: TrialPoint
+    given: Params
+    expected: Params
+    errors: Params
+    point: np.ndarray | None
+    maximum: Maximum
+    exact: bool
+
+    def differs(self, name: str) -> bool:
+        """Return whether an entry of the parameter differs by more than rounding."""
+        return bool(np.any(self.difference(name) > SAME_UPDATE_STANDARD_ERRORS))
+
+    def difference(self, name: str) -> np.ndarray:
+        """Return the absolute differences in complete-data standard errors."""
+        given, expected = self.given[name], self.expected[name]
+        if given.shape != expected.shape:
+            return np.array(np.inf)
+        unit = np.where(np.isfinite(self.errors[name]), self.errors[name], np.abs(expected))
+        least = _ROUNDING_RELATIVE / SAME_UPDATE_STANDARD_ERRORS
+        unit = np.maximum(unit, least * np.max(np.abs(expected), initial=0.0))
+        with np.errstate(all="ignore"):
+            ratio = np.abs(given - expected) / unit
+        return np.where(np.isnan(ratio), np.where(given == expected, 0.0, np.inf), ratio)
+
+    def describe(self, name: str) -> str:
+        """Return the entry with the largest difference, in words."""
+        entry, given, expected = self._worst_entry(name)
+        source = "exact" if self.exact else "Q and the expectations are means of the same draws"
+        return (
+            f"{entry} is {given:.8g}; Q is maximal at {expected:.8g} (difference "
+            f"{given - expected:+.2g}; θ' is {self.trial.label}; {source})"
+        )
+
+    def evidence(self, name: str) -> dict[str, Any]:
+        """Return the figures in `describe`."""
+        entry, given, expected = self._worst_entry(name)
+        return {
+            "entry": entry,
+            "given": given,
+            "expected": expected,
+            "where": self.trial.label,
+        }
+
+    def _worst_entry(self, name: str) -> tuple[str, float, float]:
+        given, expected = self.given[name], self.expected[name]
+        if given.shape != expected.shape:
+            return name, float("nan"), float("nan")
+        place = int(np.argmax(self.difference(name)))
+        entry = labels(name, expected.shape)[place]
+        return entry, float(given.flat[place]), float(expected.flat[place])
+
+
+def updates_of(examination: Examination, returned: ByTrial) -> list[Update]:
+    """Return the updates at all trial points at which Q has a maximum.
+
+    Parameters
+    ----------
+    examination : Examination
+    returned : mapping
+        ``{TrialPoint.label: params that the M step returned}``.
+    """
+    found = [
+        _update(examination, trial, returned[trial.label])
+        for trial in examination.trial_points
+        if trial.label in returned
+    ]
+    return [update for update in found if update is not None]
+
+
+def worst(updates: Sequence[Update], names: Sequence[str] = ()) -> tuple[Update, str]:
+    """Return the update and the parameter with the largest difference.
+
+    Parameters
+    ----------
+    updates : sequence of Update
+    names : sequence of str
+        Parameters among which to look; by default all.
+    """
+    pairs = [(update, name) for update in updates for name in names or update.expected]
+    return max(pairs, key=lambda pair: float(np.max(pair[0].difference(pair[1]))))
+
+
+def _update(
+    examination: Examination, trial: TrialPoint, returned: Mapping[str, Any]
+) -> Update | None:
+    space = examination.density.space
+    try:
+        params = {n: np.asarray(v, float) for n, v in examination.to_model(returned).items()}
+    except Exception:  # the author's conversion may fail on what the M step returned
+        return None
+    try:
+        point = space.locate(params)
+    except LatentfitError:
+        point = None
+    maximum = _maximum_of_q(examination, trial, point)
+    if not maximum.reached:
+        return None
+    natural = space.constrain(maximum.point)
+    # Compared are the derivation's own parameters if the declaration has them too.
+    if all(name in natural for name in returned):
+        params = {name: np.asarray(value, float) for name, value in returned.items()}
+    expected = {name: np.asarray(natural[name]) for name in params if name in natural}
+    given = {name: params[name] for name in expected}
+    _, gradient = examination.q(trial)(maximum.point)
+    hessian = examination.q_hessian(trial)(maximum.point)
+    errors = bayes.delta_method_errors(space, maximum.point, hessian, gradient)
+    return Update(trial, given, expected, errors, point, maximum, examination.complete.exact)
+
+
+def _maximum_of_q(
+    examination: Examination, trial: TrialPoint, returned: np.ndarray | None
+) -> Maximum:
+    """Search for the maximum of Q from θ', or from the M step's result if Q is larger there."""
+    q, start = examination.q(trial), trial.point
+    if returned is not None and q(returned)[0] > q(start)[0]:
+        start = returned
+    return examination.complete.maximise(trial.statistics, start, prior=examination.with_prior)

@@ -1,0 +1,39 @@
+"""One thing that is wrong with one call of a step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from latentfit.check.examination import TrialPoint
+
+StepName = Literal["e_step", "m_step"]
+# The parts of the contract; each is reported as the check ``contract.PART``.
+Part = Literal["returns", "names", "shapes", "values", "support", "arguments", "state"]
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One breach of the contract in one call.
+
+    Attributes
+    ----------
+    part : str
+        The part of the contract that is broken.
+    function : {"e_step", "m_step"}
+    name : str
+        The entry that is wrong; the name of the function if the whole call is.
+    trial : TrialPoint
+        Where the function was called.
+    message : str
+    hint : str or None
+    evidence : mapping
+        Figures that the message rests on.
+    """
+
+    part: Part
+    function: StepName
+    name: str
+    trial: TrialPoint
+    message: str
+    hint: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)

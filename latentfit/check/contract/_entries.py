@@ -1,0 +1,42 @@
+"""Which entries the E step has to return, and their shapes."""
+
+import numpy as np
+
+from latentfit.bayes import categories
+from latentfit.check.calls import Failure, attempt, copied
+from latentfit.check.contract._arrays import Shape
+from latentfit.check.examination import Examination
+
+
+def expected_entries(
+    examination: Examination,
+) -> tuple[dict[str, Shape | None], tuple[str, ...]]:
+    """Return the shapes of the entries that the E step may return, and the names it must return.
+
+    A derivation that declares expectations of its own does not have to return the latents too.
+
+    Returns
+    -------
+    shapes : dict
+        ``{entry: shape}``; None for an entry whose declared function raises an error, which the
+        check of the E step reports.
+    required : tuple of str
+    """
+    latents, complete = examination.declaration.latents, examination.complete
+    statistics = examination.trial_points[0].statistics
+    shapes: dict[str, Shape | None] = {}
+    if complete.exact:
+        values = {
+            name: np.argmax(statistics[name], axis=-1) if complete.discrete else statistics[name]
+            for name in latents
+        }
+        shapes |= {name: np.shape(statistics[name]) for name in latents}
+    else:
+        values = {name: draws[0] for name, draws in statistics.items()}
+        count = categories(examination.declaration)
+        for name in latents:
+            shapes[name] = np.shape(values[name]) + ((count[name],) if name in count else ())
+    for name, function in examination.expectations.items():
+        value = attempt(function, name, values, copied(examination.data))
+        shapes[name] = None if isinstance(value, Failure) else np.shape(value)
+    return shapes, tuple(examination.expectations) or latents

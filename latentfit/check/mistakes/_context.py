@@ -1,0 +1,211 @@
+"""What the prediction of a known mistake may use, computed when it is first asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from latentfit.bayes import Chain, Statistics, pairs_of
+from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.mistakes._maximisers import QMaximisers
+
+# The kinds of quantity to which a known mistake can apply.
+Quantity = Literal[
+    "categorical latent",  # E step: a discrete latent whose entries are independent given the data
+    "Markov chain",  # E step: a discrete latent that is a Markov chain
+    "discrete latent",  # E step: either of the two
+    "continuous latent",  # E step: the conditional mean of a continuous latent, or a function of it
+    "statistic",  # E step: an entry that the derivation declares in `expectations`
+    "parameter",  # M step: any parameter
+    "transition matrix",  # M step: a parameter of a Markov chain, one row and column for each state
+]
+
+
+@dataclass(frozen=True)
+class MistakeContext:
+    """One quantity at one trial point, and what the declaration knows about it.
+
+    Attributes
+    ----------
+    step : {"E", "M"}
+    examination : Examination
+    trial : TrialPoint
+    name : str
+        The entry of the E step, or the parameter.
+    expected : ndarray
+        Its right value.
+    latent : str or None
+        E step, discrete latents: the latent whose posterior probabilities are mistaken. It is the
+        entry itself, or a latent that the statistic depends on.
+    maximisers : QMaximisers or None
+        M step: the maximiser of Q and of variants of Q, for all parameters.
+    """
+
+    step: Literal["E", "M"]
+    examination: Examination
+    trial: TrialPoint
+    name: str
+    expected: np.ndarray
+    latent: str | None = None
+    maximisers: QMaximisers | None = None
+
+    @cached_property
+    def quantities(self) -> frozenset[Quantity]:
+        """The kinds of quantity that this one is."""
+        return frozenset(self._parameter_kinds() if self.step == "M" else self._entry_kinds())
+
+    def _parameter_kinds(self) -> set[Quantity]:
+        kinds: set[Quantity] = {"parameter"}
+        if self.transitions is not None and self.expected.shape == self.transitions.shape:
+            kinds.add("transition matrix")
+        return kinds
+
+    def _entry_kinds(self) -> set[Quantity]:
+        complete, kinds = self.examination.complete, set[Quantity]()
+        if not complete.exact:
+            return kinds
+        if not complete.discrete:
+            kinds.add("continuous latent")
+        elif self.latent is not None:
+            kinds.add("discrete latent")
+            if complete.chain is not None:
+                kinds.add("Markov chain")
+            elif complete.joint is not None:
+                kinds.add("categorical latent")
+        if self.name in self.examination.expectations:
+            kinds.add("statistic")
+        return kinds
+
+    # E step, discrete latents.
+
+    @property
+    def posterior(self) -> np.ndarray:
+        """Posterior probabilities p(z = k | x, θ) of `latent`, shape (*shape, K)."""
+        assert self.latent is not None
+        return self.trial.statistics[self.latent]
+
+    @cached_property
+    def log_joint(self) -> np.ndarray:
+        """Log joint density log p(x, z = k | θ) of `latent`, shape (*shape, K)."""
+        return self._log_joint_and_prior[0]
+
+    @cached_property
+    def log_prior(self) -> np.ndarray:
+        """Log prior probability log p(z = k | θ) of `latent`, shape (*shape, K)."""
+        return self._log_joint_and_prior[1]
+
+    @cached_property
+    def _log_joint_and_prior(self) -> tuple[np.ndarray, np.ndarray]:
+        joint = self.examination.complete.joint
+        assert joint is not None
+        assert self.latent is not None
+        return joint(self.trial.point)[self.latent]
+
+    @cached_property
+    def chain(self) -> Chain:
+        """Initial, transition and emission log probabilities of the Markov chain."""
+        chain = self.examination.complete.chain
+        assert chain is not None
+        return chain(self.trial.point)
+
+    def entry_for_posterior(self, posterior: np.ndarray) -> np.ndarray:
+        """Return the entry's value if the posterior probabilities of `latent` were these."""
+        assert self.latent is not None
+        return self.entry_for({self.latent: posterior})
+
+    def entry_for_chain(self, states: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+        """Return the entry's value for these probabilities of states and of neighbouring pairs."""
+        assert self.latent is not None
+        return self.entry_for({self.latent: states, pairs_of(self.latent): neighbours})
+
+    def entry_for(self, changed: Statistics) -> np.ndarray:
+        """Return the entry's value if the conditional distribution had these statistics."""
+        statistics = {**self.trial.statistics, **changed}
+        complete = self.examination.complete
+        if self.name in complete.latents:
+            return statistics[self.name]
+        function = self.examination.expectations[self.name]
+        terms = complete.additive(function, self.trial.statistics)
+        assert terms is not None  # the entry has an exact expectation
+        return complete.mean(terms, statistics)
+
+    # E step, continuous latents.
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """The observed values of the data that the latent is the missing part of; or none."""
+        data = self.examination.data.get(self.name.removesuffix("_unobserved"), np.ma.masked_all(1))
+        values: np.ndarray = np.ma.asarray(data).compressed().astype(float)
+        return values
+
+    # M step.
+
+    @cached_property
+    def old(self) -> np.ndarray | None:
+        """The parameter's value before the M step; None if the derivation has another name."""
+        value = self.trial.params.get(self.name)
+        return None if value is None else np.asarray(value, float)
+
+    @property
+    def one_at_a_time(self) -> np.ndarray:
+        """The maximiser of Q in this parameter, all others being at their old values."""
+        assert self.maximisers is not None
+        return self.maximisers.one_at_a_time[self.name]
+
+    @property
+    def with_prior(self) -> np.ndarray | None:
+        """The maximiser of Q plus the log prior; None if there is none."""
+        assert self.maximisers is not None
+        found = self.maximisers.with_prior
+        return None if found is None else found[self.name]
+
+    @property
+    def with_hard_assignments(self) -> np.ndarray | None:
+        """The maximiser of Q with hard assignments of the categories; None if there is none."""
+        assert self.maximisers is not None
+        found = self.maximisers.with_hard_assignments
+        return None if found is None else found[self.name]
+
+    @cached_property
+    def counts(self) -> Mapping[str, np.ndarray]:
+        """``{words: n}``: the numbers that may be mistaken for one another in a divisor.
+
+        Each is one number, or one for each component.
+        """
+        counts: dict[str, np.ndarray] = {}
+        complete = self.examination.complete
+        if complete.discrete and complete.exact:
+            for name in complete.latents:
+                r = self.trial.statistics[name]
+                counts["the responsibilities' sum"] = r.reshape(-1, r.shape[-1]).sum(axis=0)
+        for name, values in self.examination.data.items():
+            if np.ndim(values):
+                size = np.size(values)
+                counts[f"n (the length of {name})"] = np.asarray(float(size))
+                missing = int(np.ma.count_masked(values))
+                if missing:
+                    observed = float(size - missing)
+                    counts[f"the number of observed {name}"] = np.asarray(observed)
+                    counts[f"the number of missing {name}"] = np.asarray(float(missing))
+        return counts
+
+    @cached_property
+    def transitions(self) -> np.ndarray | None:
+        """Expected number of transitions of a Markov chain, shape (K, K); None if it is none."""
+        if self.examination.complete.chain is None:
+            return None
+        (name,) = self.examination.complete.latents
+        states = self.trial.statistics[name].shape[-1]
+        pairs = self.trial.statistics[pairs_of(name)]
+        total: np.ndarray = pairs.reshape(-1, states, states).sum(axis=0)
+        return total
+
+    @cached_property
+    def visits(self) -> np.ndarray:
+        """Expected number of visits to each state of a Markov chain, shape (K,)."""
+        (name,) = self.examination.complete.latents
+        states = self.trial.statistics[name]
+        total: np.ndarray = states.reshape(-1, states.shape[-1]).sum(axis=0)
+        return total

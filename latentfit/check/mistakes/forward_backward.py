@@ -1,0 +1,74 @@
+"""The forward-backward algorithm of a Markov chain with a part left out."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from latentfit.bayes import smoothed
+from latentfit.check.mistakes._context import MistakeContext
+from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=100,
+    hint="these are filtered probabilities: the later observations of the sequence are not used",
+)
+def filtered(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result of the forward pass alone."""
+    yield predict(context.entry_for_chain(*smoothed(context.chain, ahead=False)))
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=105,
+    hint="the transition matrix is transposed",
+)
+def transition_transposed(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result with p(z_t = k | z_{t+1} = l) in place of p(z_{t+1} = l | z_t = k)."""
+    chain = context.chain
+    transposed = np.swapaxes(chain.transition, -1, -2)
+    yield predict(context.entry_for_chain(*smoothed(replace(chain, transition=transposed))))
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=110,
+    hint="the transition matrix is left out: every state is taken to follow every other with the "
+    "same probability",
+)
+def transition_left_out(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result with all transition probabilities equal."""
+    chain = context.chain
+    equal = np.zeros_like(chain.transition)
+    yield predict(context.entry_for_chain(*smoothed(replace(chain, transition=equal))))
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=115,
+    hint="the initial distribution is left out",
+)
+def initial_left_out(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result with all initial probabilities equal."""
+    chain = context.chain
+    equal = np.zeros_like(chain.initial)
+    yield predict(context.entry_for_chain(*smoothed(replace(chain, initial=equal))))
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=120,
+    hint="the data are left out: these are the prior probabilities of the Markov chain",
+)
+def data_left_out(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result with all emission densities equal."""
+    chain = context.chain
+    equal = np.zeros_like(chain.emission)
+    yield predict(context.entry_for_chain(*smoothed(replace(chain, emission=equal))))

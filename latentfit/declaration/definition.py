@@ -1,0 +1,117 @@
+"""The entries of a model file: a declaration and the EM algorithm that was derived for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from latentfit.declaration.contract import check_latents, model_signature
+from latentfit.errors import DeclarationError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Step = Callable[..., Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDefinition:
+    """One declaration and the EM algorithm that was derived for it.
+
+    The fields are the entries of a model file.
+
+    Parameters
+    ----------
+    model : callable or pm.Model
+        ``model(data, **options)`` returns the declaration as a ``pm.Model``; or a ``pm.Model``.
+    latents : tuple of str
+        The free variables of the model that EM treats as missing data.
+    e_step : callable
+        ``e_step(params, data)`` returns ``{name: expectation}``.
+    m_step : callable
+        ``m_step(expectations, data)`` or ``m_step(expectations, data, params)`` returns the
+        next params. If `statistics` is given, the M step takes their values in place of the
+        expectations.
+    statistics : callable, optional
+        ``statistics(expectations, data)`` or ``statistics(expectations, data, params)`` returns
+        ``{name: array}``: sums over the units. The sums of disjoint parts of the data add up to
+        those of the whole data, so that EM can run on data that are split into chunks.
+    initial : callable, optional
+        ``initial(data, rng, **options)`` returns starting params. By default starts are PyMC's
+        initial point with random jitter.
+    simulate : callable, optional
+        ``simulate(params, data, rng, **options)`` returns new data drawn from the model: those
+        arguments of ``model`` that are random, for as many units as `data` has. By default the
+        observed variables are drawn from the declaration.
+    example_data : callable, optional
+        Returns ``{argument of model: array}``.
+    published : sequence of mapping
+        Figures from the literature.
+    log_likelihood : callable, optional
+        ``log_likelihood(params, data)``, log p(x | θ).
+    objective : {"likelihood", "posterior"}
+        What the M step maximises.
+    expectations : mapping
+        Complete-data statistics behind entries of the E step that are not simply a latent.
+    to_model : callable, optional
+        From EM's params to values of the model's variables, where the names differ.
+    name, title, derivation : str
+        For reports; the derivation is Markdown with LaTeX.
+
+    Raises
+    ------
+    DeclarationError
+        An entry is not of its kind.
+    """
+
+    model: "Callable[..., pm.Model] | pm.Model"
+    latents: tuple[str, ...]
+    e_step: Step
+    m_step: Step
+    statistics: Step | None = None
+    initial: Callable[..., Mapping[str, Any]] | None = None
+    simulate: Callable[..., Mapping[str, Any]] | None = None
+    example_data: Callable[[], Mapping[str, Any]] | None = None
+    published: Sequence[Mapping[str, Any]] = ()
+    log_likelihood: Callable[..., float] | None = None
+    objective: Literal["likelihood", "posterior"] = "likelihood"
+    expectations: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    to_model: Callable[..., Mapping[str, Any]] | None = None
+    name: str = "model"
+    title: str = ""
+    derivation: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latents", check_latents(self.latents))
+        if self.objective not in ("likelihood", "posterior"):
+            raise DeclarationError(
+                f"objective is 'likelihood' or 'posterior', not {self.objective!r}"
+            )
+        for step in ("e_step", "m_step"):
+            if not callable(getattr(self, step)):
+                raise DeclarationError(f"{step} must be a function")
+        if not (self.statistics is None or callable(self.statistics)):
+            raise DeclarationError("statistics must be a function")
+        if not isinstance(self.expectations, Mapping) or not all(
+            map(callable, self.expectations.values())
+        ):
+            raise DeclarationError(
+                "expectations is a mapping {name: function of (latents, data)}, "
+                f"not {self.expectations!r}"
+            )
+        if isinstance(self.published, Mapping):
+            raise DeclarationError("published is a sequence of mappings, one for each figure")
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the data that ``model`` takes; empty if `model` is a built ``pm.Model``."""
+        return self._signature[0]
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Options that ``model`` takes, with their defaults."""
+        return self._signature[1]
+
+    @cached_property
+    def _signature(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        return model_signature(self.model) if callable(self.model) else ((), {})
