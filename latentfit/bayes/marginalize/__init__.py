@@ -11,7 +11,7 @@ be changed: all modules of the folder are imported, and a module that defines ``
 part. The module consists of
 
 1. a subclass of pymc-extras' ``MarginalRV``, the operation that represents the dependents without
-   the latent. Its attribute ``strategy`` is a phrase for reports, such as "sum over its paths";
+   the latent. Its attribute ``strategy`` is a phrase for reports, such as "summed over its paths";
 2. a function ``build(inputs, outputs, **marginalized)``. It is given the graph between the latent
    and the variables that depend on it (the dependents): ``outputs`` are the latent, the
    ``marginalized["n_dependent_rvs"]`` dependents, and updates of random generators. It returns the

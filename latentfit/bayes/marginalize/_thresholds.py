@@ -52,7 +52,7 @@ class ThresholdMarginalRV(MarginalRV):
 
     def __init__(self, *args: Any, dims_connections: Any, **kwargs: Any) -> None:
         self.dims_connections = dims_connections
-        self.strategy = "sum over the intervals between thresholds"
+        self.strategy = "summed over the intervals between thresholds"
         super().__init__(*args, **kwargs)
 
 

@@ -21,8 +21,8 @@ from latentfit.declaration import Declaration
 
 # Phrases for the strategies of pymc-extras; the strategies of latentfit describe themselves.
 _PYMC_EXTRAS_STRATEGIES: dict[type, str] = {
-    MarginalFiniteDiscreteRV: "sum over its categories",
-    MarginalDiscreteMarkovChainRV: "sum over its paths",
+    MarginalFiniteDiscreteRV: "summed over its categories",
+    MarginalDiscreteMarkovChainRV: "summed over its paths",
     NormalNormalMarginalRV: "closed form, its conditional distribution is normal",
 }
 
