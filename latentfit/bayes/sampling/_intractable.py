@@ -164,7 +164,7 @@ class IntractableDensity(Density):
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
         model = pm.do(declaration.model, given, make_interventions_shared=True)
-        return prepare_nuts(model, variable=declaration.parameters)
+        return prepare_nuts(model, variable_data=declaration.parameters)
 
 
 def intractable_density(

@@ -54,7 +54,7 @@ class PreparedModel:
 
 
 def prepare_nuts(
-    view: pm.Model, *, backend: Backend = "numba", variable: Sequence[str] = ()
+    view: pm.Model, *, backend: Backend = "numba", variable_data: Sequence[str] = ()
 ) -> PreparedModel:
     """Compile a model for NUTS, which takes most of the time and is done once.
 
@@ -67,7 +67,7 @@ def prepare_nuts(
     backend : {"numba", "jax", "c"}
         The back end that compiles the log density. Draws differ between back ends, because their
         rounding errors do.
-    variable : sequence of str
+    variable_data : sequence of str
         Data containers whose values are read when `sample_posterior` is called. The values of
         all other data containers are fixed now.
 
@@ -90,7 +90,7 @@ def prepare_nuts(
     shapes = {name: np.shape(value) for name, value in draw(0).items()}
     size = sum(int(np.prod(shape)) for shape in shapes.values())
     point = pt.vector("point", shape=(size,))
-    replacements: dict[Any, Any] = _constants(view, variable)
+    replacements: dict[Any, Any] = _constants(view, variable_data)
     position = 0
     for value in values:
         end = position + int(np.prod(shapes[value.name]))
@@ -107,8 +107,8 @@ def prepare_nuts(
     return PreparedModel(view, size, start, gradient, point, dict(zip(names, natural, strict=True)))
 
 
-def _constants(view: pm.Model, variable: Sequence[str]) -> dict[Any, Any]:
-    """Replace data containers and lengths of dimensions by constants, but for those in `variable`.
+def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:
+    """Replace data containers and lengths of dimensions by constants, but for those in `variable_data`.
 
     Constants leave less to compile and to compute.
     """
@@ -116,7 +116,7 @@ def _constants(view: pm.Model, variable: Sequence[str]) -> dict[Any, Any]:
     return {
         container: pt.constant(container.get_value(), name=container.name)
         for container in containers
-        if isinstance(container, SharedVariable) and container.name not in variable
+        if isinstance(container, SharedVariable) and container.name not in variable_data
     }
 
 
