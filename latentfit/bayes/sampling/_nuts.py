@@ -108,7 +108,7 @@ def prepare_nuts(
 
 
 def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:
-    """Replace data containers and lengths of dimensions by constants, but for those in `variable_data`.
+    """Replace lengths of dimensions, and data other than `variable_data`, by constants.
 
     Constants leave less to compile and to compute.
     """
