@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import stats
 
 from latentfit import bayes
-from latentfit.declaration import declare, space
+from latentfit.declaration import declare, parameter_space
 
 # Parameters of `mixture` with two components.
 THETA = {"w": np.array([0.3, 0.7]), "mu": np.array([-1.0, 2.5]), "sigma": np.array([0.5, 1.2])}
@@ -40,7 +40,7 @@ def mixture_log_likelihood(x, params):
 def density_of(build, latents, arguments):
     """The declaration that a function builds, and the density of its observed view."""
     declaration = declare(build, latents, arguments, {})
-    density = bayes.Density(bayes.observed_view(declaration), space(declaration))
+    density = bayes.Density(bayes.observed_view(declaration), parameter_space(declaration))
     return declaration, density
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latentfit import declaration, em
+from latentfit import em
+from latentfit.declaration.source import read
 from latentfit.em import Stopping
 
 DATA = Path(__file__).parent.parent / "models" / "data"
@@ -31,7 +32,7 @@ def toy_log_likelihood(params):
 
 def contents(name):
     """Read a model file; its M step becomes a function of the expectations."""
-    found = dict(declaration.read(name).contents)
+    found = dict(read(name).contents)
     if "statistics" in found:
         found["m_step"] = em.composed(found["statistics"], found["m_step"])
     return found

@@ -34,6 +34,8 @@ from latentfit import bayes
 from latentfit import declaration as declared
 from latentfit.agreement.alignment import Alignment, align
 from latentfit.bayes.views import hessian_function
+from latentfit.declaration.compilation import compile_function, stabilise
+from latentfit.declaration.data import mask_missing, validate_data
 from latentfit.errors import LatentfitError
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -55,7 +57,7 @@ Arrays = Mapping[str, np.ndarray]
 
 def _exponential(truth: Arrays, data: Arrays) -> float:
     """θ̂ = m / S with S the sum of m values, its standard error θ̂ / √m, and θ S ~ Gamma(m)."""
-    m = int(np.sum(~np.ma.getmaskarray(declared.masked(data)["y"])))
+    m = int(np.sum(~np.ma.getmaskarray(mask_missing(data)["y"])))
     ends = [m * (1 + sign * WIDTH / np.sqrt(m)) for sign in (-1, 1)]
     return float(np.diff(stats.gamma.cdf(ends, m))[0])
 
@@ -124,10 +126,10 @@ class Swapped:
         self.names = tuple(values)
         inputs = [value.type() for value in values.values()]
         replaced = graph_replace([graph], dict(zip(values.values(), inputs, strict=True)))
-        likelihood = declared.stable(replaced)
+        likelihood = stabilise(replaced)
         point = density.point
         score = pytensor.grad(likelihood[0], point, disconnected_inputs="ignore")
-        self._value = declared.function([point, *inputs], [*likelihood, score], rewritten=True)
+        self._value = compile_function([point, *inputs], [*likelihood, score], rewritten=True)
         self._hessian = hessian_function([score], point, inputs)
         self._types = [value.type for value in inputs]
 
@@ -137,7 +139,7 @@ class Swapped:
         None where these are of another shape, as tables are of which each line is a count.
         """
         model = declaration.model
-        values = declared.function([], [model.rvs_to_values[model[name]] for name in self.names])()
+        values = compile_function([], [model.rvs_to_values[model[name]] for name in self.names])()
         typed = [np.asarray(v, t.dtype) for v, t in zip(values, self._types, strict=True)]
         fitting = all(
             t.is_super(t.clone(shape=v.shape)) for v, t in zip(typed, self._types, strict=True)
@@ -183,7 +185,7 @@ class Study:
 
     @cached_property
     def arguments(self) -> dict[str, np.ndarray]:
-        return declared.arrays(self.model.example_data(), self.model.arguments)
+        return validate_data(self.model.example_data(), self.model.arguments)
 
     @cached_property
     def declaration(self) -> declared.Declaration:
@@ -208,7 +210,9 @@ class Study:
         return [name for name in start if name in self.density.space.shapes]
 
     def density_of(self, declaration: declared.Declaration) -> bayes.Density:
-        return bayes.Density(bayes.observed_view(declaration), declared.space(declaration))
+        return bayes.Density(
+            bayes.observed_view(declaration), declared.parameter_space(declaration)
+        )
 
     def located(self, params: Arrays) -> np.ndarray:
         """The unconstrained point of EM's parameters."""

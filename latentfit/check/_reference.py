@@ -5,7 +5,7 @@ from functools import cached_property
 
 from latentfit import bayes
 from latentfit.bayes import CompleteData, Density
-from latentfit.declaration import Declaration, space
+from latentfit.declaration import Declaration, parameter_space
 from latentfit.errors import DeclarationError
 
 
@@ -52,7 +52,7 @@ def reference(declaration: Declaration, density: Density | None = None) -> Refer
 
 def _density(declaration: Declaration) -> Density:
     """Build the observed view, or its stand-in if the latents cannot be integrated out."""
-    parameter_space = space(declaration)
+    parameter_space = parameter_space(declaration)
     try:
         return Density(bayes.observed_view(declaration), parameter_space)
     except DeclarationError as error:

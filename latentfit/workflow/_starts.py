@@ -19,7 +19,7 @@ def starting_params(bound: BoundModel, seed: int | None, count: int) -> "list[Pa
     found = initial_params(bound, seed, count)
     if found is not None:
         return found
-    return random_params(declared.space(bound.declaration), seed, count)
+    return random_params(declared.parameter_space(bound.declaration), seed, count)
 
 
 def initial_params(bound: BoundModel, seed: int | None, count: int) -> "list[Params] | None":

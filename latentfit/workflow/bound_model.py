@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentfit import declaration as declared
 from latentfit import em
+from latentfit.declaration.data import check_missing, mask_missing, validate_data
 from latentfit.declaration.definition import ModelDefinition, Step
 from latentfit.em import distributed
 from latentfit.errors import InputError
@@ -48,7 +49,7 @@ class BoundModel:
         """
         if not self.definition.arguments:
             return self.declaration.data
-        return _OnDemand(declared.masked(self.arguments), lambda: self.declaration.data)
+        return _OnDemand(mask_missing(self.arguments), lambda: self.declaration.data)
 
     @cached_property
     def maximise(self) -> Step:
@@ -171,6 +172,6 @@ def _arguments(definition: ModelDefinition, data: Any) -> "Data":
                 f"{definition.name} has no example data: give it {', '.join(definition.arguments)}"
             )
         data = em.call(definition.example_data, "example_data")
-    arguments = declared.arrays(data, definition.arguments)
-    declared.check_missing(definition.name, arguments, definition.latents)
+    arguments = validate_data(data, definition.arguments)
+    check_missing(definition.name, arguments, definition.latents)
     return arguments

@@ -127,7 +127,7 @@ def _build(
     starts = initial_params(bound, seed, count)
     with stages("build_s", "Building the model"):
         view = bayes.observed_view(bound.declaration)
-        density = bayes.Density(view, declared.space(bound.declaration))
+        density = bayes.Density(view, declared.parameter_space(bound.declaration))
     if starts is None:
         starts = random_params(density.space, seed, count)
     # Raises an error if the names of the params are not those of the model's variables.

@@ -7,12 +7,13 @@ import numpy as np
 
 from latentfit import declaration as declared
 from latentfit import em
+from latentfit.declaration.data import cast_like, check_missing, validate_data
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.errors import InputError, StepError
 from latentfit.workflow.bound_model import BoundModel, bind
 
 if TYPE_CHECKING:
-    from latentfit.declaration import Data, Draw
+    from latentfit.declaration import Data, DataSampler
 
 
 def draw_data(
@@ -59,7 +60,7 @@ def draw_data(
     return draw(samples, np.random.default_rng(seed))
 
 
-def sampler_at(bound: BoundModel, params: Mapping[str, Any]) -> "Draw":
+def sampler_at(bound: BoundModel, params: Mapping[str, Any]) -> "DataSampler":
     """Build the function ``draw(samples, rng)`` that draws data sets at these params."""
     if not bound.definition.arguments:
         raise InputError(
@@ -69,7 +70,7 @@ def sampler_at(bound: BoundModel, params: Mapping[str, Any]) -> "Draw":
     params = {name: np.asarray(value) for name, value in params.items()}
     simulate = bound.definition.simulate
     if simulate is None:
-        return declared.sampler(bound.declaration, bound.arguments, bound.to_model(params))
+        return declared.data_sampler(bound.declaration, bound.arguments, bound.to_model(params))
     data, options = bound.step_data, bound.options
 
     def draw(samples: int, rng: np.random.Generator) -> "list[Data]":
@@ -91,9 +92,9 @@ def _replaced(bound: BoundModel, simulated: Mapping[str, Any]) -> "Data":
         )
     definition, arguments = bound.definition, bound.arguments
     try:
-        new = declared.arrays({**arguments, **simulated}, definition.arguments)
-        declared.check_missing(definition.name, new, definition.latents)
+        new = validate_data({**arguments, **simulated}, definition.arguments)
+        check_missing(definition.name, new, definition.latents)
     except InputError as error:
         message = f"what simulate returned cannot be used: {error}"
         raise StepError(message, step="simulate") from error
-    return {name: declared.typed(values, arguments[name]) for name, values in new.items()}
+    return {name: cast_like(values, arguments[name]) for name, values in new.items()}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from latentfit import declaration as declared
 from latentfit import em
+from latentfit.declaration.data import check_missing_counts, count_missing
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import distributed
 from latentfit.errors import DeclarationError, InputError
@@ -60,8 +60,8 @@ def fit_chunks(
     )
     with progress.stage("Reading the data once"):
         survey = distributed.survey(chunks, client, seed=fitting.seed)
-    missing = {name: declared.holes(array) for name, array in chunks.shared.items()}
-    declared.check_holes(definition.name, {**missing, **survey.missing}, definition.latents)
+    missing = {name: count_missing(array) for name, array in chunks.shared.items()}
+    check_missing_counts(definition.name, {**missing, **survey.missing}, definition.latents)
     sample = BoundModel(definition, {**chunks.shared, **survey.sample}, options)
     starts = starting_params(sample, fitting.seed, fitting.starts)
     steps = distributed.DistributedSteps(

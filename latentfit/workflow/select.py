@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from latentfit import declaration as declared
 from latentfit import display, em, report, selection
+from latentfit.declaration.data import mask_missing
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
@@ -79,7 +79,7 @@ def select_value(
     seed = secrets.randbits(31) if seed is None else seed
     progress = progress or Progress(quiet=True)
     arguments = bind(definition, data, {option: default}).arguments
-    problem = selection.SelectionProblem(definition, option, declared.masked(arguments), units)
+    problem = selection.SelectionProblem(definition, option, mask_missing(arguments), units)
     values = selection.check_values(values, option)
     job = _job(posterior)
 

@@ -42,7 +42,7 @@ def observed_information_errors(
     from latentfit import bayes, declaration
 
     density = bayes.Density(
-        bayes.observed_view(bound.declaration), declaration.space(bound.declaration)
+        bayes.observed_view(bound.declaration), declaration.parameter_space(bound.declaration)
     )
     point = density.space.locate(bound.to_model(params))
     return bayes.observed_errors(density, point, prior=definition.objective == "posterior")

@@ -23,7 +23,7 @@ from latentfit.agreement.verdicts import (
     identified,
     prior_explains_map,
 )
-from latentfit.declaration import declare, space
+from latentfit.declaration import declare, parameter_space
 from latentfit.report.sections.estimates import estimates_table
 from latentfit.report.wording import overall
 
@@ -113,7 +113,7 @@ def mixture(x):
 
 def density_of(build, latents, arguments, **options):
     declaration = declare(build, latents, arguments, options)
-    density = bayes.Density(bayes.observed_view(declaration), space(declaration))
+    density = bayes.Density(bayes.observed_view(declaration), parameter_space(declaration))
     return declaration, density
 
 

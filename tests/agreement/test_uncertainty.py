@@ -155,7 +155,7 @@ def test_numbers_that_are_no_standard_errors_are_said_to_be_none():
 def toy():
     model = latentfit.load("exponential-missing")
     statement = model.declare()
-    density = bayes.Density(bayes.observed_view(statement), declaration.space(statement))
+    density = bayes.Density(bayes.observed_view(statement), declaration.parameter_space(statement))
     complete = bayes.complete_data_view(statement, density)
     return model, statement, density, complete
 

@@ -11,7 +11,7 @@ import pytest
 import latentfit
 from latentfit.check.contract import examine
 from latentfit.check.examination import Examination, TrialPoint
-from latentfit.declaration import space as space_of
+from latentfit.declaration import parameter_space as space_of
 
 X = np.array([1.9, 2.1, 2.0, 4.2, 4.4, 4.0, 4.3])
 LATENT = (len(X), 2)

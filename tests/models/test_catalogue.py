@@ -10,6 +10,9 @@ import pytest
 
 import latentfit
 from latentfit import declaration as declared
+from latentfit.declaration.columns import bind_columns
+from latentfit.declaration.csv_table import read_table
+from latentfit.declaration.data import mask_missing, validate_data
 from latentfit.em import Stopping
 
 ENTRIES = {entry.name: entry for entry in declared.catalogue()}
@@ -49,7 +52,9 @@ def density(name, key):
 
     data, options = case(name, key)
     declaration = load(name).declare(data, **options)
-    return declaration, bayes.Density(bayes.observed_view(declaration), declared.space(declaration))
+    return declaration, bayes.Density(
+        bayes.observed_view(declaration), declared.parameter_space(declaration)
+    )
 
 
 @cache
@@ -78,7 +83,7 @@ def case(name, key):
     # Columns of one argument are separated by commas, and so are the arguments.
     chosen = re.split(r",\s*(?=\w+=)", column) if column else []
     path = ENTRIES[name].path.parent / "data" / table
-    bound = declared.bind(model.arguments, declared.read_table(path), chosen, matrices)
+    bound = bind_columns(model.arguments, read_table(path), chosen, matrices)
     return bound, dict(options)
 
 
@@ -208,7 +213,7 @@ def test_log_likelihood_is_that_of_the_declaration(name):
 @every_model
 def test_new_data_are_like_the_example(name):
     model = load(name)
-    example = declared.arrays(model.example_data(), model.arguments)
+    example = validate_data(model.example_data(), model.arguments)
     one, again, other = (
         new
         for seed in (SEED, SEED, SEED + 1)
@@ -226,7 +231,7 @@ def test_new_data_are_like_the_example(name):
 @every_model
 def test_score_has_mean_zero_where_data_are_drawn(name):
     model, width = load(name), 1e-4
-    example = declared.masked(declared.arrays(model.example_data(), model.arguments))
+    example = mask_missing(validate_data(model.example_data(), model.arguments))
     # At a start, since the estimate may be on the boundary, where it has not; towards the estimate.
     at = model.initial(example, np.random.default_rng(SEED))
     towards = fitted(name, ()).params
@@ -235,7 +240,7 @@ def test_score_has_mean_zero_where_data_are_drawn(name):
     )
     scores = [
         (model.log_likelihood(ahead, data) - model.log_likelihood(behind, data)) / (2 * width)
-        for data in map(declared.masked, model.draw(at, samples=100, seed=SEED))
+        for data in map(mask_missing, model.draw(at, samples=100, seed=SEED))
     ]
     assert abs(np.mean(scores)) < 4 * np.std(scores) / np.sqrt(len(scores))
 

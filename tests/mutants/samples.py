@@ -55,7 +55,7 @@ def _redrawn(model: str) -> Draw:
 def _estimated(name: str) -> tuple[LatentModel, Any, Mapping[str, np.ndarray], np.ndarray]:
     """Return the model, its parameter space, and EM's estimate on the example in both scales."""
     model = load(name)
-    space, params = declared.space(model.declare()), model.fit(seed=1).params
+    space, params = declared.parameter_space(model.declare()), model.fit(seed=1).params
     return model, space, params, space.locate(model.to_model(params) if model.to_model else params)
 
 

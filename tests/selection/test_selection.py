@@ -320,7 +320,7 @@ def test_the_weight_of_a_single_component_is_a_constant():
     from latentfit import declaration as declared
 
     model = latentfit.load("poisson-mixture")
-    one, several = (declared.space(model.declare(components=k)) for k in (1, 2))
+    one, several = (declared.parameter_space(model.declare(components=k)) for k in (1, 2))
     assert one.constant == ("w",)
     assert several.constant == ()
     # So it is not on the boundary either.

@@ -28,7 +28,8 @@ from latentfit.bayes.sampling import (
     prepare_recovery,
 )
 from latentfit.bayes.views import Density
-from latentfit.declaration import Declaration, stable
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import stabilise
 
 # Number of draws from p(z | x, θ') where it can be drawn from directly.
 CONDITIONAL_DRAWS = 4000
@@ -45,7 +46,7 @@ def complete_data_by_draws(declaration: Declaration, density: Density) -> Comple
     """
     latents = declaration.latents
     inputs, graph = log_joint_graph(declaration, density)
-    (graph,) = stable([graph])
+    (graph,) = stabilise([graph])
     drawn = tuple(
         pt.tensor(one.name, dtype=one.dtype, shape=(None, *one.type.shape)) for one in inputs
     )

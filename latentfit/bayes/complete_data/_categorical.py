@@ -20,7 +20,8 @@ from pytensor.tensor.random.basic import CategoricalRV
 from latentfit.bayes.complete_data._complete_data import CompleteData
 from latentfit.bayes.complete_data._graphs import expected_sum, log_density_without_latents
 from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
-from latentfit.declaration import Declaration, double_precision, function, stable
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
 
 def build(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -45,12 +46,12 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         [_log_category_probabilities(declaration.model[name]) for name in latents],
     )
     others = log_density_without_latents(declaration, density)
-    *terms, others = stable([*joints, *priors, others])
+    *terms, others = stabilise([*joints, *priors, others])
     probabilities = tuple(one.type(name) for name, one in zip(latents, softmaxes, strict=True))
     q = others + sum(
         expected_sum(r, term) for r, term in zip(probabilities, terms[:count], strict=True)
     )
-    evaluate = function([point], terms, rewritten=True)
+    evaluate = compile_function([point], terms, rewritten=True)
 
     def joint(at: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         values = evaluate(at)

@@ -11,7 +11,8 @@ import pytensor
 from latentfit.bayes.complete_data._additive import AdditiveStatistic, find_additive_terms
 from latentfit.bayes.maxima import Maximum, maximise, polish
 from latentfit.bayes.views import Density, MarkovChainTerms, hessian_function
-from latentfit.declaration import Declaration, function
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import compile_function
 
 Statistics = Mapping[str, np.ndarray]
 # A complete-data statistic: a function of (latents, data).
@@ -206,7 +207,7 @@ class CompleteData:
 
     @cached_property
     def _evaluate(self) -> Callable[..., list[np.ndarray]]:
-        compiled: Callable[..., list[np.ndarray]] = function(
+        compiled: Callable[..., list[np.ndarray]] = compile_function(
             [self.density.point, *self._inputs], self._graphs, rewritten=True
         )
         return compiled

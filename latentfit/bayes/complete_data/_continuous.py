@@ -36,7 +36,8 @@ from latentfit.bayes.complete_data._cubature import (
 )
 from latentfit.bayes.complete_data._graphs import log_joint_graph
 from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
-from latentfit.declaration import Declaration, double_precision, function, stable
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
 # Largest number of entries of the array that holds the latents at all points.
 _MAX_POINT_ENTRIES = 20_000_000
@@ -86,7 +87,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
     if sum(one.count for one in conditionals.values()) * count > _MAX_POINT_ENTRIES:
         return None
     inputs, graph = log_joint_graph(declaration, density)
-    (graph,) = stable([graph])
+    (graph,) = stabilise([graph])
     weights = pt.vector(WEIGHTS, shape=(count,))
     every = tuple(
         pt.tensor(one.name, dtype=one.dtype, shape=(count, *one.type.shape)) for one in inputs
@@ -113,7 +114,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
             second_points_key(WEIGHTS): rules[1].weights,
         }
 
-    evaluate = function([point, *every], log_joints, rewritten=True)
+    evaluate = compile_function([point, *every], log_joints, rewritten=True)
     if not _is_exact(statistics, evaluate, latents, density):
         return None
     return CompleteData(
@@ -187,7 +188,7 @@ def _conditional_distribution(
     every = [pt.tensor(v.name, dtype=v.dtype, shape=(None, *v.type.shape)) for v in values]
     graphs = at_unconstrained_point(density, model, list(op.dist_params(core.owner)))
     batched = vectorize_graph(graphs, dict(zip(values, every, strict=True))) if before else graphs
-    evaluate = function([density.point, *every], batched)
+    evaluate = compile_function([density.point, *every], batched)
     dimensions = [graph.type.ndim for graph in graphs]
     batch = core.type.shape[: len(core.type.shape) - op.ndim_supp]
 
@@ -223,7 +224,7 @@ def _rearrangement(variable: Any, core: Any) -> Callable[[np.ndarray], np.ndarra
     single = core.type()
     every = pt.tensor(dtype=core.dtype, shape=(None, *core.type.shape))
     (rearranged,) = graph_replace([variable], {core: single}, strict=False)
-    rearrange: Callable[[np.ndarray], np.ndarray] = function(
+    rearrange: Callable[[np.ndarray], np.ndarray] = compile_function(
         [every], vectorize_graph(rearranged, {single: every})
     )
     return rearrange

@@ -8,7 +8,8 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from latentfit.bayes.views import Density, at_unconstrained_point
-from latentfit.declaration import Declaration, double_precision
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import double_precision
 
 
 def log_joint_graph(declaration: Declaration, density: Density) -> tuple[tuple[Any, ...], Any]:

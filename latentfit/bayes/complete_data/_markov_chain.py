@@ -19,7 +19,8 @@ from latentfit.bayes.views import (
     markov_chain_graphs,
     smoothed_probabilities,
 )
-from latentfit.declaration import Declaration, function, stable
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import compile_function, stabilise
 
 
 def build(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -29,7 +30,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         return None
     (name,), point = declaration.latents, density.point
     graphs = at_unconstrained_point(density, density.view, graphs_of_model)
-    *terms, others = stable([*graphs, log_density_without_latents(declaration, density)])
+    *terms, others = stabilise([*graphs, log_density_without_latents(declaration, density)])
     gamma = terms[2].type(name)
     xi = pt.tensor(pairs_key(name), dtype=gamma.dtype, shape=(None,) * (gamma.ndim + 1))
     q = (
@@ -38,7 +39,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         + expected_sum(gamma, terms[2])
         + others
     )
-    evaluate = function([point], terms, rewritten=True)
+    evaluate = compile_function([point], terms, rewritten=True)
 
     def chain(at: np.ndarray) -> MarkovChainTerms:
         return MarkovChainTerms(*evaluate(at))

@@ -40,7 +40,7 @@ from latentfit.bayes.marginalize.structure import (
     substitute,
     support_transform,
 )
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 Parameters = tuple[Any, ...]
 

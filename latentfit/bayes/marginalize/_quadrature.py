@@ -44,7 +44,7 @@ from latentfit.bayes.marginalize.structure import (
     substitute,
     support_transform,
 )
-from latentfit.declaration import double_precision, stable
+from latentfit.declaration.compilation import double_precision, stabilise
 
 _NODES = ContextVar("nodes", default=61)
 # Share of the nodes along each axis, by the number of entries of a block: the number of products
@@ -133,7 +133,7 @@ class _QuadratureGraphs:
         self.placeholders = [*inner.inputs, *others]
         # The terms are made stable before they are differentiated: the derivative of log(1 - p)
         # at p = 1 cannot be made stable afterwards.
-        terms = stable(terms, clone=False)
+        terms = stabilise(terms, clone=False)
         size = op.blocks.size
         with double_precision():
             self.log_joint, self.others = op.blocks.sums(terms)

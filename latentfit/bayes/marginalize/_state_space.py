@@ -26,7 +26,7 @@ from latentfit.bayes.marginalize.structure import (
     log_joint_graphs,
     marginal_log_densities,
 )
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 # Shorter series use a full matrix: the steps of the filter take a minute to compile for NUTS, and a
 # matrix takes seconds.

@@ -41,7 +41,7 @@ from latentfit.bayes.marginalize.structure import (
     marginal_log_densities,
     substitute,
 )
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 
 class ThresholdMarginalRV(MarginalRV):

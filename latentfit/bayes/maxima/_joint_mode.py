@@ -7,7 +7,8 @@ import numpy as np
 import pymc as pm
 from pymc.exceptions import SamplingError
 
-from latentfit.declaration import Declaration, Params, interpreting
+from latentfit.declaration import Declaration, Params
+from latentfit.declaration.compilation import interpreted_compilation
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def joint_mode(declaration: Declaration) -> JointMode | None:
         return None
     try:
         # The search recovers from points at which the density is not defined.
-        with interpreting(), np.errstate(all="ignore"):
+        with interpreted_compilation(), np.errstate(all="ignore"):
             mode = pm.find_MAP(model=model, progressbar=False)
     except SamplingError:
         return None

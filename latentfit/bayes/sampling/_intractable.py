@@ -25,7 +25,8 @@ from latentfit.bayes.views import (
     at_unconstrained_point,
     hessian_function,
 )
-from latentfit.declaration import Declaration, Space, double_precision, function, stable
+from latentfit.declaration import Declaration, Space
+from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 from latentfit.errors import DeclarationError
 
 _CHAINS = 4
@@ -89,7 +90,7 @@ class IntractableDensity(Density):
 
     @cached_property
     def _prior(self) -> Callable[..., list[np.ndarray]]:
-        compiled: Callable[..., list[np.ndarray]] = function(
+        compiled: Callable[..., list[np.ndarray]] = compile_function(
             [self.point], self._prior_graphs, rewritten=True
         )
         return compiled
@@ -106,7 +107,7 @@ class IntractableDensity(Density):
             density = model.logp(
                 vars=[model[name] for name in self.declaration.parameters], jacobian=False
             )
-        (graph,) = stable(at_unconstrained_point(self, model, [density]))
+        (graph,) = stabilise(at_unconstrained_point(self, model, [density]))
         return [graph, pytensor.grad(graph, self.point, disconnected_inputs="ignore")]
 
     def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
 from latentfit.bayes.views import vectorise
-from latentfit.declaration import double_precision, interpreting, stable
+from latentfit.declaration.compilation import double_precision, interpreted_compilation, stabilise
 
 # NUTS adapts its step size until proposals are accepted with this probability. nutpie's default is
 # 0.8; shorter steps cost little here, and avoid the occasional divergence in some thousand draws
@@ -76,7 +76,7 @@ def prepare_nuts(
     InputError
         The back end is not installed.
     """
-    with interpreting():
+    with interpreted_compilation():
         draw = make_initial_point_fn(model=view, default_strategy="prior")
     values = [view.rvs_to_values[free] for free in view.free_RVs]
     # Chains start in their own threads, and the compiled function is not thread-safe.
@@ -97,7 +97,7 @@ def prepare_nuts(
         replacements[value] = point[position:end].reshape(shapes[value.name]).astype(value.dtype)
         position = end
     with double_precision():
-        (density,) = stable(graph_replace([view.logp()], replacements, strict=False))
+        (density,) = stabilise(graph_replace([view.logp()], replacements, strict=False))
         with view:
             gradient = compile_gradient(point, (density, pytensor.grad(density, point)), backend)
         gradient()(start(0))

@@ -8,7 +8,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
-from latentfit.declaration import interpreted
+from latentfit.declaration.compilation import interpreted_mode
 
 
 def posterior_predictive(
@@ -40,7 +40,7 @@ def posterior_predictive(
             var_names=[variable.name for variable in view.observed_RVs],
             random_seed=seed,
             progressbar=False,
-            compile_kwargs={"mode": interpreted()},
+            compile_kwargs={"mode": interpreted_mode()},
         )
     replicated: xr.Dataset = drawn["posterior_predictive"].to_dataset()
     return replicated

@@ -2,7 +2,8 @@
 
 from pymc_extras.model.marginal.distributions.enumerable import get_domain_of_finite_discrete_rv
 
-from latentfit.declaration import Declaration, function
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import compile_function
 
 
 def category_counts(declaration: Declaration) -> dict[str, int]:
@@ -19,5 +20,5 @@ def category_counts(declaration: Declaration) -> dict[str, int]:
             domain = get_domain_of_finite_discrete_rv(declaration.model[name])
         except NotImplementedError:
             continue
-        counts[name] = int(function([], domain.size)())
+        counts[name] = int(compile_function([], domain.size)())
     return counts

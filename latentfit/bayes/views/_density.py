@@ -18,7 +18,8 @@ import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes.views._hessian import hessian_function
-from latentfit.declaration import Space, double_precision, function, stable
+from latentfit.declaration import Space
+from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
 # Number of points whose Hessian of the log-likelihood a density keeps.
 _CACHED_HESSIANS = 32
@@ -115,21 +116,21 @@ class Density:
 
     @cached_property
     def _likelihood(self) -> Callable[..., list[np.ndarray]]:
-        compiled: Callable[..., list[np.ndarray]] = function(
+        compiled: Callable[..., list[np.ndarray]] = compile_function(
             [self.point], self._stable_graphs[0], rewritten=True
         )
         return compiled
 
     @cached_property
     def _prior(self) -> Callable[..., list[np.ndarray]]:
-        compiled: Callable[..., list[np.ndarray]] = function(
+        compiled: Callable[..., list[np.ndarray]] = compile_function(
             [self.point], self._stable_graphs[1], rewritten=True
         )
         return compiled
 
     @cached_property
     def _likelihood_value(self) -> Callable[..., list[np.ndarray]]:
-        compiled: Callable[..., list[np.ndarray]] = function(
+        compiled: Callable[..., list[np.ndarray]] = compile_function(
             [self.point], self._stable_graphs[0][:1], rewritten=True
         )
         return compiled
@@ -160,7 +161,7 @@ class Density:
     @cached_property
     def _stable_graphs(self) -> list[list[Any]]:
         """Numerically stable graphs of each log density and its gradient."""
-        return [[term, _gradient(term, self.point)] for term in stable(self.graphs)]
+        return [[term, _gradient(term, self.point)] for term in stabilise(self.graphs)]
 
 
 def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.basic import infer_static_shape
 from pytensor.tensor.shape import Shape
 
-from latentfit.declaration import function
+from latentfit.declaration.compilation import compile_function
 
 # Columns of the Hessian that are evaluated in one call. Each column needs intermediate arrays of
 # the size of the data, so that more columns would need more memory; fewer would spend the time on
@@ -49,7 +49,7 @@ def hessian_function(
     products = with_static_shapes(products)
     directions = pt.matrix("directions", shape=(None, point.type.shape[0]))
     columns = vectorize_graph(products, {direction: directions})
-    evaluate = function([point, directions, *inputs], columns, rewritten=True)
+    evaluate = compile_function([point, directions, *inputs], columns, rewritten=True)
 
     def hessians(at: np.ndarray, *values: Any) -> list[np.ndarray]:
         axes = np.eye(len(at))

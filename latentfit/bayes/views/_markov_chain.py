@@ -14,7 +14,8 @@ from pymc_extras.model.marginal.distributions.discrete_markov_chain import (
 )
 from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration import Declaration, double_precision
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import double_precision
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import xarray as xr
 from pymc.model.transform.conditioning import remove_value_transforms
 
 from latentfit.bayes.views._vectorised import vectorise
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 
 def pointwise_log_likelihood(view: pm.Model, draws: xr.Dataset) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from pymc.pytensorf import reseed_rngs
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
 
-from latentfit.declaration import interpretable
+from latentfit.declaration.compilation import with_numpy_rewrites
 
 # Memory in bytes that the computation of one batch may take. Freed memory of this size is reused
 # by the process, without a new request to the operating system for each batch, and the overhead
@@ -102,7 +102,7 @@ def vectorise(graphs: Sequence[Any], inputs: Mapping[str, Any]) -> VectorisedFun
     call, updates = pm.pytensorf.compile(
         list(batched.values()),
         outputs,
-        mode=interpretable("FAST_COMPILE"),
+        mode=with_numpy_rewrites("FAST_COMPILE"),
         random_seed=False,
         return_updates=True,
         on_unused_input="ignore",

@@ -13,7 +13,7 @@ def declared(name):
     """A model, its declaration, its densities and EM's estimate."""
     model = latentfit.load(name)
     declared = model.declare()
-    density = bayes.Density(bayes.observed_view(declared), declaration.space(declared))
+    density = bayes.Density(bayes.observed_view(declared), declaration.parameter_space(declared))
     params = model.fit(seed=0, stopping=Stopping(distance=1e-11)).params
     return model, declared, density, bayes.complete_data_view(declared, density), params
 

@@ -26,7 +26,12 @@ from scipy import stats
 import latentfit
 from latentfit.bayes import marginalize as marginalisation
 from latentfit.bayes.marginalize import ConjugateMarginalRV
-from latentfit.declaration import double_precision, function, interpreting, stable
+from latentfit.declaration.compilation import (
+    compile_function,
+    double_precision,
+    interpreted_compilation,
+    stabilise,
+)
 
 RNG = np.random.default_rng(3)
 GROUP = np.repeat(np.arange(5), [1, 2, 3, 4, 5])
@@ -141,7 +146,7 @@ class MarginalisedLatentTests:
         with double_precision():
             model = conditional(views.observed)
         untransformed = remove_value_transforms(views.joint, vars=[latent])
-        with interpreting():
+        with interpreted_compilation():
             with np.errstate(all="ignore"):
                 z = pm.draw(model["z"], random_seed=4)
             log_conditional = model.compile_logp(vars=[model["z"]])
@@ -165,16 +170,16 @@ def natural_of(point):
 
 def observed_logp(model):
     """The function from an unconstrained point to log p(x | θ)."""
-    (graph,) = stable([model.logp(vars=model.observed_RVs)])
-    evaluate = function(model.value_vars, graph, rewritten=True)
+    (graph,) = stabilise([model.logp(vars=model.observed_RVs)])
+    evaluate = compile_function(model.value_vars, graph, rewritten=True)
     return lambda point: evaluate(*(point[value.name] for value in model.value_vars))
 
 
 def value_and_gradient(model):
     """log p(x | θ) and its derivatives, compiled as the library compiles them."""
-    (graph,) = stable([model.logp(vars=model.observed_RVs)])
+    (graph,) = stabilise([model.logp(vars=model.observed_RVs)])
     outputs = [graph, *pytensor.grad(graph, model.value_vars)]
-    evaluate = function(model.value_vars, outputs, rewritten=True)
+    evaluate = compile_function(model.value_vars, outputs, rewritten=True)
     return lambda point: evaluate(*(point[value.name] for value in model.value_vars))
 
 

@@ -11,7 +11,7 @@ from pytensor.scan.op import Scan
 from scipy import stats
 
 from latentfit.bayes.marginalize import _markov_chain
-from latentfit.declaration import double_precision, function
+from latentfit.declaration.compilation import compile_function, double_precision
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def log_likelihood(model):
         gradient = pytensor.grad(value, view.value_vars, disconnected_inputs="ignore")
     rng, start = np.random.default_rng(0), view.initial_point()
     point = [start[v.name] + 0.3 * rng.normal(size=start[v.name].shape) for v in view.value_vars]
-    return function(view.value_vars, [value, *gradient]), point
+    return compile_function(view.value_vars, [value, *gradient]), point
 
 
 @pytest.mark.parametrize("times", [2, 3, 4, 7, 30])

@@ -29,7 +29,7 @@ from marginalised_latents import (
 from pymc_extras.marginal import marginalize
 from scipy import stats
 
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 pytestmark = pytest.mark.slow
 

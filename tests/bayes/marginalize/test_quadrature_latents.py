@@ -34,7 +34,7 @@ from latentfit.bayes.marginalize import (
     quadrature_nodes,
 )
 from latentfit.bayes.marginalize.distributions import TABLE_POINTS, tabulated_quantile
-from latentfit.declaration import interpreting
+from latentfit.declaration.compilation import interpreted_compilation
 
 pytestmark = pytest.mark.slow
 
@@ -205,7 +205,7 @@ def test_gradient_is_finite_where_a_probability_is_one_at_the_outer_nodes():
         z = pm.Normal("z", 0, 1, shape=3)
         pm.Bernoulli("y", logit_p=0.3 + a * z, observed=[1, 0, 1])
     view = marginalize(model, ["z"])
-    with interpreting():
+    with interpreted_compilation():
         value, gradient = view.compile_logp(jacobian=False), view.compile_dlogp(jacobian=False)
     for a in (2.0, 6.0, 9.0):
         low, high = (value({"a_log__": np.log(a) + step}) for step in (-1e-5, 1e-5))

@@ -23,7 +23,7 @@ from latentfit.bayes.marginalize import (
     _state_space,
 )
 from latentfit.bayes.marginalize.algebra import solve_block_tridiagonal
-from latentfit.declaration import interpreting
+from latentfit.declaration.compilation import interpreted_compilation
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_block_tridiagonal_systems_of_any_length_are_solved():
             times,
             size,
         )
-        with interpreting():
+        with interpreted_compilation():
             found, found_log_determinant = pytensor.function([], [solution, log_determinant])()
         np.testing.assert_allclose(found.ravel(), np.linalg.solve(matrix, right), rtol=1e-9)
         expected = np.linalg.slogdet(matrix)[1]

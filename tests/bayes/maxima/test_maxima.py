@@ -13,7 +13,8 @@ from latentfit.bayes.maxima import (
     maximum_likelihood,
     polish,
 )
-from latentfit.declaration import declare, interpreting
+from latentfit.declaration import declare
+from latentfit.declaration.compilation import interpreted_compilation
 
 
 def test_estimates_of_the_exponential_model_in_closed_form(one_missing_time):
@@ -56,7 +57,7 @@ def test_map_estimate_equals_that_of_pymc(two_components):
     mode = maximum_a_posteriori(density, start)
     assert mode.reached
     natural = density.space.constrain(mode.point)
-    with interpreting():
+    with interpreted_compilation():
         expected = pm.find_MAP(
             start={free.name: THETA[free.name] for free in density.view.free_RVs},
             model=density.view,

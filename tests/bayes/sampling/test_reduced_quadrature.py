@@ -33,7 +33,7 @@ def exact_declaration():
 
 
 def density_and_mode(declared):
-    space = declaration.space(declared)
+    space = declaration.parameter_space(declared)
     density = Density(observed_view(declared), space)
     mode = maximum_a_posteriori(density, np.zeros(space.size))
     return density, mode.point

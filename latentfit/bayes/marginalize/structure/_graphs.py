@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from pymc.logprob.basic import conditional_logp
 from pytensor.graph.replace import graph_replace
 
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 
 def log_joint_graphs(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:

@@ -21,7 +21,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.tensor.random.type import RandomType
 
 from latentfit.bayes.marginalize.structure._graphs import log_joint_graphs
-from latentfit.declaration import function, interpreting, stable
+from latentfit.declaration.compilation import compile_function, interpreted_compilation, stabilise
 
 # Number of draws from the model, of which some have a finite density.
 _MODEL_DRAWS = 20
@@ -76,14 +76,14 @@ def draw_probes(
     # but a variable of the same type can.
     places = {a: a.type() for a, b in zip(inner.inputs, inputs, strict=True) if b in needed}
     terms = graph_replace(terms, places, strict=False)
-    arguments, stable_terms = [value, *dependents, *places.values()], stable(terms)
-    evaluate = function(arguments, stable_terms, rewritten=True)
+    arguments, stable_terms = [value, *dependents, *places.values()], stabilise(terms)
+    evaluate = compile_function(arguments, stable_terms, rewritten=True)
 
     @cache
     def gradient_function() -> Callable[..., np.ndarray]:
         total = sum(pt.sum(term) for term in stable_terms)
         gradient = pytensor.grad(total, value, disconnected_inputs="ignore")
-        compiled: Callable[..., np.ndarray] = function(arguments, gradient, rewritten=True)
+        compiled: Callable[..., np.ndarray] = compile_function(arguments, gradient, rewritten=True)
         return compiled
 
     model_graph = FunctionGraph(outputs=[*needed, *outputs], clone=True)
@@ -92,7 +92,7 @@ def draw_probes(
             model_graph.replace(node.outputs[0], node.inputs[0], import_missing=True)
     found: list[Probe] = []
     try:
-        with interpreting(), np.errstate(all="ignore"):
+        with interpreted_compilation(), np.errstate(all="ignore"):
             sample = pm.pytensorf.compile([], model_graph.outputs, random_seed=0)
             draws = [sample() for _ in range(_MODEL_DRAWS)]
     except NotImplementedError:

@@ -11,7 +11,8 @@ import xarray as xr
 from pymc_extras.marginal import conditional
 
 from latentfit.bayes.views import BATCH_BYTES
-from latentfit.declaration import Declaration, double_precision
+from latentfit.declaration import Declaration
+from latentfit.declaration.compilation import double_precision
 
 
 @dataclass(frozen=True)

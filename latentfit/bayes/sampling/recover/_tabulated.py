@@ -25,7 +25,7 @@ from latentfit.bayes.sampling.recover._recovered import (
     summarise,
 )
 from latentfit.bayes.views import BATCH_BYTES, VectorisedFunction, vectorise
-from latentfit.declaration import double_precision
+from latentfit.declaration.compilation import double_precision
 
 # Number of entries times draws below which the search for identically distributed entries takes
 # longer than it saves.
