@@ -39,15 +39,15 @@ view = bayes.observed_view(declared)
 density = bayes.Density(view, space)
 top = bayes.maximum_a_posteriori(density, space.origin)
 # What `compare` draws from.
-coarser = bayes.coarser(declared, density, top.point)
+coarser = bayes.sampling.reduced_quadrature(declared, density, top.point)
 view = view if coarser is None else coarser.view
 began = time.perf_counter()
-prepared = bayes.prepare(view, backend=backend)
+prepared = bayes.prepare_nuts(view, backend=backend)
 compiled = time.perf_counter() - began
 found = {"compile": compiled}
 if draws:
     began = time.perf_counter()
-    tree = bayes.sample(prepared, draws=draws, tune=draws, chains=chains, seed=0)
+    tree = bayes.sample_posterior(prepared, draws=draws, tune=draws, chains=chains, seed=0)
     found["sample"] = time.perf_counter() - began
     ess = azs.ess(tree["posterior"].to_dataset()[[free.name for free in view.free_RVs]])
     found["ess"] = min(float(ess[name].min()) for name in ess.data_vars)

@@ -36,6 +36,7 @@ from latentfit.agreement.alignment import Alignment, align
 from latentfit.bayes.views import hessian_function
 from latentfit.declaration.compilation import compile_function, stabilise
 from latentfit.declaration.data import mask_missing, validate_data
+from latentfit.em.information import curvature_of
 from latentfit.errors import LatentfitError
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -280,9 +281,7 @@ class Study:
             where = aligned.align_point(point)
             found = bayes.asymptotic_errors(density, where.unconstrained)
             value, score = density.log_likelihood(where.unconstrained)
-            bend = bayes.curvature_of(
-                density.hessian(where.unconstrained), score, density.space.bounded
-            )
+            bend = curvature_of(density.hessian(where.unconstrained), score, density.space.bounded)
             if not bend.newton(score)[1] <= ARRIVED:
                 fate["astray"] += 1
             if not np.isclose(value, height, rtol=1e-8, atol=1e-6):
@@ -290,7 +289,7 @@ class Study:
             ratios.append(ratio)
             estimates.append(self.flat(where.natural))
             errors.append(self.flat(found))
-            at_edge = set(bayes.at_boundary(density, where.unconstrained))
+            at_edge = set(bayes.information.at_boundary(density, where.unconstrained))
             edges.append([label in at_edge for label in self.labels])
         exact = {}
         if self.name in EXACT:
@@ -304,7 +303,7 @@ class Study:
             labels = declared.labels(name, np.shape(probability))
             shares = zip(labels, np.ravel(probability), strict=True)
             seen = {label: binomial(n, p) for label, p in shares}
-        edge = set(bayes.at_boundary(self.density, aligned.em.unconstrained))
+        edge = set(bayes.information.at_boundary(self.density, aligned.em.unconstrained))
         unknown = {
             label
             for label, error in zip(self.labels, self.flat(aligned.errors), strict=True)

@@ -179,7 +179,7 @@ def align(
 def _exchanges_of(declaration: Declaration, density: Density, em: Point) -> tuple[Exchange, ...]:
     space = density.space
     return find_exchanges(
-        bayes.categories(declaration),
+        bayes.views.category_counts(declaration),
         [space.constrain(point) for point in _trial_points(density, em)],
         space.parameters,
         lambda values: density.log_likelihood(_unconstrained(density, values))[0],

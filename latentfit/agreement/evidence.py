@@ -15,7 +15,8 @@ from latentfit.agreement.results import Parameter, SolutionGroup
 from latentfit.agreement.solution_groups import group_direct_maxima, group_em_solutions
 from latentfit.agreement.standard_error_differences import explain_differences
 from latentfit.agreement.uncertainty import Uncertainty, by_label
-from latentfit.bayes import Coarser, Identification
+from latentfit.bayes.maxima import Identification
+from latentfit.bayes.sampling import ReducedQuadrature
 from latentfit.check import CheckResult
 from latentfit.declaration import Params, Space
 
@@ -31,7 +32,7 @@ class Sampling:
     divergences, draws : int
         In all chains.
     chains : int
-    reduced : Coarser or None
+    reduced : ReducedQuadrature or None
         The density with fewer quadrature nodes that was sampled in place of the observed view.
     """
 
@@ -39,7 +40,7 @@ class Sampling:
     divergences: int
     draws: int
     chains: int
-    reduced: Coarser | None
+    reduced: ReducedQuadrature | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def gather_evidence(
     """
     density, posterior = problem.density, sampling.posterior
     space, mle = density.space, maxima.mle
-    identification = bayes.identification(density, mle.unconstrained)
+    identification = bayes.maxima.identification(density, mle.unconstrained)
     names = _em_names(problem, space)
     judged = find_judged(space, names, identification, alignment.reflections, posterior)
     # The prior keeps the posterior of an empty category off zero, and so moves the probabilities
@@ -106,7 +107,7 @@ def gather_evidence(
     boundary = {
         label
         for point in (maxima.em, mle)
-        for label in bayes.at_boundary(density, point.unconstrained, whole_simplex=True)
+        for label in bayes.information.at_boundary(density, point.unconstrained, whole_simplex=True)
     }
     em, direct, mode = (
         select_names(point.natural, judged.names) for point in maxima.estimates.values()

@@ -8,7 +8,7 @@ import xarray as xr
 
 from latentfit.agreement._reflections import Reflection
 from latentfit.agreement.tree import stack_draws
-from latentfit.bayes import Identification
+from latentfit.bayes.maxima import Identification
 from latentfit.declaration import Params, Space, labels
 
 # Number of draws by which entries of an array that are always equal are recognised.

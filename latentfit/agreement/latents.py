@@ -3,10 +3,10 @@
 import numpy as np
 
 from latentfit.agreement.results import Latent
-from latentfit.bayes import Recovered
+from latentfit.bayes.sampling import RecoveredLatent
 
 
-def compare_latent(name: str, expectation: np.ndarray, recovered: Recovered) -> Latent | None:
+def compare_latent(name: str, expectation: np.ndarray, recovered: RecoveredLatent) -> Latent | None:
     """Compare EM's expectation of one latent with its posterior expectation.
 
     Parameters
@@ -14,7 +14,7 @@ def compare_latent(name: str, expectation: np.ndarray, recovered: Recovered) -> 
     name : str
     expectation : ndarray
         What the E step returned for this latent.
-    recovered : Recovered
+    recovered : RecoveredLatent
 
     Returns
     -------

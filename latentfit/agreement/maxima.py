@@ -10,7 +10,7 @@ from latentfit import bayes
 from latentfit.agreement.alignment import Alignment, Point
 from latentfit.agreement.problem import Problem
 from latentfit.agreement.results import JointModeResult
-from latentfit.bayes import Maximum
+from latentfit.bayes.maxima import Maximum
 from latentfit.stages import Stages
 
 
@@ -61,18 +61,24 @@ def find_maxima(problem: Problem, alignment: Alignment, stages: Stages) -> Maxim
         direct = bayes.maximum_likelihood(density, [*starts, em.unconstrained], bar.advance)
         reached = [one for one in direct if one.reached]
         best = max(reached or direct, key=lambda one: one.value)
-        best = bayes.outwards(density.log_likelihood, density.hessian, best, bounded)
+        best = bayes.maxima.move_towards_boundary(
+            density.log_likelihood, density.hessian, best, bounded
+        )
         mle = alignment.align_point(best.point)
     with stages("map_s", "Maximum a posteriori"):
         hessian = partial(density.hessian, prior=True)
         posterior_best = bayes.maximum_a_posteriori(density, mle.unconstrained)
-        posterior_best = bayes.outwards(density.log_posterior, hessian, posterior_best, bounded)
+        posterior_best = bayes.maxima.move_towards_boundary(
+            density.log_posterior, hessian, posterior_best, bounded
+        )
         mode = alignment.align_point(posterior_best.point)
-        joint = _joint_mode(bayes.joint_mode(problem.declaration), mle, mode)
+        joint = _joint_mode(bayes.maxima.joint_mode(problem.declaration), mle, mode)
     return Maxima(em, mle, mode, direct, best, posterior_best, joint)
 
 
-def _joint_mode(found: bayes.JointMode | None, mle: Point, mode: Point) -> JointModeResult | None:
+def _joint_mode(
+    found: bayes.maxima.JointMode | None, mle: Point, mode: Point
+) -> JointModeResult | None:
     if found is None:
         return None
 

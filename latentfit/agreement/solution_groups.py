@@ -8,7 +8,8 @@ import numpy as np
 from latentfit.agreement.alignment import Point, Values
 from latentfit.agreement.results import SolutionGroup
 from latentfit.agreement.tolerances import SAME_LOG_LIKELIHOOD
-from latentfit.bayes import Density, Maximum
+from latentfit.bayes import Density
+from latentfit.bayes.maxima import Maximum
 from latentfit.em import Fit, Solution
 
 

@@ -8,7 +8,7 @@ import pymc as pm
 import xarray as xr
 
 from latentfit.agreement.problem import Problem
-from latentfit.bayes import Recovered
+from latentfit.bayes.sampling import RecoveredLatent
 
 Values = Mapping[str, np.ndarray]
 
@@ -32,7 +32,7 @@ def assemble_tree(
     problem: Problem,
     posterior: xr.Dataset,
     sample_stats: xr.Dataset,
-    recovered: Mapping[str, Recovered],
+    recovered: Mapping[str, RecoveredLatent],
     pointwise: Values,
     replicated: xr.Dataset,
     estimates: Mapping[str, Values],
@@ -47,7 +47,7 @@ def assemble_tree(
     posterior, sample_stats : Dataset
         Aligned draws of the parameters, and the statistics that the sampler recorded.
     recovered : mapping
-        ``{latent: Recovered}``. Draws of latents are left out if they are too large.
+        ``{latent: RecoveredLatent}``. Draws of latents are left out if they are too large.
     pointwise : mapping
         Pointwise log-likelihoods of every draw, ``{observed variable: (sample, *shape)}``.
     replicated : Dataset

@@ -162,15 +162,15 @@ def estimate_uncertainty(
     found: dict[str, StandardErrors] = {}
     unavailable: dict[str, str] = {}
     methods: dict[str, Callable[[], StandardErrors]] = {
-        "observed": lambda: bayes.observed_errors(density, point, prior=prior)
+        "observed": lambda: bayes.information.observed_errors(density, point, prior=prior)
     }
     if isinstance(complete, str):
         unavailable |= dict.fromkeys(("louis", "oakes", "supplemented"), complete)
     else:
         methods |= {
-            "louis": lambda: bayes.louis_errors(complete, point, prior=prior),
-            "oakes": lambda: bayes.oakes_errors(complete, point, prior=prior),
-            "supplemented": lambda: bayes.supplemented_errors(
+            "louis": lambda: bayes.information.louis_errors(complete, point, prior=prior),
+            "oakes": lambda: bayes.information.oakes_errors(complete, point, prior=prior),
+            "supplemented": lambda: bayes.information.supplemented_errors(
                 complete, problem.em_map, params, to_model=problem.to_model, prior=prior
             ),
         }

@@ -13,7 +13,7 @@ def examine(examination: Examination) -> Outcome:
     point = examination.maximum
     if point is None:
         point = examination.trial_points[0].point
-    found = bayes.integrations(examination.declaration, examination.density, point)
+    found = bayes.views.marginalisations(examination.declaration, examination.density, point)
     precise = all(one.precise for one in found)
     detail = "; ".join(map(str, found))
     return Outcome((Check("declaration.latents", "pass" if precise else "warn", detail),))

@@ -9,7 +9,6 @@ declaration's own objective.
 import numpy as np
 
 from latentfit import bayes
-from latentfit.bayes import Curvature
 from latentfit.check import _limit_point_by_draws, _slow_convergence, _unidentified
 from latentfit.check._alternation import alternating
 from latentfit.check._limit_point_outcomes import (
@@ -22,6 +21,7 @@ from latentfit.check._limit_point_outcomes import (
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Fit, Solution
+from latentfit.em.information import Curvature, curvature_of
 from latentfit.errors import LatentfitError
 
 # Relative curvature, in units of the curvature of each coordinate, that is upwards for certain.
@@ -61,10 +61,10 @@ def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray)
     hessian = examination.density.hessian(point, prior=examination.with_prior)
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
         return _without_derivatives(space.on_boundary(natural))
-    shape = bayes.curvature_of(
+    shape = curvature_of(
         hessian, gradient, space.bounded, boundary_tolerance=CONVERGED_STANDARD_ERRORS
     )
-    on_boundary = bayes.boundary_labels(space, natural, shape)
+    on_boundary = bayes.information.boundary_labels(space, natural, shape)
     outcome = None
     if best.converged:
         outcome = _unidentified.examine(examination, point, shape, gradient)

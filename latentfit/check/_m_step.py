@@ -7,7 +7,7 @@ entry by entry with the declaration's own maximiser of Q(· | θ'), found by New
 
 from dataclasses import dataclass
 
-from latentfit.bayes import DRAWS
+from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
 from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
 from latentfit.check._updates import Update, updates_of
 from latentfit.check.closeness import close
@@ -79,7 +79,7 @@ def _passed(examination: Examination, updates: list[Update]) -> Outcome:
         f"{largest:.1g} standard errors"
     )
     if not updates[0].exact:
-        detail += f" (Q and the expectations are means of the same {DRAWS} draws)"
+        detail += f" (Q and the expectations are means of the same {CONDITIONAL_DRAWS} draws)"
     return Outcome((Check("m_step.maximum", "pass", detail),))
 
 

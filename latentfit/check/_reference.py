@@ -29,7 +29,7 @@ class Reference:
     @cached_property
     def by_draws(self) -> CompleteData:
         """The conditional expectations and Q as means over draws of the latents."""
-        return bayes.by_draws(self.declaration, self.density)
+        return bayes.complete_data.complete_data_by_draws(self.declaration, self.density)
 
 
 def reference(declaration: Declaration, density: Density | None = None) -> Reference:
@@ -52,11 +52,11 @@ def reference(declaration: Declaration, density: Density | None = None) -> Refer
 
 def _density(declaration: Declaration) -> Density:
     """Build the observed view, or its stand-in if the latents cannot be integrated out."""
-    parameter_space = parameter_space(declaration)
+    space = parameter_space(declaration)
     try:
-        return Density(bayes.observed_view(declaration), parameter_space)
+        return Density(bayes.observed_view(declaration), space)
     except DeclarationError as error:
-        stand_in = bayes.intractable(declaration, parameter_space, str(error))
+        stand_in = bayes.sampling.intractable_density(declaration, space, str(error))
         if stand_in is None:
             raise
         return stand_in

@@ -6,11 +6,11 @@ rounding long before it has converged.
 
 import numpy as np
 
-from latentfit.bayes import Curvature
 from latentfit.check._limit_point_outcomes import reported
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Solution
+from latentfit.em.information import Curvature
 
 # The last step counts as the same as the declaration's own step if it differs by no more than this
 # share of it, plus rounding in standard errors.

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from latentfit import bayes
-from latentfit.bayes import CompleteData, Density, Statistics
+from latentfit.bayes import CompleteData, Density
+from latentfit.bayes.complete_data import Statistics
 from latentfit.check._derivation import Derivation
 from latentfit.check._reference import Reference
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.declaration import Params
 from latentfit.em.calls import three_argument_m_step
+from latentfit.em.information import curvature_of
 from latentfit.errors import DeclarationError
 
 # Distance of the trial point near the maximum, in standard errors; on coordinates that are
@@ -152,7 +154,7 @@ def _maximum(density: Density, starts: Sequence[np.ndarray], *, prior: bool) -> 
     if not prior:
         return point
     hessian = partial(density.hessian, prior=True)
-    mode = bayes.maximise(density.log_posterior, hessian, point, density.space.bounded)
+    mode = bayes.maxima.maximise(density.log_posterior, hessian, point, density.space.bounded)
     return mode.point if mode.reached else None
 
 
@@ -182,7 +184,7 @@ def _finite_maximum(density: Density, maximum: np.ndarray) -> np.ndarray:
     rounding.
     """
     _, gradient = density.log_likelihood(maximum)
-    shape = bayes.curvature_of(density.hessian(maximum), gradient, density.space.bounded)
+    shape = curvature_of(density.hessian(maximum), gradient, density.space.bounded)
     point, origin = maximum.copy(), density.space.origin
     for axis in np.flatnonzero(shape.boundary_coordinates):
         # The sign of the gradient is only that of its rounding error at this point.
@@ -199,8 +201,6 @@ def _finite_maximum(density: Density, maximum: np.ndarray) -> np.ndarray:
 def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
     """Return the standard error of each unconstrained coordinate."""
     _, gradient = density.log_likelihood(point)
-    covariance = bayes.curvature_of(
-        density.hessian(point), gradient, density.space.bounded
-    ).covariance()
+    covariance = curvature_of(density.hessian(point), gradient, density.space.bounded).covariance()
     assert covariance is not None  # the point is a maximum
     return np.sqrt(np.diag(covariance))

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 
 from latentfit import bayes
-from latentfit.bayes import Curvature
 from latentfit.check._limit_point_outcomes import CONVERGED_STANDARD_ERRORS, listed, reported
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
+from latentfit.em.information import Curvature
 
 
 def examine(
@@ -32,12 +32,14 @@ def examine(
     if shape.curved.all() or not shape.newton(gradient)[1] <= CONVERGED_STANDARD_ERRORS:
         return None
     density = examination.density
-    known = bayes.identification(density, point)
+    known = bayes.maxima.identification(density, point)
     if not known.directions:
         if not shape.unidentified.any():
             return None
         hessian = partial(density.hessian, prior=examination.with_prior)
-        if bayes.polish(examination.objective_at, hessian, point, density.space.bounded).reached:
+        if bayes.maxima.polish(
+            examination.objective_at, hessian, point, density.space.bounded
+        ).reached:
             return None
         return reported(
             "saddle",

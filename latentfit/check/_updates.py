@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from latentfit import bayes
-from latentfit.bayes import Maximum
+from latentfit.bayes.maxima import Maximum
 from latentfit.check.examination import ByTrial, Examination, TrialPoint
 from latentfit.declaration import Params, labels
 from latentfit.errors import LatentfitError
@@ -147,7 +147,7 @@ def _update(
     given = {name: params[name] for name in expected}
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
-    errors = bayes.delta_method_errors(space, maximum.point, hessian, gradient)
+    errors = bayes.information.delta_method_errors(space, maximum.point, hessian, gradient)
     return Update(trial, given, expected, errors, point, maximum, examination.complete.exact)
 
 

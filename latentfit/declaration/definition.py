@@ -82,6 +82,7 @@ class ModelDefinition:
     derivation: str = ""
 
     def __post_init__(self) -> None:
+        """Validate the entries."""
         object.__setattr__(self, "latents", check_latents(self.latents))
         if self.objective not in ("likelihood", "posterior"):
             raise DeclarationError(

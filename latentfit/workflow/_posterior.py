@@ -35,7 +35,7 @@ class PosteriorResults:
 
     sampling: agreement.Sampling
     sample_stats: xr.Dataset
-    recovered: Mapping[str, bayes.Recovered]
+    recovered: Mapping[str, bayes.sampling.RecoveredLatent]
     pointwise: Mapping[str, np.ndarray]
     replicated: xr.Dataset
 
@@ -69,13 +69,13 @@ def sample_posterior(
     with stages("latents_s", "Recovering the latents"):
         stacked = stack_draws(sampling.posterior)
         try:
-            recovered = bayes.recover(problem.declaration, view, stacked, recover_seed)
+            recovered = bayes.recover_latents(problem.declaration, view, stacked, recover_seed)
         except NotImplementedError:
             # The conditional distribution of the latents is unknown: the report leaves them out.
             recovered = {}
         pointwise = _pointwise(problem.density, stacked)
     with stages("predictive_s", "Posterior predictive"):
-        replicated = bayes.posterior_predictive(
+        replicated = bayes.sampling.posterior_predictive(
             view, sampling.posterior, replicates=_PREDICTIVE_REPLICATES, seed=predict_seed
         )
     stats = sampled["sample_stats"].to_dataset()
@@ -92,14 +92,14 @@ def _sample(
 ) -> tuple[xr.DataTree, agreement.Sampling]:
     """Draw the parameters with NUTS, with the latents marginalised."""
     with stages("compile_s", "Compiling for NUTS"):
-        reduced = bayes.coarser(
+        reduced = bayes.sampling.reduced_quadrature(
             problem.declaration, problem.density, maxima.posterior_maximum.point
         )
         view = problem.density.view if reduced is None else reduced.view
-        prepared = bayes.prepare(view, backend=sampler.backend)
+        prepared = bayes.prepare_nuts(view, backend=sampler.backend)
     total = sampler.chains * (sampler.draws + sampler.tune)
     with stages("posterior_s", f"NUTS, {sampler.chains} chains", total) as bar:
-        sampled = bayes.sample(
+        sampled = bayes.sample_posterior(
             prepared,
             draws=sampler.draws,
             tune=sampler.tune,
@@ -122,4 +122,4 @@ def _pointwise(density: bayes.Density, stacked: xr.Dataset) -> Mapping[str, np.n
     observed = sum(density.view.rvs_to_values[v].size.eval() for v in density.view.observed_RVs)
     if observed * stacked.sizes["sample"] > MAX_NUMBERS:
         return {}
-    return bayes.pointwise_log_likelihood(density.view, stacked)
+    return bayes.views.pointwise_log_likelihood(density.view, stacked)

@@ -75,7 +75,7 @@ def compare_estimates(
         EM has no estimate: every solution is degenerate.
     """
     fitting, sampler = take(FitOptions, settings), take(SamplerOptions, settings)
-    bayes.available(sampler.backend)
+    bayes.sampling.check_backend(sampler.backend)
     if bootstrap == 1 or bootstrap < 0:
         raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
     seed = secrets.randbits(31) if fitting.seed is None else fitting.seed
@@ -239,7 +239,7 @@ def _profile_intervals(
 ) -> Sequence[information.ProfileInterval]:
     """Compute profile likelihood intervals."""
     with stages("profile_s", "Profile likelihood", len(labels)) as bar:
-        return bayes.profile_intervals(
+        return bayes.information.profile_intervals(
             density,
             maxima.mle.unconstrained,
             labels,

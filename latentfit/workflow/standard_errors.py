@@ -45,4 +45,6 @@ def observed_information_errors(
         bayes.observed_view(bound.declaration), declaration.parameter_space(bound.declaration)
     )
     point = density.space.locate(bound.to_model(params))
-    return bayes.observed_errors(density, point, prior=definition.objective == "posterior")
+    return bayes.information.observed_errors(
+        density, point, prior=definition.objective == "posterior"
+    )

@@ -24,6 +24,7 @@ from latentfit.agreement.verdicts import (
     prior_explains_map,
 )
 from latentfit.declaration import declare, parameter_space
+from latentfit.em.information import curvature_of
 from latentfit.report.sections.estimates import estimates_table
 from latentfit.report.wording import overall
 
@@ -143,7 +144,7 @@ def one():
 def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
     _, density, top = two
     assert top.reached
-    known = bayes.identification(density, top.point)
+    known = bayes.maxima.identification(density, top.point)
     assert known.directions == 1
     assert known.missing(density.space.parameters) == ("W",)
     assert known.identified["covariance"].all()
@@ -168,7 +169,9 @@ def test_every_rotation_is_the_same_maximum(two):
     for angle in (0.3, 1.1, np.pi / 2):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         point = density.space.unconstrain({"W": natural["W"] @ turn, "s": natural["s"]})
-        there = bayes.polish(density.log_likelihood, density.hessian, point, density.space.bounded)
+        there = bayes.maxima.polish(
+            density.log_likelihood, density.hessian, point, density.space.bounded
+        )
         assert there.reached
         assert there.value == pytest.approx(top.value, abs=1e-8)
 
@@ -180,7 +183,7 @@ def test_near_the_maximum_a_ridge_that_bends_is_one(two):
     for size in (1e-8, 1e-6, 1e-4):
         point = top.point + size * rng.standard_normal(density.space.size)
         _, gradient = density.log_likelihood(point)
-        shape = bayes.curvature_of(density.hessian(point), gradient, density.space.bounded)
+        shape = curvature_of(density.hessian(point), gradient, density.space.bounded)
         assert shape.ridge.sum() == 1
         assert 0 < shape.newton(gradient)[1] < 100 * size
         assert np.isnan(bayes.asymptotic_errors(density, point)["W"]).all()
@@ -194,7 +197,7 @@ def test_an_ill_conditioned_maximum_is_no_ridge():
     covariates = np.column_stack([x, x + 1e-3 * rng.normal(size=80)])
     _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
     top = highest(density)
-    assert bayes.identification(density, top.point).directions == 0
+    assert bayes.maxima.identification(density, top.point).directions == 0
     assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
 
 
@@ -207,7 +210,7 @@ def test_the_same_covariate_twice_identifies_the_sum():
     y = 1 + 2 * x + rng.normal(size=80) * 1.5
     _, density = density_of(twins, ("u",), {"y": y, "x": np.column_stack([x, x])})
     top = highest(density)
-    known = bayes.identification(density, top.point)
+    known = bayes.maxima.identification(density, top.point)
     assert known.missing(density.space.parameters) == ("b",)
     natural = density.space.constrain(top.point)
     slope, intercept = np.polyfit(x, y, 1)
@@ -229,7 +232,7 @@ def test_a_latent_scale_is_free_against_its_coefficient(positive):
     data = {"y": y, "group": group}
     _, density = density_of(scaled, ("z",), data, positive=positive)
     top = highest(density)
-    known = bayes.identification(density, top.point)
+    known = bayes.maxima.identification(density, top.point)
     assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
     errors = bayes.asymptotic_errors(density, top.point)
     assert np.isnan([errors["tau"], errors["b"]]).all()
@@ -245,7 +248,7 @@ def test_a_scale_that_goes_to_zero_is_identified():
     _, density = density_of(scaled, ("z",), {"y": y, "group": group}, positive=True)
     top = highest(density)
     assert density.space.constrain(top.point)["sd"] < 1e-2
-    known = bayes.identification(density, top.point)
+    known = bayes.maxima.identification(density, top.point)
     assert known.identified["s"]
 
 
@@ -254,7 +257,7 @@ def test_nothing_is_known_of_a_component_without_observations():
     _, density = density_of(mixture, ("z",), {"x": x})
     alone = {"w": np.array([1 - 1e-20, 1e-20]), "rate": np.array([x.mean(), 2.0])}
     point = density.space.unconstrain(alone)
-    known = bayes.identification(density, point)
+    known = bayes.maxima.identification(density, point)
     assert known.missing(density.space.parameters) == ("rate[1]",)
     errors = bayes.asymptotic_errors(density, point)["rate"]
     np.testing.assert_allclose(errors, [np.sqrt(x.mean() / 60), np.nan], rtol=1e-6)
@@ -264,7 +267,7 @@ def test_nothing_is_known_of_a_component_without_observations():
 
 
 def climbed(height, slope, bend):
-    return bayes.polish(
+    return bayes.maxima.polish(
         lambda p: (height(*p), np.array(slope(*p))),
         lambda p: np.array(bend(*p)),
         np.array([0.0, 0.3]),
@@ -290,7 +293,7 @@ def test_a_ridge_that_is_a_circle_is_climbed(beside):
         return -500 * (np.outer(across, across) + (1 - 1 / np.hypot(*p)) * np.outer(along, along))
 
     start = (1 + beside) * np.array([np.cos(1), np.sin(1)])
-    top = bayes.polish(height, bend, start, np.zeros(2, dtype=bool))
+    top = bayes.maxima.polish(height, bend, start, np.zeros(2, dtype=bool))
     assert top.reached
     assert np.hypot(*top.point) == pytest.approx(1, abs=1e-12)
 
@@ -322,7 +325,7 @@ def test_one_factor_is_found_to_have_either_sign(one):
     natural = density.space.constrain(top.point)
     other = density.space.unconstrain({"W": -natural["W"], "s": natural["s"]})
     np.testing.assert_allclose(aligned.align_point(other).natural["W"], natural["W"])
-    assert bayes.identification(density, top.point).directions == 0
+    assert bayes.maxima.identification(density, top.point).directions == 0
 
 
 def test_draws_are_brought_to_one_side(one):

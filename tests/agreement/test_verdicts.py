@@ -17,7 +17,9 @@ from latentfit.agreement.verdicts import (
     optima,
     prior_explains_map,
 )
-from latentfit.bayes import Coarser, Integration, Maximum
+from latentfit.bayes.maxima import Maximum
+from latentfit.bayes.sampling import ReducedQuadrature
+from latentfit.bayes.views import Marginalisation
 
 GOOD = Parameter(
     name="theta",
@@ -146,8 +148,8 @@ def test_lower_maxima_are_listed_with_their_heights():
 
 
 def test_what_draws_were_made_from_is_said_beside_what_maxima_were():
-    exact = Integration("z", "quadrature, 61 nodes", 3e-11)
-    coarser = Coarser(pm.Model(), 7, 2e-4)
+    exact = Marginalisation("z", "quadrature, 61 nodes", 3e-11)
+    coarser = ReducedQuadrature(pm.Model(), 7, 2e-4)
     assert "61 nodes" in marginalisation.of_integrations([exact], coarser).detail
     detail = marginalisation.of_integrations([exact], coarser).detail
     assert "NUTS draws with 7 nodes (error of log p(x | θ) constant to 0.0002)" in detail

@@ -142,8 +142,11 @@ class TestCounts:
 
         parts = np.split(x, 8)
         assert information.unidentified_directions(height, parts, {"a": 0.3, "b": -0.1}) == 1
-        assert information.unidentified_directions(lambda p, d: height(p, d) - p["a"] ** 2 * len(d), parts,
-                                  {"a": 0.3, "b": -0.1}) == 0  # fmt: skip
+
+        def penalised(params, data):
+            return height(params, data) - params["a"] ** 2 * len(data)
+
+        assert information.unidentified_directions(penalised, parts, {"a": 0.3, "b": -0.1}) == 0
 
 
 class TestValuesThatFail:

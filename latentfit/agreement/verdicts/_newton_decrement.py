@@ -5,7 +5,7 @@ Boyd & Vandenberghe 2004, section 9.5.1.
 
 import numpy as np
 
-from latentfit import bayes
+from latentfit.em.information import curvature_of
 
 
 def newton_decrement(
@@ -32,6 +32,6 @@ def newton_decrement(
     """
     slope = gradient if flat_by is None else flat_by
     try:
-        return bayes.curvature_of(hessian, slope, bounded).newton(gradient)[1]
+        return curvature_of(hessian, slope, bounded).newton(gradient)[1]
     except np.linalg.LinAlgError:
         return float("nan")

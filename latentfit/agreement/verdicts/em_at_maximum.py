@@ -10,7 +10,7 @@ from latentfit.agreement.results import Parameter, Verdict
 from latentfit.agreement.tolerances import SAME_ESTIMATE_SD, SAME_LOG_LIKELIHOOD
 from latentfit.agreement.verdicts._newton_decrement import newton_decrement
 from latentfit.agreement.verdicts._words import finite_or, judged
-from latentfit.bayes import Maximum
+from latentfit.bayes.maxima import Maximum
 from latentfit.em import Fit
 
 POSITION = 40

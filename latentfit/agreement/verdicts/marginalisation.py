@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from latentfit import bayes
 from latentfit.agreement.evidence import Evidence
 from latentfit.agreement.results import Verdict
-from latentfit.bayes import Coarser, Integration
+from latentfit.bayes.sampling import ReducedQuadrature
+from latentfit.bayes.views import Marginalisation
 
 POSITION = 110
 
@@ -13,11 +14,11 @@ POSITION = 110
 def verdict(evidence: Evidence) -> Verdict:
     """State how each latent was marginalised at the MLE, and how precisely."""
     problem, point = evidence.problem, evidence.maxima.mle.unconstrained
-    found = bayes.integrations(problem.declaration, problem.density, point)
+    found = bayes.views.marginalisations(problem.declaration, problem.density, point)
     return of_integrations(found, evidence.sampling.reduced)
 
 
-def of_integrations(found: Sequence[Integration], reduced: Coarser | None) -> Verdict:
+def of_integrations(found: Sequence[Marginalisation], reduced: ReducedQuadrature | None) -> Verdict:
     """Give the verdict from the precision of each integration."""
     detail = "; ".join(map(str, (*found, *([] if reduced is None else [reduced]))))
     if all(one.precise for one in found):

@@ -15,7 +15,7 @@ from latentfit.agreement.results import Parameter, Verdict
 from latentfit.agreement.tolerances import SAME_ESTIMATE_SD, SAME_LOG_LIKELIHOOD
 from latentfit.agreement.verdicts._newton_decrement import newton_decrement
 from latentfit.agreement.verdicts._words import counted, finite_or, judged
-from latentfit.bayes import Identification, Maximum
+from latentfit.bayes.maxima import Identification, Maximum
 from latentfit.declaration import Params
 
 POSITION = 50
@@ -27,7 +27,7 @@ def verdict(evidence: Evidence) -> Verdict:
     mle, found = evidence.maxima.mle, evidence.maxima.posterior_maximum
     bounded, identification = density.space.bounded, evidence.identification
     hessian = partial(density.hessian, prior=True)
-    from_mle = bayes.maximise(density.log_posterior, hessian, mle.unconstrained, bounded)
+    from_mle = bayes.maxima.maximise(density.log_posterior, hessian, mle.unconstrained, bounded)
     mode, other = alignment.align_point(found.point), alignment.align_point(from_mle.point)
     gap = mode.unconstrained - other.unconstrained
     distance = float(np.sqrt(max(-gap @ hessian(mode.unconstrained) @ gap, 0.0)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from latentfit.bayes import categories
+from latentfit.bayes.views import category_counts
 from latentfit.check.calls import Failure, attempt, copied
 from latentfit.check.contract._arrays import Shape
 from latentfit.check.examination import Examination
@@ -33,7 +33,7 @@ def expected_entries(
         shapes |= {name: np.shape(statistics[name]) for name in latents}
     else:
         values = {name: draws[0] for name, draws in statistics.items()}
-        count = categories(examination.declaration)
+        count = category_counts(examination.declaration)
         for name in latents:
             shapes[name] = np.shape(values[name]) + ((count[name],) if name in count else ())
     for name, function in examination.expectations.items():

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from latentfit.bayes import Chain, Statistics, pairs_of
+from latentfit.bayes.complete_data import Statistics, pairs_key
+from latentfit.bayes.views import MarkovChainTerms
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes._maximisers import QMaximisers
 
@@ -104,7 +105,7 @@ class MistakeContext:
         return joint(self.trial.point)[self.latent]
 
     @cached_property
-    def chain(self) -> Chain:
+    def chain(self) -> MarkovChainTerms:
         """Initial, transition and emission log probabilities of the Markov chain."""
         chain = self.examination.complete.chain
         assert chain is not None
@@ -118,7 +119,7 @@ class MistakeContext:
     def entry_for_chain(self, states: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
         """Return the entry's value for these probabilities of states and of neighbouring pairs."""
         assert self.latent is not None
-        return self.entry_for({self.latent: states, pairs_of(self.latent): neighbours})
+        return self.entry_for({self.latent: states, pairs_key(self.latent): neighbours})
 
     def entry_for(self, changed: Statistics) -> np.ndarray:
         """Return the entry's value if the conditional distribution had these statistics."""
@@ -198,7 +199,7 @@ class MistakeContext:
             return None
         (name,) = self.examination.complete.latents
         states = self.trial.statistics[name].shape[-1]
-        pairs = self.trial.statistics[pairs_of(name)]
+        pairs = self.trial.statistics[pairs_key(name)]
         total: np.ndarray = pairs.reshape(-1, states, states).sum(axis=0)
         return total
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from latentfit.bayes import maximise
+from latentfit.bayes.maxima import maximise
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.declaration import Params
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from latentfit.bayes import smoothed
+from latentfit.bayes.views import smoothed_probabilities
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 
@@ -18,7 +18,7 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 )
 def filtered(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the result of the forward pass alone."""
-    yield predict(context.entry_for_chain(*smoothed(context.chain, ahead=False)))
+    yield predict(context.entry_for_chain(*smoothed_probabilities(context.chain, ahead=False)))
 
 
 @known_mistake(
@@ -31,7 +31,9 @@ def transition_transposed(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the result with p(z_t = k | z_{t+1} = l) in place of p(z_{t+1} = l | z_t = k)."""
     chain = context.chain
     transposed = np.swapaxes(chain.transition, -1, -2)
-    yield predict(context.entry_for_chain(*smoothed(replace(chain, transition=transposed))))
+    yield predict(
+        context.entry_for_chain(*smoothed_probabilities(replace(chain, transition=transposed)))
+    )
 
 
 @known_mistake(
@@ -45,7 +47,9 @@ def transition_left_out(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the result with all transition probabilities equal."""
     chain = context.chain
     equal = np.zeros_like(chain.transition)
-    yield predict(context.entry_for_chain(*smoothed(replace(chain, transition=equal))))
+    yield predict(
+        context.entry_for_chain(*smoothed_probabilities(replace(chain, transition=equal)))
+    )
 
 
 @known_mistake(
@@ -58,7 +62,7 @@ def initial_left_out(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the result with all initial probabilities equal."""
     chain = context.chain
     equal = np.zeros_like(chain.initial)
-    yield predict(context.entry_for_chain(*smoothed(replace(chain, initial=equal))))
+    yield predict(context.entry_for_chain(*smoothed_probabilities(replace(chain, initial=equal))))
 
 
 @known_mistake(
@@ -71,4 +75,4 @@ def data_left_out(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the result with all emission densities equal."""
     chain = context.chain
     equal = np.zeros_like(chain.emission)
-    yield predict(context.entry_for_chain(*smoothed(replace(chain, emission=equal))))
+    yield predict(context.entry_for_chain(*smoothed_probabilities(replace(chain, emission=equal))))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from latentfit.bayes import smoothed
+from latentfit.bayes.views import smoothed_probabilities
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 
@@ -17,7 +17,7 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 )
 def transposed(context: MistakeContext) -> Iterator[Prediction]:
     """Predict p(z_{t+1} = k, z_t = l | x) in place of p(z_t = k, z_{t+1} = l | x)."""
-    states, neighbours = smoothed(context.chain)
+    states, neighbours = smoothed_probabilities(context.chain)
     yield predict(context.entry_for_chain(states, np.swapaxes(neighbours, -1, -2)))
 
 
@@ -30,6 +30,6 @@ def transposed(context: MistakeContext) -> Iterator[Prediction]:
 )
 def independent(context: MistakeContext) -> Iterator[Prediction]:
     """Predict p(z_t | x) p(z_{t+1} | x)."""
-    states, _ = smoothed(context.chain)
+    states, _ = smoothed_probabilities(context.chain)
     product = states[..., :-1, :, None] * states[..., 1:, None, :]
     yield predict(context.entry_for_chain(states, product))

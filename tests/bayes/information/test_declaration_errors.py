@@ -28,9 +28,11 @@ def test_the_methods_agree_with_the_exact_hessian(name):
     point = density.space.locate(to_model(params))
     exact = bayes.asymptotic_errors(density, point)
     em_map = information.em_map(model.e_step, model.maximise, declared_model.data)
-    supplemented = bayes.supplemented_errors(complete, em_map, params, to_model=to_model)
-    oakes = bayes.oakes_errors(complete, point)
-    for found in (bayes.observed_errors(density, point), oakes, supplemented):
+    supplemented = bayes.information.supplemented_errors(
+        complete, em_map, params, to_model=to_model
+    )
+    oakes = bayes.information.oakes_errors(complete, point)
+    for found in (bayes.information.observed_errors(density, point), oakes, supplemented):
         assert (found.problem, found.notes) == ("", ())
         for name, value in exact.items():
             np.testing.assert_allclose(found.errors[name], value, rtol=1e-7)
@@ -42,9 +44,9 @@ def test_the_methods_agree_with_the_exact_hessian(name):
         np.testing.assert_allclose(value, exact[name], rtol=1e-6)
     if complete.joint is None:
         with pytest.raises(InputError, match="available for categorical latents"):
-            bayes.louis_errors(complete, point)
+            bayes.information.louis_errors(complete, point)
         return
-    louis = bayes.louis_errors(complete, point)
+    louis = bayes.information.louis_errors(complete, point)
     assert (louis.problem, louis.notes) == ("", ())
     for name, value in exact.items():
         np.testing.assert_allclose(louis.errors[name], value, rtol=1e-7)
@@ -54,8 +56,8 @@ def test_the_methods_agree_with_the_exact_hessian(name):
 @pytest.mark.slow
 def test_expectations_from_random_draws_have_no_second_derivatives():
     _, declared_model, density, complete, params = declared("exponential-missing")
-    drawn = bayes.by_draws(declared_model, density)
+    drawn = bayes.complete_data.complete_data_by_draws(declared_model, density)
     with pytest.raises(InputError, match="from random draws"):
-        bayes.oakes_errors(drawn, density.space.locate(params))
+        bayes.information.oakes_errors(drawn, density.space.locate(params))
     with pytest.raises(DeclarationError, match="has no variable rate"):
-        bayes.supplemented_errors(complete, lambda params: params, {"rate": 0.2})
+        bayes.information.supplemented_errors(complete, lambda params: params, {"rate": 0.2})
