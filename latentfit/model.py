@@ -16,7 +16,22 @@ if TYPE_CHECKING:
 
 
 class LatentModel(ModelDefinition):
-    __doc__ = f"""{ModelDefinition.__doc__}
+    """A declaration, the EM algorithm that was derived for it, and what can be done with them.
+
+    Parameters
+    ----------
+    model : callable or pm.Model
+        The declaration, or ``model(data, **options)``, which returns it.
+    latents : tuple of str
+        Names of the free variables that EM treats as missing data.
+    e_step, m_step : callable
+        ``e_step(params, data)`` and ``m_step(expectations, data[, params])``.
+    **entries
+        Other entries of a model file, all optional: ``statistics``, ``initial``, ``simulate``,
+        ``example_data``, ``published``, ``log_likelihood``, ``objective``, ``expectations``,
+        ``to_model``, ``name``, ``title``, ``derivation``. They are described in
+        `latentfit.declaration.definition.ModelDefinition`.
+
     Examples
     --------
     >>> import latentfit
@@ -35,12 +50,16 @@ class LatentModel(ModelDefinition):
             takes one. By default the example data. If the model has `statistics`, also Dask
             arrays, a Dask dataframe or the path of a folder of Parquet files.
         **settings
-            - ``seed``, ``starts``, ``short_runs``, ``stopping``, ``accelerate``: fields of
-              `latentfit.workflow.FitOptions`;
+            Options of ``model``, such as ``components=3``, and
+
+            - ``seed``: seed of the starts; by default random;
+            - ``starts``: number of starts, of which the best solution is kept (5);
+            - ``short_runs``: number of short runs from which the starts are chosen (0);
+            - ``stopping``: a `latentfit.em.Stopping`, which says when EM stops;
+            - ``accelerate``: ``"auto"``, ``"none"`` or the name of an accelerator;
             - ``columns``: of a dataframe or Parquet files, such as ``["x=eruptions,waiting"]``;
             - ``executor``: a `concurrent.futures.Executor` or Dask client for the starts;
-            - ``progress``: a `latentfit.progress.Progress`;
-            - options of ``model``, such as ``components=3``.
+            - ``progress``: a `latentfit.progress.Progress`, to show progress.
 
         Raises
         ------
@@ -56,10 +75,13 @@ class LatentModel(ModelDefinition):
         data : mapping or array_like, optional
             As in `fit`.
         **settings
-            - ``seed``, ``starts``, ``timeout``, ``paths``: fields of
-              `latentfit.workflow.CheckOptions`;
-            - ``against``: what `reference` returned, to check many derivations of one model;
-            - ``progress``, and options of ``model``.
+            Options of ``model``, ``progress``, and
+
+            - ``seed``: seed of the trial values of θ (0);
+            - ``starts``: number of trial values that come from ``initial`` (3);
+            - ``timeout``: seconds that one call of a step may take (10);
+            - ``paths``: whether to record the iterates if a step is wrong (True);
+            - ``against``: the result of `reference`, to check many derivations of one model.
 
         Raises
         ------
@@ -75,13 +97,16 @@ class LatentModel(ModelDefinition):
         data : mapping or array_like, optional
             As in `fit`.
         **settings
-            - fields of `latentfit.workflow.FitOptions`; the seed determines all that is random;
-            - ``draws``, ``tune``, ``chains``, ``backend``: fields of
-              `latentfit.workflow.SamplerOptions`;
-            - ``check=False`` to leave out the check of the derivation;
-            - ``bootstrap``: replicates of a parametric bootstrap of EM;
-            - ``profile``: parameters for profile likelihood intervals, such as ``["mu[0]"]``;
-            - ``progress``, and options of ``model``.
+            Options of ``model``, ``progress``, and
+
+            - ``seed``: determines everything that is random;
+            - ``starts``, ``short_runs``, ``stopping``, ``accelerate``: as in `fit`;
+            - ``draws``, ``tune``, ``chains``: of NUTS, kept and discarded draws in each of the
+              chains (1000, 1000, 4);
+            - ``backend``: compiler for NUTS, ``"numba"`` (default), ``"jax"`` or ``"c"``;
+            - ``check``: whether to check the derivation first (True);
+            - ``bootstrap``: replicates of a parametric bootstrap of EM (0);
+            - ``profile``: parameters for profile likelihood intervals, such as ``["mu[0]"]``.
 
         Raises
         ------
@@ -201,7 +226,7 @@ class LatentModel(ModelDefinition):
 
     @property
     def matrices(self) -> tuple[str, ...]:
-        """Names of the data that are matrices in the model's example."""
+        """Names of the data that are matrices in the model's example data."""
         return workflow.matrix_arguments(self)
 
     @property
@@ -210,5 +235,6 @@ class LatentModel(ModelDefinition):
         return workflow.maximise(self)
 
     def __repr__(self) -> str:
+        """Return the name, the arguments with their defaults, and the latents."""
         takes = ", ".join((*self.arguments, *(f"{k}={v!r}" for k, v in self.options.items())))
         return f"LatentModel {self.name}({takes}), latents: {', '.join(self.latents)}"

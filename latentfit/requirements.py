@@ -397,7 +397,7 @@ def _each(
 
 
 def _number(values: np.ndarray) -> str:
-    """The number of rows in words."""
+    """Return the number of rows in words."""
     kind = "value" if np.ndim(values) == 1 else "row"
     return f"a single {kind}" if len(values) == 1 else f"{len(values)} {kind}s"
 

@@ -195,7 +195,7 @@ def _log_joint(params, data):
         log_joint = np.log(params["w"])
         for size, answers in _by_size(data["x"]).items():
             if np.shape(params.get(f"p{size}"))[1:2] != answers.shape[1:]:
-                raise ValueError("an answer that has a probability in params does not occur in x")
+                raise ValueError("x lacks an answer to which the parameters give a probability")
             log_joint = log_joint + log_categorical(answers, params[f"p{size}"])
     return log_joint
 

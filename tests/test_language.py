@@ -78,7 +78,6 @@ ALLOWED = (
     Allowed("latentfit/report/*", "height", "height", "of a picture or a box, in pixels"),
     Allowed("latentfit/report/*", "top", "top", "upper end of an axis of a picture"),
     Allowed("latentfit/bayes/*", "peak", "peak", "of memory, as tracemalloc calls it"),
-    Allowed("latentfit/bayes/*", "peak", "from a peak that is", "of memory"),
     Allowed("latentfit/em/primitives/*", "begins", "begins", "positions at which rows begin"),
     Allowed("latentfit/cli/*", "watch", "watch", "a stopwatch"),
     Allowed("latentfit/check/*", "ridge", "ridge", "name of a finding, which scripts read"),

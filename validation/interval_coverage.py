@@ -33,7 +33,7 @@ import latentfit
 from latentfit import bayes
 from latentfit import declaration as declared
 from latentfit.agreement.alignment import Alignment, align
-from latentfit.bayes._curvature import curvature
+from latentfit.bayes.views import hessian_function
 from latentfit.errors import LatentfitError
 
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
@@ -128,7 +128,7 @@ class Swapped:
         point = density.point
         score = pytensor.grad(likelihood[0], point, disconnected_inputs="ignore")
         self._value = declared.function([point, *inputs], [*likelihood, score], rewritten=True)
-        self._hessian = curvature([score], point, inputs)
+        self._hessian = hessian_function([score], point, inputs)
         self._types = [value.type for value in inputs]
 
     def on(self, declaration: declared.Declaration) -> "OneSample | None":

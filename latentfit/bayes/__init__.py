@@ -1,35 +1,19 @@
-"""What PyMC says of the same declaration: the observed and conditional views, direct MLE and
-MAP, the posterior by NUTS, and the latents recovered from it.
+"""What PyMC computes from the declaration: views, maxima, standard errors, and draws.
+
+One subfolder for each idea, of which each uses only those before it:
+
+- `marginalize`: strategies that marginalise latents;
+- `views`: the observed view, its log densities, and functions evaluated at many draws;
+- `maxima`: the MLE, the MAP estimate, the joint mode, and identification;
+- `sampling`: draws of θ by NUTS, of replicated data, and of the latents;
+- `complete_data`: conditional expectations of the latents, and Q;
+- `information`: standard errors and profile likelihood intervals.
 """
 
-from latentfit.bayes._backends import Backend, available
-from latentfit.bayes._categories import categories
-from latentfit.bayes._chain import Chain, smoothed
-from latentfit.bayes._coarser import Coarser, coarser
-from latentfit.bayes._density import Density
-from latentfit.bayes._draws import pointwise_log_likelihood
-from latentfit.bayes._estimates import (
-    JointMode,
-    joint_mode,
-    maximum_a_posteriori,
-    maximum_likelihood,
-)
-from latentfit.bayes._identification import Identification, identification
-from latentfit.bayes._integration import Integration, integrations
-from latentfit.bayes._maximise import Maximum, maximise, outwards, polish
-from latentfit.bayes._monte_carlo import Intractable, intractable
-from latentfit.bayes._observed import observed_view
-from latentfit.bayes._posterior import prepare, sample
-from latentfit.bayes._predictive import posterior_predictive
-from latentfit.bayes._recover import Recovered, recover
-from latentfit.bayes.complete_data import (
-    DRAWS,
-    CompleteData,
-    Statistics,
-    by_draws,
-    complete_data_view,
-    pairs_of,
-)
+from latentfit.bayes.complete_data import CONDITIONAL_DRAWS as DRAWS
+from latentfit.bayes.complete_data import CompleteData, Statistics, complete_data_view
+from latentfit.bayes.complete_data import complete_data_by_draws as by_draws
+from latentfit.bayes.complete_data import pairs_key as pairs_of
 from latentfit.bayes.information import (
     asymptotic_errors,
     at_boundary,
@@ -41,6 +25,34 @@ from latentfit.bayes.information import (
     profile_intervals,
     supplemented_errors,
 )
+from latentfit.bayes.maxima import (
+    Identification,
+    JointMode,
+    Maximum,
+    identification,
+    joint_mode,
+    maximise,
+    maximum_a_posteriori,
+    maximum_likelihood,
+    polish,
+)
+from latentfit.bayes.maxima import move_towards_boundary as outwards
+from latentfit.bayes.sampling import Backend, posterior_predictive
+from latentfit.bayes.sampling import IntractableDensity as Intractable
+from latentfit.bayes.sampling import RecoveredLatent as Recovered
+from latentfit.bayes.sampling import ReducedQuadrature as Coarser
+from latentfit.bayes.sampling import check_backend as available
+from latentfit.bayes.sampling import intractable_density as intractable
+from latentfit.bayes.sampling import prepare_nuts as prepare
+from latentfit.bayes.sampling import recover_latents as recover
+from latentfit.bayes.sampling import reduced_quadrature as coarser
+from latentfit.bayes.sampling import sample_posterior as sample
+from latentfit.bayes.views import Density, observed_view, pointwise_log_likelihood
+from latentfit.bayes.views import Marginalisation as Integration
+from latentfit.bayes.views import MarkovChainTerms as Chain
+from latentfit.bayes.views import category_counts as categories
+from latentfit.bayes.views import marginalisations as integrations
+from latentfit.bayes.views import smoothed_probabilities as smoothed
 from latentfit.em.information import Curvature, curvature_of
 
 # Former names, until all callers use the present ones.

@@ -39,7 +39,7 @@ class Candidate:
     remarks: tuple[str, ...] = ()
 
     def criterion(self, name: str) -> float | None:
-        """Return a criterion, ``"aic"``, ``"bic"``, ``"icl"`` or ``"loo"``; None if not comparable."""
+        """Return ``"aic"``, ``"bic"``, ``"icl"`` or ``"loo"``; None if it cannot be compared."""
         if name == "loo":
             return self.loo.elpd if self.loo else None
         value: float | None = getattr(self.criteria, name) if self.judged else None

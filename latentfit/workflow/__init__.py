@@ -1,17 +1,20 @@
-"""The jobs that latentfit does, one module each: the whole story of a command on one page.
+"""The jobs that latentfit does, one module each, which show all steps of a command on one page.
 
 | module | job |
 |---|---|
 | `fit` | EM alone, on data in memory |
 | `fit_chunks` | EM on a Dask cluster, on data in chunks |
-| `check` | is the derivation right, and if not, where |
+| `check` | whether a derivation is right, and if not, where it is wrong |
 | `compare` | EM, MLE, MAP and posterior side by side |
 | `select` | one model at several values of an option |
 | `standard_errors`, `bootstrap` | the uncertainty of EM's estimate |
 | `draw` | new data from the model |
+| `options` | settings of EM, of the sampler and of the check |
+| `bound_model`, `_starts`, `_posterior` | parts of several jobs |
 
-Each takes a `ModelDefinition`, data, and settings: the fields of the option classes in `options`
-and the options of the model. Modules are imported on first use, so that `fit` runs without PyMC.
+Each job takes a `ModelDefinition`, data, and settings, which are the fields of the option classes
+in `options` and the options of the model. Modules are imported on first use, so that `fit` runs
+without PyMC.
 """
 
 from typing import TYPE_CHECKING

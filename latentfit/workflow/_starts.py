@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def starting_params(bound: BoundModel, seed: int | None, count: int) -> "list[Params]":
-    """Starts from the model file's ``initial``, else from PyMC's initial point with jitter."""
+    """Make starts by the model file's ``initial``, else near PyMC's initial point."""
     found = initial_params(bound, seed, count)
     if found is not None:
         return found
@@ -23,7 +23,7 @@ def starting_params(bound: BoundModel, seed: int | None, count: int) -> "list[Pa
 
 
 def initial_params(bound: BoundModel, seed: int | None, count: int) -> "list[Params] | None":
-    """Starts from the model file's ``initial``; None if it has none.
+    """Make starts by the model file's ``initial``; None if it has no such function.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def initial_params(bound: BoundModel, seed: int | None, count: int) -> "list[Par
     Raises
     ------
     InputError
-        `count` is below 1, or ``initial`` raised ValueError: the data cannot be used.
+        `count` is below 1, or ``initial`` raised a ValueError because it cannot use the data.
     StepError
         ``initial`` raised another error or does not return a mapping.
     """
@@ -50,7 +50,7 @@ def initial_params(bound: BoundModel, seed: int | None, count: int) -> "list[Par
             for rng in np.random.default_rng(seed).spawn(count)
         ]
     except StepError as error:
-        # By a ValueError `initial` refuses the data; any other error is a mistake in it.
+        # A ValueError means that `initial` cannot use the data; any other error is a mistake in it.
         if isinstance(error.__cause__, ValueError):
             raise InputError(str(error.__cause__)) from error
         raise
@@ -64,5 +64,5 @@ def initial_params(bound: BoundModel, seed: int | None, count: int) -> "list[Par
 
 
 def random_params(space: "Space", seed: int | None, count: int) -> "list[Params]":
-    """Starts near PyMC's initial point, each with a random generator of its own."""
+    """Make starts near PyMC's initial point, each with a random generator of its own."""
     return [space.random(rng) for rng in np.random.default_rng(seed).spawn(count)]

@@ -42,9 +42,10 @@ def bootstrap_estimate(
         about 1 / √(2 · replicates).
     seed : int, optional
     stopping : Stopping, optional
+        When EM stops; by default the defaults of `Stopping`.
     executor : Executor or Dask client, optional
-        Where EM runs on the data sets, side by side. They are drawn in this process, so that the
-        result does not depend on the executor.
+        Where EM runs on the data sets, several at the same time. The data sets are drawn in this
+        process, so that the result does not depend on the executor.
     progress : Progress, optional
     **options
         Options of ``model``.

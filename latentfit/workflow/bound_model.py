@@ -1,4 +1,4 @@
-"""A model definition with its data and the values of its options: what every job begins with."""
+"""A model definition with its data and the values of its options, the input of every job."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ class BoundModel:
 
     @cached_property
     def step_data(self) -> Mapping[str, Any]:
-        """What the steps are given as data; PyMC is imported only if a step asks for more.
+        """The data that the steps are given, without PyMC as far as possible.
 
-        The arguments of ``model`` are known without it. Other data that the declaration registers
-        are there once the model is built.
+        The arguments of ``model`` are known without PyMC. Other data that the declaration registers
+        require the PyMC model, which is built only if a step asks for them.
         """
         if not self.definition.arguments:
             return self.declaration.data
@@ -57,21 +57,20 @@ class BoundModel:
 
     @property
     def em_log_likelihood(self) -> Callable[..., float] | None:
-        """The model file's log-likelihood, if that is the objective of EM; else None.
+        """The model file's log-likelihood if it is EM's objective, else None.
 
-        The log prior, which EM for a posterior mode maximises too, is known to the declaration
-        alone.
+        If EM maximises the posterior density, only the declaration knows the log prior density.
         """
         definition = self.definition
         return definition.log_likelihood if definition.objective == "likelihood" else None
 
     def to_model(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Values of the model's variables from EM's params."""
+        """Convert EM's params to values of the model's variables."""
         function = self.definition.to_model
         return em.call(function, "to_model", params) if function else params
 
     def on(self, arguments: "Data") -> "BoundModel":
-        """The same definition and options on other data."""
+        """Bind the same definition and options to other data."""
         return BoundModel(self.definition, arguments, self.options)
 
     def _build(self, **arguments: Any) -> "pm.Model":
@@ -80,7 +79,7 @@ class BoundModel:
 
 
 class _OnDemand(dict[str, Any]):
-    """A dict that is completed by a function when a name is asked for that it does not have."""
+    """A dict that calls a function for further entries when a missing name is looked up."""
 
     def __init__(self, arguments: Mapping[str, Any], build: Callable[[], Mapping[str, Any]]):
         super().__init__(arguments)
@@ -96,7 +95,7 @@ class _OnDemand(dict[str, Any]):
 
 
 def bind(definition: ModelDefinition, data: Any, options: Mapping[str, Any]) -> BoundModel:
-    """Check data and options, and give them to a definition.
+    """Check data and options, and bind them to a definition.
 
     Parameters
     ----------
@@ -143,14 +142,14 @@ def check_options(definition: ModelDefinition, options: Mapping[str, Any]) -> No
 
 
 def maximise(definition: ModelDefinition) -> Step:
-    """The M step as a function of the expectations: through ``statistics``, if there are any."""
+    """Return the M step as a function of the expectations, through ``statistics`` if given."""
     if definition.statistics is None:
         return definition.m_step
     return em.composed(definition.statistics, definition.m_step)
 
 
 def matrix_arguments(definition: ModelDefinition) -> tuple[str, ...]:
-    """Names of the data that are matrices in the model's example."""
+    """List the data that are matrices in the model's example data."""
     if definition.example_data is None:
         return ()
     example = em.call(definition.example_data, "example_data")

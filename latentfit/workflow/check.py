@@ -35,7 +35,7 @@ def check_derivation(
     data : mapping or array_like, optional
         As in `fit_model`.
     against : Reference, optional
-        What `build_reference` built on the same data, to check many derivations of one model.
+        The result of `build_reference` on the same data, to check many derivations of one model.
     progress : Progress, optional
     **settings
         Fields of `CheckOptions`, and options of ``model``.
@@ -70,14 +70,27 @@ def check_derivation(
 def build_reference(
     definition: ModelDefinition, data: Any = None, **options: Any
 ) -> checks.Reference:
-    """Build what derivations are checked against, once for many derivations of one model."""
+    """Build what derivations are compared with, once for many derivations of one model.
+
+    Parameters
+    ----------
+    definition : ModelDefinition
+    data : mapping or array_like, optional
+        As in `fit_model`.
+    **options
+        Options of ``model``.
+
+    Raises
+    ------
+    InputError, DeclarationError
+    """
     return checks.reference(declare(definition, data, **options))
 
 
 def derivation_of(
     bound: BoundModel, starts: "list[Params]", problem: str | None = None
 ) -> checks.Derivation:
-    """The hand-written steps, as the check takes them.
+    """Collect the hand-written steps for the check.
 
     Parameters
     ----------

@@ -2,23 +2,21 @@
 
 import platform
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import xarray as xr
 
 from latentfit import agreement, bayes, display, report
 from latentfit import check as checks
 from latentfit import declaration as declared
-from latentfit.agreement import tree
+from latentfit.agreement.tree import assemble_tree
 from latentfit.declaration.definition import ModelDefinition
-from latentfit.em import information
+from latentfit.em import Fit, information
 from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.stages import Stages
 from latentfit.threads import one_thread
+from latentfit.workflow._posterior import PosteriorResults, sample_posterior
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bootstrap import bootstrap_bound
 from latentfit.workflow.bound_model import BoundModel, bind
@@ -27,15 +25,12 @@ from latentfit.workflow.fit import run_em
 from latentfit.workflow.options import CheckOptions, FitOptions, SamplerOptions, take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from latentfit.declaration import Params
 
 display.to_html.register(agreement.Comparison, report.fragment)
 
 _PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor", "nutpie", "arviz")
 _BACKEND_PACKAGES = {"numba": ("numba",), "jax": ("jax",), "c": ()}
-_PREDICTIVE_REPLICATES = 500
 
 
 @one_thread
@@ -87,159 +82,61 @@ def compare_estimates(
     stages = Stages(progress or Progress(quiet=True))
     bound = bind(definition, data, settings)
 
-    # `initial` refuses data that cannot be used before anything is built.
-    starts = initial_params(bound, seed, fitting.runs)
-    with stages("build_s", "Building the model"):
-        density = bayes.Density(
-            bayes.observed_view(bound.declaration), declared.space(bound.declaration)
-        )
-    if starts is None:
-        starts = random_params(density.space, seed, fitting.runs)
-    density.space.locate(bound.to_model(starts[0]))
+    density, starts = _build(bound, seed, fitting.runs, stages)
     profiled = agreement.profile_labels(profile, density.space)
     with stages("complete_s", "Building the complete-data view"):
         reference = _reference(bound, density)
+    result = _check(bound, reference, starts, seed, stages) if check else None
 
-    result = None
-    if check:
-        with stages.timed("check_s"):
-            result = _check(bound, reference, starts, seed, stages.progress)
-
-    with stages.timed("em_s"):
-        objective = _objective(bound, density)
-        em_data = bound.declaration.data
-        fit = run_em(bound, em_data, starts, objective, fitting, stages.progress)
-    replicates = None
-    if bootstrap and not fit.best.stop.degenerate:
-        with stages.timed("bootstrap_s"):
-            replicates = bootstrap_bound(
-                bound,
-                fit.params,
-                replicates=bootstrap,
-                seed=seed,
-                stopping=fitting.stopping,
-                progress=stages.progress,
-            )
-    if fit.best.stop.degenerate:
-        number = len(fit.solutions)
-        raise LatentfitError(
-            f"EM has no estimate to compare, from {number} start{'s' if number > 1 else ''}: "
-            f"{fit.best.message}"
-        )
-
-    problem = agreement.Problem(
-        bound.declaration,
-        density,
-        fit,
-        definition.objective,
-        bound.to_model,
-        information.em_map(definition.e_step, bound.maximise, em_data),
-    )
+    fit = _fit(bound, density, starts, fitting, stages)
+    replicates = _bootstrap(bound, fit, bootstrap, seed, fitting, stages) if bootstrap else None
+    problem = _problem(bound, density, fit)
     with stages("errors_s", "Standard errors"):
-        alignment = agreement.align(
-            problem.declaration,
-            density,
-            problem.locate(fit.best.params),
-            prior=problem.with_prior,
-        )
+        em = problem.locate(fit.best.params)
+        alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
         complete = reference if isinstance(reference, str) else reference.complete
         uncertainty = agreement.estimate_uncertainty(problem, alignment.em, complete, replicates)
-    maxima = agreement.find_maxima(problem, alignment, stages)
 
-    nuts_seed, recover_seed, predict_seed = (
-        int(s) for s in np.random.SeedSequence(seed).generate_state(3)
-    )
-    sampled, sampling = _sample(problem, alignment, maxima, sampler, nuts_seed, stages)
-    with stages("latents_s", "Recovering the latents"):
-        stacked = tree.stack_draws(sampling.posterior)
-        try:
-            recovered = bayes.recover(problem.declaration, density.view, stacked, recover_seed)
-        except NotImplementedError:
-            # Their conditional distribution is not known: the report leaves them out.
-            recovered = {}
-        pointwise = _pointwise(density, stacked)
-    with stages("predictive_s", "Posterior predictive"):
-        replicated = bayes.posterior_predictive(
-            density.view,
-            sampling.posterior,
-            replicates=_PREDICTIVE_REPLICATES,
-            seed=predict_seed,
-        )
+    maxima = agreement.find_maxima(problem, alignment, stages)
+    posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)
     if profiled:
-        with stages("profile_s", "Profile likelihood", len(profiled)) as bar:
-            uncertainty = uncertainty.with_intervals(
-                bayes.profile_intervals(
-                    density,
-                    maxima.mle.unconstrained,
-                    profiled,
-                    on_interval=lambda done, _: bar.update(done),
-                )
-            )
+        intervals = _profile_intervals(density, maxima, profiled, stages)
+        uncertainty = uncertainty.with_intervals(intervals)
 
     with stages("verdicts_s", "Verdicts"):
         evidence = agreement.gather_evidence(
-            problem, alignment, maxima, uncertainty, sampling, result
+            problem, alignment, maxima, uncertainty, posterior.sampling, result
         )
         verdicts = agreement.all_verdicts(evidence)
-    expectations = alignment.align_expectations(fit.best.expectations)
-    latents = [
-        agreement.compare_latent(name, expectations[name], recovered[name])
-        for name in problem.declaration.latents
-        if name in expectations and name in recovered
-    ]
-    log_likelihood = {
-        key: density.log_likelihood(point.unconstrained)[0]
-        for key, point in maxima.estimates.items()
+    run = {
+        "starts": fitting.starts,
+        "short_runs": fitting.short_runs,
+        **definition.options,
+        **bound.options,
+        **vars(sampler),
     }
-    names = evidence.judged.names
-    return agreement.Comparison(
-        name=definition.name,
-        title=definition.title or definition.name,
-        derivation=definition.derivation,
-        objective=definition.objective,
-        parameters=evidence.parameters,
-        latents=tuple(latent for latent in latents if latent is not None),
-        log_likelihood=log_likelihood,
-        verdicts=verdicts,
-        agree=agreement.agreement(verdicts),
-        optima=evidence.optima,
-        uncertainty=evidence.uncertainty,
-        joint_mode=maxima.joint_mode,
-        dimension=density.space.size,
-        fit=fit,
-        timings=stages.seconds,
-        versions=_versions(sampler.backend),
-        settings={
-            "starts": fitting.starts,
-            "short_runs": fitting.short_runs,
-            **definition.options,
-            **bound.options,
-            **vars(sampler),
-        },
-        seed=seed,
-        published=tuple(definition.published),
-        model=problem.declaration.model,
-        latent_names=problem.declaration.latents,
-        check=None if isinstance(result, str) else result,
-        tree=tree.assemble_tree(
-            problem,
-            sampling.posterior,
-            sampled["sample_stats"].to_dataset(),
-            recovered,
-            pointwise,
-            replicated,
-            {
-                key: agreement.select_names(point.natural, names)
-                for key, point in maxima.estimates.items()
-            },
-            agreement.select_names(alignment.errors, names),
-            log_likelihood,
-        ),
-    )
+    versions = _versions(sampler.backend)
+    return _assemble(definition, evidence, verdicts, posterior, run, seed, stages, versions)
+
+
+def _build(
+    bound: BoundModel, seed: int, count: int, stages: Stages
+) -> "tuple[bayes.Density, list[Params]]":
+    """Build the observed view, and make the starts of EM."""
+    # `initial` raises an error for data that cannot be used, before anything is built.
+    starts = initial_params(bound, seed, count)
+    with stages("build_s", "Building the model"):
+        view = bayes.observed_view(bound.declaration)
+        density = bayes.Density(view, declared.space(bound.declaration))
+    if starts is None:
+        starts = random_params(density.space, seed, count)
+    # Raises an error if the names of the params are not those of the model's variables.
+    density.space.locate(bound.to_model(starts[0]))
+    return density, starts
 
 
 def _reference(bound: BoundModel, density: bayes.Density) -> checks.Reference | str:
-    """Build what the derivation is checked against, or say why it cannot be built."""
+    """Build what the derivation is compared with, or return why it cannot be built."""
     try:
         return checks.reference(bound.declaration, density)
     except Exception as error:  # the rest of the comparison does not depend on it
@@ -251,27 +148,48 @@ def _check(
     reference: checks.Reference | str,
     starts: "list[Params]",
     seed: int,
-    progress: Progress,
+    stages: Stages,
 ) -> checks.CheckResult | str:
-    """Check the derivation, or say why it could not be checked."""
-    if isinstance(reference, str):
-        return reference
+    """Check the derivation, or return why it could not be checked."""
     options = CheckOptions(seed=seed)
-    try:
-        return checks.check(
-            derivation_of(bound, starts[: options.starts]),
-            reference,
-            seed=options.seed,
-            timeout=options.timeout,
-            paths=options.paths,
-            progress=progress,
+    with stages.timed("check_s"):
+        if isinstance(reference, str):
+            return reference
+        try:
+            return checks.check(
+                derivation_of(bound, starts[: options.starts]),
+                reference,
+                seed=options.seed,
+                timeout=options.timeout,
+                paths=options.paths,
+                progress=stages.progress,
+            )
+        except Exception as error:  # the rest of the comparison does not depend on it
+            return _message(error)
+
+
+def _fit(
+    bound: BoundModel,
+    density: bayes.Density,
+    starts: "list[Params]",
+    fitting: FitOptions,
+    stages: Stages,
+) -> Fit:
+    """Run EM, which must have an estimate."""
+    with stages.timed("em_s"):
+        objective = _objective(bound, density)
+        fit = run_em(bound, bound.declaration.data, starts, objective, fitting, stages.progress)
+    if fit.best.stop.degenerate:
+        number = len(fit.solutions)
+        raise LatentfitError(
+            f"EM has no estimate to compare, from {number} start{'s' if number > 1 else ''}: "
+            f"{fit.best.message}"
         )
-    except Exception as error:  # the rest of the comparison does not depend on it
-        return _message(error)
+    return fit
 
 
 def _objective(bound: BoundModel, density: bayes.Density) -> "Callable[..., float]":
-    """What EM never decreases, as a function of EM's own params and the data."""
+    """Return EM's objective as a function of EM's own params and the data."""
     if bound.em_log_likelihood is not None:
         return bound.em_log_likelihood
     posterior = bound.definition.objective == "posterior"
@@ -283,47 +201,121 @@ def _objective(bound: BoundModel, density: bayes.Density) -> "Callable[..., floa
     return objective
 
 
-def _sample(
-    problem: agreement.Problem,
-    alignment: agreement.Alignment,
-    maxima: agreement.Maxima,
-    sampler: SamplerOptions,
+def _bootstrap(
+    bound: BoundModel,
+    fit: Fit,
+    replicates: int,
+    seed: int,
+    fitting: FitOptions,
+    stages: Stages,
+) -> information.Bootstrap:
+    """Run EM on data sets that are drawn at EM's estimate."""
+    with stages.timed("bootstrap_s"):
+        return bootstrap_bound(
+            bound,
+            fit.params,
+            replicates=replicates,
+            seed=seed,
+            stopping=fitting.stopping,
+            progress=stages.progress,
+        )
+
+
+def _problem(bound: BoundModel, density: bayes.Density, fit: Fit) -> agreement.Problem:
+    """Collect what is compared."""
+    data = bound.declaration.data
+    return agreement.Problem(
+        bound.declaration,
+        density,
+        fit,
+        bound.definition.objective,
+        bound.to_model,
+        information.em_map(bound.definition.e_step, bound.maximise, data),
+    )
+
+
+def _profile_intervals(
+    density: bayes.Density, maxima: agreement.Maxima, labels: Sequence[str], stages: Stages
+) -> Sequence[information.ProfileInterval]:
+    """Compute profile likelihood intervals."""
+    with stages("profile_s", "Profile likelihood", len(labels)) as bar:
+        return bayes.profile_intervals(
+            density,
+            maxima.mle.unconstrained,
+            labels,
+            on_interval=lambda done, _: bar.update(done),
+        )
+
+
+def _assemble(
+    definition: ModelDefinition,
+    evidence: agreement.Evidence,
+    verdicts: Sequence[agreement.Verdict],
+    posterior: PosteriorResults,
+    settings: dict[str, Any],
     seed: int,
     stages: Stages,
-) -> tuple[xr.DataTree, agreement.Sampling]:
-    """Sample the posterior of the parameters, the latents marginalised."""
-    with stages("compile_s", "Compiling for NUTS"):
-        reduced = bayes.coarser(
-            problem.declaration, problem.density, maxima.posterior_maximum.point
-        )
-        view = problem.density.view if reduced is None else reduced.view
-        prepared = bayes.prepare(view, backend=sampler.backend)
-    total = sampler.chains * (sampler.draws + sampler.tune)
-    with stages("posterior_s", f"NUTS, {sampler.chains} chains", total) as bar:
-        sampled = bayes.sample(
-            prepared,
-            draws=sampler.draws,
-            tune=sampler.tune,
-            chains=sampler.chains,
-            seed=seed,
-            advance=bar.update,
-        )
-    sampling = agreement.Sampling(
-        alignment.align_draws(sampled["posterior"].to_dataset()),
-        int(sampled["sample_stats"]["diverging"].sum()),
-        sampler.chains * sampler.draws,
-        sampler.chains,
-        reduced,
+    versions: dict[str, str],
+) -> agreement.Comparison:
+    """Put the results of all stages into one object."""
+    problem, alignment, maxima = evidence.problem, evidence.alignment, evidence.maxima
+    log_likelihood = {
+        key: problem.density.log_likelihood(point.unconstrained)[0]
+        for key, point in maxima.estimates.items()
+    }
+    names = evidence.judged.names
+    tree = assemble_tree(
+        problem,
+        posterior.sampling.posterior,
+        posterior.sample_stats,
+        posterior.recovered,
+        posterior.pointwise,
+        posterior.replicated,
+        {
+            key: agreement.select_names(point.natural, names)
+            for key, point in maxima.estimates.items()
+        },
+        agreement.select_names(alignment.errors, names),
+        log_likelihood,
     )
-    return sampled, sampling
+    return agreement.Comparison(
+        name=definition.name,
+        title=definition.title or definition.name,
+        derivation=definition.derivation,
+        objective=definition.objective,
+        parameters=evidence.parameters,
+        latents=_latents(problem, alignment, posterior),
+        log_likelihood=log_likelihood,
+        verdicts=tuple(verdicts),
+        agree=agreement.agreement(verdicts),
+        optima=evidence.optima,
+        uncertainty=evidence.uncertainty,
+        joint_mode=maxima.joint_mode,
+        dimension=problem.density.space.size,
+        fit=problem.fit,
+        timings=stages.seconds,
+        versions=versions,
+        settings=settings,
+        seed=seed,
+        published=tuple(definition.published),
+        model=problem.declaration.model,
+        latent_names=problem.declaration.latents,
+        check=None if isinstance(evidence.check, str) else evidence.check,
+        tree=tree,
+    )
 
 
-def _pointwise(density: bayes.Density, stacked: xr.Dataset) -> Mapping[str, np.ndarray]:
-    """Pointwise log-likelihoods of every draw; none if there are too many numbers."""
-    observed = sum(density.view.rvs_to_values[v].size.eval() for v in density.view.observed_RVs)
-    if observed * stacked.sizes["sample"] > tree.MAX_NUMBERS:
-        return {}
-    return bayes.pointwise_log_likelihood(density.view, stacked)
+def _latents(
+    problem: agreement.Problem, alignment: agreement.Alignment, posterior: PosteriorResults
+) -> tuple[agreement.Latent, ...]:
+    """Compare EM's expectations with the posterior, for each latent that has both."""
+    expectations = alignment.align_expectations(problem.fit.best.expectations)
+    compared = (
+        agreement.compare_latent(name, expectations[name], posterior.recovered[name])
+        for name in problem.declaration.latents
+        if name in expectations and name in posterior.recovered
+    )
+    return tuple(latent for latent in compared if latent is not None)
 
 
 def _versions(backend: str) -> dict[str, str]:

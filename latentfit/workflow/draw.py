@@ -1,4 +1,4 @@
-"""New data from a model, for a bootstrap or a study of coverage."""
+"""New data that are drawn from a model, for example for a bootstrap."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,14 @@ def draw_data(
 ) -> "list[Data]":
     """Draw new data sets from the model.
 
-    They come from ``simulate`` if the model has one, without PyMC; else from the declaration, if
-    its observed variables are arguments of ``model``.
+    If the model has ``simulate``, that function draws them, without PyMC. Otherwise they are drawn
+    from the declaration, whose observed variables must be arguments of ``model``.
 
     Parameters
     ----------
     definition : ModelDefinition
     params : mapping
-        Parameters of the model that data are drawn from: EM's names, natural scale, such as
+        Parameters at which data are drawn, with EM's names, natural scale, such as
         ``fit().params``.
     data : mapping or array_like, optional
         As in `fit_model`. New data have the same number of units; covariates and the pattern of
@@ -82,7 +82,7 @@ def sampler_at(bound: BoundModel, params: Mapping[str, Any]) -> "Draw":
 
 
 def _replaced(bound: BoundModel, simulated: Mapping[str, Any]) -> "Data":
-    """The arguments, with those that ``simulate`` returned in place of the observed ones."""
+    """Replace the observed arguments by those that ``simulate`` returned."""
     if not isinstance(simulated, Mapping):
         raise StepError(
             f"simulate returned {type(simulated).__name__}, "

@@ -34,12 +34,12 @@ def fit_model(
         ``{argument: array}``, missing values as NaN or masked; the array itself if ``model``
         takes one. By default the example data. If the model has `statistics`, also data that are
         not in memory: Dask arrays, a Dask dataframe, or the path of a folder of Parquet files;
-        the E steps then run where the data are, see `latentfit.em.distributed`.
+        the E steps then run on the workers that hold the data, see `latentfit.em.distributed`.
     columns : sequence of str
-        Which columns of a dataframe or of Parquet files are which argument:
-        ``"x=eruptions,waiting"``, like ``--column`` on the command line.
+        Columns of a dataframe or of Parquet files for the arguments of ``model``, such as
+        ``"x=eruptions,waiting"``, as ``--column`` on the command line.
     executor : Executor or Dask client, optional
-        Where the starts run side by side: a `concurrent.futures.Executor` or a Dask client. For
+        Where the starts run at the same time: a `concurrent.futures.Executor` or a Dask client. For
         data that are not in memory, the client to use, by default the current one.
     progress : Progress, optional
     **settings
@@ -58,7 +58,7 @@ def fit_model(
 
         return fit_chunks(definition, data, fitting, settings, columns, executor, progress)
     if columns:
-        raise InputError("columns are chosen of a dataframe or of Parquet files")
+        raise InputError("columns can only be chosen for a dataframe or for Parquet files")
     bound = bind(definition, data, settings)
     starts = starting_params(bound, fitting.seed, fitting.runs)
     return run_em(
@@ -84,7 +84,7 @@ def run_em(
         What the steps are given.
     starts : list of dict
     objective : callable or None
-        ``objective(params, data)``, which EM never decreases.
+        EM's objective, ``objective(params, data)``.
     fitting : FitOptions
     progress : Progress
     executor : Executor or Dask client, optional

@@ -23,7 +23,9 @@ def fit_chunks(
     executor: Any,
     progress: Progress,
 ) -> em.Fit:
-    """Run the E steps where the data are; starts come from a sample of the rows.
+    """Run EM with the E steps on the workers that hold the data.
+
+    The starts are made from a sample of the rows.
 
     Parameters
     ----------
@@ -58,8 +60,8 @@ def fit_chunks(
     )
     with progress.stage("Reading the data once"):
         survey = distributed.survey(chunks, client, seed=fitting.seed)
-    holes = {name: declared.holes(array) for name, array in chunks.shared.items()}
-    declared.check_holes(definition.name, {**holes, **survey.missing}, definition.latents)
+    missing = {name: declared.holes(array) for name, array in chunks.shared.items()}
+    declared.check_holes(definition.name, {**missing, **survey.missing}, definition.latents)
     sample = BoundModel(definition, {**chunks.shared, **survey.sample}, options)
     starts = starting_params(sample, fitting.seed, fitting.starts)
     steps = distributed.DistributedSteps(

@@ -1,4 +1,4 @@
-"""Settings of the jobs, as small frozen data classes."""
+"""Settings of the jobs."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -14,12 +14,12 @@ class FitOptions:
     Parameters
     ----------
     seed : int, optional
-        Of the starts.
+        Seed of the starts; by default random.
     starts : int
         Number of starts. The best solution is kept, all are reported.
     short_runs : int
-        If positive, the starts are the best of so many short runs of ten iterations (em-EM;
-        Biernacki, Celeux & Govaert 2003).
+        If positive, this number of short runs of ten iterations is made, and the best are continued
+        (em-EM; Biernacki, Celeux & Govaert 2003).
     stopping : Stopping, optional
         When EM stops; by default `Stopping`'s own defaults.
     accelerate : str
@@ -38,6 +38,7 @@ class FitOptions:
     accelerate: str = "auto"
 
     def __post_init__(self) -> None:
+        """Check that there are more short runs than starts."""
         if self.short_runs and self.short_runs <= self.starts:
             raise InputError(
                 f"{self.short_runs} short runs are too few to choose {self.starts} starts from: "
@@ -75,6 +76,7 @@ class SamplerOptions:
     backend: Literal["numba", "jax", "c"] = "numba"
 
     def __post_init__(self) -> None:
+        """Check that all numbers are positive."""
         for label in ("draws", "chains", "tune"):
             if getattr(self, label) < 1:
                 raise InputError(f"{label} must be at least 1, not {getattr(self, label)}")
@@ -87,12 +89,14 @@ class CheckOptions:
     Parameters
     ----------
     seed : int
+        Seed of the trial values of θ.
     starts : int
-        How many of the trial values of θ come from ``initial``.
+        Number of the trial values of θ that come from ``initial``.
     timeout : float
         Seconds that one call of a step may take.
     paths : bool
-        If a step is wrong, also follow EM beside the declaration's own EM, for a picture.
+        Whether to record, if a step is wrong, the iterates of the hand-written steps and of the
+        declaration's own EM, for a picture.
     """
 
     seed: int = 0

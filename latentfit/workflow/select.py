@@ -33,7 +33,8 @@ def select_value(
 ) -> selection.Selection:
     """Fit the model at several values of an option, such as numbers of components.
 
-    A value at which EM or the chains fail keeps its row and the reason; the others go on.
+    If EM or the comparison fails at one value, the result says why, and the other values are
+    still evaluated.
 
     Parameters
     ----------
@@ -72,8 +73,8 @@ def select_value(
         raise InputError(f"units must be at least 1, not {units}")
     if not posterior and (definition.log_likelihood is None or definition.objective == "posterior"):
         raise InputError(
-            f"{definition.name} has no log_likelihood that EM maximises, to select by: "
-            f"a comparison takes the declaration's"
+            f"{definition.name} has no log_likelihood that EM maximises, which the criteria need; "
+            f"a comparison takes that of the declaration"
         )
     seed = secrets.randbits(31) if seed is None else seed
     progress = progress or Progress(quiet=True)
@@ -121,7 +122,7 @@ def select_value(
 
 
 def _job(posterior: bool) -> "Callable[..., Any]":
-    """The job that is done at each value; PyMC is imported for comparisons only."""
+    """Return the job that is done at each value; PyMC is imported for comparisons only."""
     if not posterior:
         return fit_model
     from latentfit.workflow.compare import compare_estimates

@@ -149,9 +149,8 @@ def test_what_draws_were_made_from_is_said_beside_what_maxima_were():
     exact = Integration("z", "quadrature, 61 nodes", 3e-11)
     coarser = Coarser(pm.Model(), 7, 2e-4)
     assert "61 nodes" in marginalisation.of_integrations([exact], coarser).detail
-    assert (
-        "draws with 7 nodes (to 0.0002" in marginalisation.of_integrations([exact], coarser).detail
-    )
+    detail = marginalisation.of_integrations([exact], coarser).detail
+    assert "NUTS draws with 7 nodes (error of log p(x | θ) constant to 0.0002)" in detail
     assert "draws" not in marginalisation.of_integrations([exact], None).detail
 
 

@@ -139,7 +139,7 @@ def test_compare_continues_if_the_check_is_impossible(
     def refuse(*_: Any) -> None:
         raise NotImplementedError("no complete-data view of such a latent")
 
-    monkeypatch.setattr("latentfit.bayes.complete_data", refuse)
+    monkeypatch.setattr("latentfit.bayes.complete_data_view", refuse)
     compared = toy.compare(Y, seed=1, draws=50, tune=50, chains=2)
     assert compared.check is None
     assert compared.to_dict()["check"] is None

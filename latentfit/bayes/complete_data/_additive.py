@@ -1,13 +1,14 @@
-"""Exact conditional expectations of statistics that add over the entries of discrete latents.
+"""Exact conditional expectations of statistics that are additive over discrete latents.
 
-A count of genotypes, a sum over members of a class, a number of transitions: each is
+A count of genotypes, a sum over members of a class, a number of transitions: each has the form
 
     f(z) = c + Σ_i g_i(z_i) + Σ_t h_t(z_t, z_{t+1}),
 
-the last sum over neighbours along the last axis, for a Markov chain. Then E f needs nothing of
-p(z | x, θ) but the probabilities of single entries and of neighbours. The terms are found by
-evaluating f at a base point, at all points that differ from it in one entry, and for a chain in two
-neighbouring ones; whether f is their sum is tried at random points.
+where the last sum is over neighbours along the last axis, for a Markov chain. E f then depends on
+p(z | x, θ) only through the probabilities of single entries and of neighbours. The terms are found
+by evaluating f at a base point, at all points that differ from it in one entry, and for a Markov
+chain at those that differ in two neighbouring entries. Random points test whether f is the sum of
+its terms.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,27 +16,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# As many evaluations of somebody's function, of as many values in all, take a second or two.
-_MOST = 50_000
-_MOST_VALUES = 500_000_000
-_TRIED = 5
-_SAME = 1e-9
+# Number of evaluations of a user's function, and number of latent values in all of them, beyond
+# which the terms are not computed. So many evaluations take a second or two.
+_MAX_EVALUATIONS = 50_000
+_MAX_EVALUATED_VALUES = 500_000_000
+_RANDOM_TESTS = 5
+# Difference of a statistic from the sum of its terms, relative to its size, that is attributed to
+# rounding.
+_EQUAL_STATISTIC_RELATIVE = 1e-9
 
-Function = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+StatisticFunction = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Additive:
+class AdditiveStatistic:
     """The terms of an additive statistic.
 
     Attributes
     ----------
     constant : ndarray
-        f at the base point, where every entry is of category 0.
+        f at the base point, where every entry has category 0.
     single : dict
-        ``{latent: (*shape, K, *shape of f)}``: what another category adds to it.
+        ``{latent: (*shape, K, *shape of f)}``: the change of f when one entry has category k.
     pairs : dict
-        ``{latent: (*batch, T - 1, K, K, *shape of f)}``: what two neighbours add to that.
+        ``{latent: (*batch, T - 1, K, K, *shape of f)}``: the further change of f when two
+        neighbours have categories k and l. Empty unless the latent is a Markov chain.
     """
 
     constant: np.ndarray
@@ -43,7 +48,15 @@ class Additive:
     pairs: Mapping[str, np.ndarray]
 
     def mean(self, single: Mapping[str, np.ndarray], pairs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """E f, given the probabilities of categories and of neighbouring pairs."""
+        """Compute E f from the probabilities of categories and of neighbouring pairs.
+
+        Parameters
+        ----------
+        single : mapping
+            ``{latent: (*shape, K)}``.
+        pairs : mapping
+            ``{latent: (*batch, T - 1, K, K)}``.
+        """
         total = self.constant.copy()
         for terms, weights in ((self.single, single), (self.pairs, pairs)):
             for name, term in terms.items():
@@ -52,30 +65,36 @@ class Additive:
         return total
 
 
-def additive(
-    function: Function,
+def find_additive_terms(
+    function: StatisticFunction,
     shapes: Mapping[str, tuple[int, ...]],
     categories: Mapping[str, int],
     *,
     chain: bool,
-) -> Additive | None:
-    """Find the terms of a statistic; None where it is no such sum, or has too many terms.
+) -> AdditiveStatistic | None:
+    """Find the terms of a statistic.
 
     Parameters
     ----------
     function : callable
         From one value of the latents, ``{name: int array}``, to an array.
     shapes : mapping
-        Of the latents.
+        Shapes of the latents.
     categories : mapping
-        How many each latent has.
+        Number of categories of each latent.
     chain : bool
-        Whether neighbours along the last axis may contribute together.
+        Whether neighbours along the last axis may contribute jointly.
+
+    Returns
+    -------
+    AdditiveStatistic or None
+        None if the statistic is not additive, or has too many terms.
     """
     base = {name: np.zeros(shape, dtype=int) for name, shape in shapes.items()}
     entries = {name: list(np.ndindex(shape)) for name, shape in shapes.items()}
     count = sum(len(entries[n]) * (k + chain * k**2) for n, k in categories.items())
-    if count > _MOST or count * sum(map(len, entries.values())) > _MOST_VALUES:
+    values = count * sum(map(len, entries.values()))
+    if count > _MAX_EVALUATIONS or values > _MAX_EVALUATED_VALUES:
         return None
 
     def at(name: str, *changes: tuple[tuple[int, ...], int]) -> np.ndarray:
@@ -94,12 +113,12 @@ def additive(
                 terms[(*index, category)] = at(name, (index, category)) - constant
         single[name] = terms
         if chain:
-            pairs[name] = _neighbours(at, name, shape, k, terms, constant)
-    found = Additive(constant, single, pairs)
-    return found if _adds_up(found, function, shapes, categories) else None
+            pairs[name] = _pair_terms(at, name, shape, k, terms, constant)
+    statistic = AdditiveStatistic(constant, single, pairs)
+    return statistic if _is_sum_of_terms(statistic, function, shapes, categories) else None
 
 
-def _neighbours(
+def _pair_terms(
     at: Callable[..., np.ndarray],
     name: str,
     shape: tuple[int, ...],
@@ -113,30 +132,32 @@ def _neighbours(
         after = (*index[:-1], index[-1] + 1)
         for one in range(1, k):
             for other in range(1, k):
-                alone = single[(*index, one)] + single[(*after, other)]
-                both = at(name, (index, one), (after, other))
-                terms[(*index, one, other)] = both - constant - alone
+                separately = single[(*index, one)] + single[(*after, other)]
+                jointly = at(name, (index, one), (after, other))
+                terms[(*index, one, other)] = jointly - constant - separately
     return terms
 
 
-def _adds_up(
-    found: Additive,
-    function: Function,
+def _is_sum_of_terms(
+    statistic: AdditiveStatistic,
+    function: StatisticFunction,
     shapes: Mapping[str, tuple[int, ...]],
     categories: Mapping[str, int],
 ) -> bool:
+    """Compare the statistic with the sum of its terms at random values of the latents."""
     rng = np.random.default_rng(0)
-    for _ in range(_TRIED):
+    for _ in range(_RANDOM_TESTS):
         z = {name: rng.integers(categories[name], size=shape) for name, shape in shapes.items()}
-        certain = {name: np.eye(categories[name])[value] for name, value in z.items()}
-        together = {
-            name: certain[name][..., :-1, :, None] * certain[name][..., 1:, None, :]
-            for name in found.pairs
+        indicators = {name: np.eye(categories[name])[value] for name, value in z.items()}
+        pair_indicators = {
+            name: indicators[name][..., :-1, :, None] * indicators[name][..., 1:, None, :]
+            for name in statistic.pairs
         }
-        value, sum_of_terms = np.asarray(function(z), float), found.mean(certain, together)
+        value = np.asarray(function(z), float)
+        sum_of_terms = statistic.mean(indicators, pair_indicators)
         size = np.max(np.abs(value), initial=1.0)
         if value.shape != sum_of_terms.shape:
             return False
-        if not np.all(np.abs(value - sum_of_terms) <= _SAME * size):
+        if not np.all(np.abs(value - sum_of_terms) <= _EQUAL_STATISTIC_RELATIVE * size):
             return False
     return True

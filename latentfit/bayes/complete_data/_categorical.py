@@ -1,6 +1,6 @@
-"""Latents with finitely many categories, independent of one another given x and θ.
+"""Latents with finitely many categories that are independent of one another given x and θ.
 
-Q is the sum of r · log p(x, z = k | θ) over observations and categories, r the conditional
+Q is the sum over observations and categories of r log p(x, z = k | θ), with r the conditional
 probabilities of the categories at θ'.
 """
 
@@ -17,15 +17,14 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import CategoricalRV
 
-from latentfit.bayes._density import Density
-from latentfit.bayes._observed import childless_latents
-from latentfit.bayes.complete_data._terms import expected, in_terms_of, rest
-from latentfit.bayes.complete_data._view import CompleteData
+from latentfit.bayes.complete_data._complete_data import CompleteData
+from latentfit.bayes.complete_data._graphs import expected_sum, log_density_without_latents
+from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
 from latentfit.declaration import Declaration, double_precision, function, stable
 
 
 def build(declaration: Declaration, density: Density) -> CompleteData | None:
-    """The view, or None where a latent is of another kind or depends on another latent."""
+    """Build the view; None if a latent is of another kind or depends on another latent."""
     latents = declaration.latents
     if childless_latents(declaration):
         return None
@@ -36,30 +35,30 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         return None
     if any(not set(variables).isdisjoint(set(ancestors([v])) - {v}) for v in variables):
         return None
-    # The conditional is a softmax over categories of log p(x, z = k | θ).
+    # The conditional probabilities are a softmax over categories of log p(x, z = k | θ).
     softmaxes = [variable.owner.inputs[-1] for variable in variables]
     point, count = density.point, len(latents)
-    joints = in_terms_of(point, density, model, [one.owner.inputs[0] for one in softmaxes])
-    priors = in_terms_of(
-        point,
+    joints = at_unconstrained_point(density, model, [one.owner.inputs[0] for one in softmaxes])
+    priors = at_unconstrained_point(
         density,
         declaration.model,
         [_log_category_probabilities(declaration.model[name]) for name in latents],
     )
-    *terms, others = stable([*joints, *priors, rest(declaration, density)])
-    given = tuple(one.type(name) for name, one in zip(latents, softmaxes, strict=True))
-    q = others + sum(expected(r, term) for r, term in zip(given, terms[:count], strict=True))
+    others = log_density_without_latents(declaration, density)
+    *terms, others = stable([*joints, *priors, others])
+    probabilities = tuple(one.type(name) for name, one in zip(latents, softmaxes, strict=True))
+    q = others + sum(
+        expected_sum(r, term) for r, term in zip(probabilities, terms[:count], strict=True)
+    )
     evaluate = function([point], terms, rewritten=True)
 
-    def joint(where: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        found = evaluate(where)
-        pairs = zip(found[:count], found[count:], strict=True)
+    def joint(at: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        values = evaluate(at)
+        pairs = zip(values[:count], values[count:], strict=True)
         return dict(zip(latents, pairs, strict=True))
 
-    def statistics(where: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        return {
-            name: scipy.special.softmax(one, axis=-1) for name, (one, _) in joint(where).items()
-        }
+    def statistics(at: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {name: scipy.special.softmax(one, axis=-1) for name, (one, _) in joint(at).items()}
 
     return CompleteData(
         declaration,
@@ -69,13 +68,13 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         joint=joint,
         _statistics=statistics,
         _names=latents,
-        _inputs=given,
+        _inputs=probabilities,
         _q=q,
     )
 
 
 def _log_category_probabilities(latent: Any) -> Any:
-    """Log p(z = k | θ), categories along the last axis, of a variable with finitely many."""
+    """Build log p(z = k | θ) as a graph, with categories along the last axis."""
     domain = get_domain_of_finite_discrete_rv(latent).astype(latent.dtype)
     shape = resolve_shapes(tuple(latent.shape))
     every = pt.broadcast_to(pt.shape_padright(domain, latent.type.ndim), (domain.shape[0], *shape))

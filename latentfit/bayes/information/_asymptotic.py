@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from latentfit.bayes._density import Density
-from latentfit.bayes._identification import identification
 from latentfit.bayes.delta_method import jacobian, unchanged_along
 from latentfit.bayes.information._boundary import boundary_labels
+from latentfit.bayes.maxima import identification
+from latentfit.bayes.views import Density
 from latentfit.declaration import Params, Space, labels
 from latentfit.em.information import curvature_of
 

@@ -7,7 +7,7 @@ constant along its logarithm, to within a tolerance in nats.
 
 import numpy as np
 
-from latentfit.bayes._density import Density
+from latentfit.bayes.views import Density
 from latentfit.declaration import Params, Space, labels
 from latentfit.em.information import Curvature, curvature_of
 

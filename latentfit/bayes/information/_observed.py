@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from latentfit.bayes._density import Density
 from latentfit.bayes.information._exact import exact
 from latentfit.bayes.information._space_scale import SpaceScale
+from latentfit.bayes.views import Density
 from latentfit.em.information import StandardErrors, errors_from_information
 from latentfit.errors import InputError
 

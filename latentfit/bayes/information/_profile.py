@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latentfit.bayes._density import Density
+from latentfit.bayes.views import Density
 from latentfit.em.information import Kind, OnStep, ProfileInterval, profile
 from latentfit.errors import InputError
 

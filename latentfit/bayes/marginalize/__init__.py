@@ -1,9 +1,36 @@
-"""Ways to integrate a latent out, one a module.
+"""Strategies that marginalise a latent, one in each module of this folder.
 
-When this package is imported, `pymc_extras.marginal.marginalize` and `conditional` learn them, for
-any PyMC model. A strategy is a function of the graph between a latent and the variables that
-depend on it: it returns the variables' joint distribution without the latent, or None. The first
-that does is taken.
+When this package is imported, `pymc_extras.marginal.marginalize` and `conditional` learn the
+strategies, for any PyMC model. pymc-extras itself marginalises latents with finitely many values
+and discrete Markov chains.
+
+How to add a strategy
+---------------------
+Write one module in this folder, and its test in ``tests/bayes/marginalize``. Nothing else has to
+be changed: all modules of the folder are imported, and a module that defines ``STRATEGY`` takes
+part. The module consists of
+
+1. a subclass of pymc-extras' ``MarginalRV``, the operation that represents the dependents without
+   the latent. Its attribute ``strategy`` is a phrase for reports, such as "summed over its paths";
+2. a function ``build(inputs, outputs, **marginalized)``. It is given the graph between the latent
+   and the variables that depend on it (the dependents): ``outputs`` are the latent, the
+   ``marginalized["n_dependent_rvs"]`` dependents, and updates of random generators. It returns the
+   operation, ``MarginalRVSubclass(inputs=inputs, outputs=outputs, ..., **marginalized)``, or None
+   where the strategy does not apply. `latentfit.bayes.marginalize.structure` has what is needed to
+   find that out;
+3. a function registered with ``pymc.logprob.abstract._logprob``, which returns log p(x | θ);
+4. a function registered with ``marginalized_conditional`` of pymc-extras, which returns a random
+   variable with the distribution p(z | x, θ), or raises `NotImplementedError`;
+5. ``STRATEGY = Strategy(precedence, build)``.
+
+A family of conditional distributions with a closed form needs less: a `ConjugateFamily`, and
+``STRATEGY = conjugate_strategy(family)`` (see ``_gamma``).
+
+Order
+-----
+Strategies are tried by their `Precedence`, and the first one that applies is used: special cases
+before closed forms before numerical integration. Strategies of the same precedence apply to
+different latents and are tried in alphabetical order of their modules.
 """
 
 from typing import Any
@@ -15,45 +42,38 @@ from pymc_extras.model.marginal.rewrites import (
 )
 from pytensor.graph import node_rewriter
 
-from latentfit.bayes.marginalize import (
-    _markov_chain,  # noqa: F401, another way to a density that pymc-extras has already
-    _quadrature,
-    _state_space,
-    _thresholds,
+from latentfit.bayes.marginalize._conjugate import (
+    ConjugateFamily,
+    ConjugateMarginalRV,
+    conjugate_strategy,
 )
-from latentfit.bayes.marginalize._beta import BETA
-from latentfit.bayes.marginalize._conjugate import ConjugateMarginalRV, Strategy, strategy
-from latentfit.bayes.marginalize._dirichlet import DIRICHLET
-from latentfit.bayes.marginalize._gamma import GAMMA
-from latentfit.bayes.marginalize._inverse_gamma import INVERSE_GAMMA
-from latentfit.bayes.marginalize._normal import NORMAL
-from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV, nodes
+from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV, quadrature_nodes
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
+from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
 
 __all__ = [
     "STRATEGIES",
+    "ConjugateFamily",
     "ConjugateMarginalRV",
+    "Precedence",
     "QuadratureMarginalRV",
     "StateSpaceMarginalRV",
+    "Strategy",
     "ThresholdMarginalRV",
-    "nodes",
+    "conjugate_strategy",
+    "quadrature_nodes",
 ]
 
-# Exact ones first.
-STRATEGIES: tuple[Strategy, ...] = (
-    _state_space.build,
-    *map(strategy, (NORMAL, GAMMA, INVERSE_GAMMA, BETA, DIRICHLET)),
-    _thresholds.build,
-    _quadrature.build,
-)
+# All strategies of this folder, in the order in which they are tried.
+STRATEGIES: tuple[Strategy, ...] = discover_strategies(__name__, __path__)
 
 
 @node_rewriter(tracks=[MarginalSubgraph])
-def _integrate(fgraph: Any, node: Any) -> list[Any] | None:
+def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     inputs, outputs = extract_marginal_subgraph(node)
-    for build in STRATEGIES:
-        op = build(
+    for strategy in STRATEGIES:
+        op = strategy.build(
             inputs,
             outputs,
             marginalized_name=node.op.marginalized_name,
@@ -65,4 +85,4 @@ def _integrate(fgraph: Any, node: Any) -> list[Any] | None:
     return None
 
 
-marginal_ir_rewrites_db.register("latentfit_integrate", _integrate, "basic")
+marginal_ir_rewrites_db.register("latentfit_marginalise", _marginalise, "basic")

@@ -1,16 +1,17 @@
-r"""Integrating out a latent whose conditional distribution is of a known family.
+r"""Marginalisation of a latent whose conditional distribution belongs to a known family.
 
-Where p(z | x, θ) belongs to a family whose parameters can be read off the derivatives of
-log p(x, z | θ) in z, no integral has to be done. For any z,
+Where p(z | x, θ) belongs to a family whose parameters follow from the derivatives of log p(x, z |
+θ) in z, no integral has to be computed. For any z,
 
     log p(x | θ) = log p(x, z | θ) - log p(z | x, θ)
 
-(Besag 1989, Biometrika 76(1); Chib 1995, JASA 90), and z is best taken in the middle of the
-conditional distribution, where neither term is large. Families are modules of their own; each says
+(Besag 1989, Biometrika 76(1); Chib 1995, JASA 90). The best z is in the centre of the conditional
+distribution, where both terms are small. Each family is a module with a `ConjugateFamily`, which
+has
 
-- which support its latents have, and what log p(x, z | θ) has to look like in them;
-- the parameters of the conditional, from gradient and curvature at one value of z;
-- its density, its middle, and the distribution itself.
+- the support of its latents, and a test of log p(x, z | θ) as a function of z;
+- the parameters of the conditional, given gradient and Hessian at one value of z;
+- the density, the centre, and the random variable of the conditional.
 """
 
 from collections.abc import Callable
@@ -20,194 +21,191 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
 from pymc_extras.model.marginal.distributions.core import MarginalRV, marginalized_conditional
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import graph_replace
 
-from latentfit.bayes.marginalize._blocks import Blocks, blocks_of, heights
-from latentfit.bayes.marginalize._probe import (
+from latentfit.bayes.marginalize._strategy import Precedence, Strategy
+from latentfit.bayes.marginalize.structure import (
+    IndependentBlocks,
+    LogDensities,
     Probe,
-    in_place,
-    log_joint,
-    marginal,
-    probes,
-    smooth,
+    block_hessian,
+    block_log_densities,
+    draw_probes,
+    is_smooth,
+    log_joint_graphs,
+    marginal_log_densities,
+    partition_into_blocks,
+    substitute,
+    support_transform,
 )
 from latentfit.declaration import double_precision
 
-# Second derivatives of blocks larger than this are taken in one vectorised call.
-_ONE_BY_ONE = 3
-
 Parameters = tuple[Any, ...]
-Strategy = Callable[..., MarginalRV | None]
 
 
 @dataclass(frozen=True)
-class Family:
+class ConjugateFamily:
     """A family of conditional distributions of blocks of a latent.
 
     Attributes
     ----------
-    words : str
+    name : str
+        Name of the distribution, for reports.
     transform : str or None
-        Of the support of its latents, as PyMC calls it; None for the whole real line.
-    fits : callable
-        From ``(height, draws)``, log p(x, z | θ) of each block as a function of z and values of z,
-        to whether it is of this family.
-    anchor : callable
-        From ``(latent, blocks)`` to the z at which derivatives are taken, shape (blocks, size).
+        PyMC's name of the transform for the support of the latents; None for the whole real line.
+    matches : callable
+        ``matches(log_densities, draws)``: whether log p(x, z | θ) of every block, a function of
+        z, belongs to this family. The draws are possible values of z.
+    expansion_point : callable
+        ``expansion_point(latent, blocks)``: the z at which derivatives are taken, shape
+        (blocks, size).
     parameters : callable
-        From ``(z, gradient, curvature)`` there, shapes (blocks, size), (blocks, size) and (blocks,
-        size, size), to the parameters of the conditional.
-    middle : callable
-        From the parameters to a z in the middle of the conditional, shape (blocks, size).
+        ``parameters(z, gradient, hessian)``: the parameters of the conditional, given derivatives
+        at z. Shapes (blocks, size), (blocks, size) and (blocks, size, size).
+    centre : callable
+        ``centre(parameters)``: a z in the centre of the conditional, shape (blocks, size).
     log_density : callable
-        From ``(parameters, middle, blocks)`` to log p(z | x, θ) of each block, shape (blocks,).
+        ``log_density(parameters, centre, blocks)``: log p(z | x, θ) of each block at its centre,
+        shape (blocks,).
     distribution : callable
-        From ``(parameters, blocks)`` to the random variable.
-    scalar : bool
-        Whether entries have to be independent of one another.
-    together : int
-        How many of the last axes are one value.
+        ``distribution(parameters, blocks)``: the random variable.
+    separate_entries : bool
+        Whether the family describes single entries only, so that all blocks must have size 1.
+    joint_axes : int
+        Number of the last axes of the latent that form one value: 1 for a simplex.
     """
 
-    words: str
+    name: str
     transform: str | None
-    fits: Callable[[Callable[[np.ndarray], np.ndarray], tuple[np.ndarray, ...]], bool]
-    anchor: Callable[[Any, Blocks], Any]
+    matches: Callable[[LogDensities, tuple[np.ndarray, ...]], bool]
+    expansion_point: Callable[[Any, IndependentBlocks], Any]
     parameters: Callable[[Any, Any, Any], Parameters]
-    middle: Callable[[Parameters], Any]
-    log_density: Callable[[Parameters, Any, Blocks], Any]
-    distribution: Callable[[Parameters, Blocks], Any]
-    scalar: bool = True
-    together: int = 0
+    centre: Callable[[Parameters], Any]
+    log_density: Callable[[Parameters, Any, IndependentBlocks], Any]
+    distribution: Callable[[Parameters, IndependentBlocks], Any]
+    separate_entries: bool = True
+    joint_axes: int = 0
 
 
 class ConjugateMarginalRV(MarginalRV):
-    """Variables that depend on a latent with conditionals of a known family.
+    """Variables that depend on a latent whose conditional belongs to a known family.
 
     Inner graph: [latent, *dependents, *rng updates].
     """
 
-    def __init__(self, *args: Any, family: Family, blocks: Blocks, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, family: ConjugateFamily, blocks: IndependentBlocks, **kwargs: Any
+    ) -> None:
         self.family = family
         self.blocks = blocks
-        self.strategy = f"its conditional is {family.words}"
+        self.strategy = f"closed form, its conditional distribution is {family.name}"
         super().__init__(*args, **kwargs)
 
 
-def strategy(family: Family) -> Strategy:
-    """Integrate out what belongs to the family."""
+def conjugate_strategy(family: ConjugateFamily) -> Strategy:
+    """Make the strategy that marginalises latents whose conditional belongs to the family."""
 
     def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
-        found = fitting(family, inputs, outputs[: 1 + marginalized["n_dependent_rvs"]])
-        if found is None:
+        match = match_family(family, inputs, outputs[: 1 + marginalized["n_dependent_rvs"]])
+        if match is None:
             return None
-        blocks, _ = found
+        blocks, _ = match
         return ConjugateMarginalRV(
             inputs=inputs, outputs=outputs, family=family, blocks=blocks, **marginalized
         )
 
-    return build
+    return Strategy(Precedence.CLOSED_FORM, build)
 
 
-def fitting(family: Family, inputs: list[Any], outputs: list[Any]) -> tuple[Blocks, Probe] | None:
-    """The blocks of a latent whose conditional is of this family, and a probe of it."""
+def match_family(
+    family: ConjugateFamily, inputs: list[Any], outputs: list[Any]
+) -> tuple[IndependentBlocks, Probe] | None:
+    """Test whether the conditional of a latent belongs to a family.
+
+    Returns
+    -------
+    (IndependentBlocks, Probe) or None
+        The blocks of the latent, and a probe of log p(x, z | θ). None if the conditional does
+        not belong to the family.
+    """
     latent = outputs[0]
-    if latent.type.dtype != "float64" or support(latent) != family.transform:
+    if latent.type.dtype != "float64" or support_transform(latent) != family.transform:
         return None
-    found = probes(inputs, outputs) if smooth(latent, outputs[1:]) else None
-    if found is None:
+    probes = draw_probes(inputs, outputs) if is_smooth(latent, outputs[1:]) else None
+    if probes is None:
         return None
-    blocks = blocks_of(found[0], family.together)
-    if family.scalar and blocks.size > 1:
+    blocks = partition_into_blocks(probes[0], family.joint_axes)
+    if family.separate_entries and blocks.size > 1:
         return None
-    fits = all(family.fits(heights(probe, blocks), probe.draws) for probe in found)
-    return (blocks, found[0]) if fits else None
-
-
-def support(latent: Any) -> str | None:
-    """The transform of a latent's support, None on the whole real line."""
-    transform = _default_transform(latent.owner.op, latent)
-    return None if transform is None else transform.name
+    matches = all(
+        family.matches(block_log_densities(probe, blocks), probe.draws) for probe in probes
+    )
+    return (blocks, probes[0]) if matches else None
 
 
 @dataclass(frozen=True)
-class _Pieces:
-    """log p(x, z | θ) and the conditional as graphs of placeholders."""
+class _ConjugateGraphs:
+    """log p(x, z | θ) and the parameters of the conditional, as graphs of placeholders.
+
+    Attributes
+    ----------
+    value, dependents : Variable and list of Variable
+        Placeholders for the latent and its dependents.
+    log_joint : Variable, shape (blocks,)
+        log p(x, z | θ) of each block.
+    others : list of Variable
+        Terms that depend on no block.
+    parameters : tuple of Variable
+        Parameters of the conditional.
+    """
 
     value: Any
     dependents: list[Any]
-    heights: Any
+    log_joint: Any
     others: list[Any]
     parameters: Parameters
 
 
-def _pieces(op: ConjugateMarginalRV) -> tuple[list[Any], _Pieces]:
+def _conjugate_graphs(op: ConjugateMarginalRV) -> tuple[list[Any], _ConjugateGraphs]:
+    """Build the graphs, and return them with the inputs of the inner graph."""
     inner = op.fgraph.unfreeze()
     latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
     blocks, family = op.blocks, op.family
-    value, others, terms = log_joint(latent, dependents)
+    value, others, terms = log_joint_graphs(latent, dependents)
     with double_precision():
         sums, rest = blocks.sums(terms)
-        anchor = family.anchor(latent, blocks)
+        point = family.expansion_point(latent, blocks)
         gradient: Any = pytensor.grad(sums.sum(), value, disconnected_inputs="ignore")
-        curvature = curvature_of_blocks(gradient, value, blocks)
-        at: dict[Any, Any] = {value: blocks.scatter(anchor).astype(value.dtype)}
-        slope, bend = graph_replace(
-            [blocks.gather(gradient.reshape((-1,))), curvature], at, strict=False
+        hessian = block_hessian(gradient, value, blocks)
+        at: dict[Any, Any] = {value: blocks.scatter(point).astype(value.dtype)}
+        gradient_at, hessian_at = graph_replace(
+            [blocks.gather(gradient.reshape((-1,))), hessian], at, strict=False
         )
-        parameters = family.parameters(anchor, slope, bend)
-    return inner.inputs, _Pieces(value, others, sums, rest, parameters)
-
-
-def curvature_of_blocks(gradient: Any, value: Any, blocks: Blocks) -> Any:
-    """Second derivatives within blocks, shape (blocks, size, size).
-
-    Blocks do not interact, so that one product of the Hessian with a vector gives a column of all
-    of them.
-    """
-    count, size = blocks.count, blocks.size
-    seeds = np.zeros((size, int(np.prod(blocks.shape))))
-    for k in range(size):
-        column = blocks.entries[:, k]
-        seeds[k, column[column >= 0]] = 1.0
-    seeds = seeds.reshape(size, *blocks.shape)
-    seed: Any = pt.tensor("seed", dtype="float64", shape=blocks.shape)
-    product: Any = pytensor.grad(pt.sum(gradient * seed), value, disconnected_inputs="ignore")
-    if size <= _ONE_BY_ONE:
-        products: Any = [
-            graph_replace([product], {seed: pt.constant(s)}, strict=False)[0] for s in seeds
-        ]
-        found = pt.stack([blocks.gather(one.reshape((-1,))) for one in products], axis=-1)
-    else:
-        every: Any = vectorize_graph(product, {seed: pt.constant(seeds)}).reshape((size, -1))
-        found = pt.moveaxis(every[:, np.maximum(blocks.entries, 0)], 0, -1)
-    if blocks.full:
-        return found
-    there = blocks.entries >= 0
-    both = there[:, :, None] & there[:, None, :]
-    return pt.where(both, found, -np.broadcast_to(np.eye(size), (count, size, size)))
+        parameters = family.parameters(point, gradient_at, hessian_at)
+    return inner.inputs, _ConjugateGraphs(value, others, sums, rest, parameters)
 
 
 @_logprob.register(ConjugateMarginalRV)
-def _marginal_logp(op: ConjugateMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
-    placeholders, pieces = _pieces(op)
+def _conjugate_logp(op: ConjugateMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
+    placeholders, graphs = _conjugate_graphs(op)
     family, blocks = op.family, op.blocks
     with double_precision():
-        middle = family.middle(pieces.parameters)
-        at = {pieces.value: blocks.scatter(middle).astype(pieces.value.dtype)}
-        # Terms that do not depend on the latent may still be written with it.
-        there, *others = graph_replace([pieces.heights, *pieces.others], at, strict=False)
-        each = there - family.log_density(pieces.parameters, middle, blocks)
-        found = pt.concatenate([each, *others]) if others else each
-    return marginal(found, [*placeholders, *pieces.dependents], [*inputs, *values], values)
+        centre = family.centre(graphs.parameters)
+        at = {graphs.value: blocks.scatter(centre).astype(graphs.value.dtype)}
+        # Graphs of terms that do not depend on the latent may still contain its placeholder.
+        log_joint, *others = graph_replace([graphs.log_joint, *graphs.others], at, strict=False)
+        each = log_joint - family.log_density(graphs.parameters, centre, blocks)
+        density = pt.concatenate([each, *others]) if others else each
+    return marginal_log_densities(
+        density, [*placeholders, *graphs.dependents], [*inputs, *values], values
+    )
 
 
 @marginalized_conditional.register(ConjugateMarginalRV)
-def _conditional(op: ConjugateMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
-    placeholders, pieces = _pieces(op)
+def _conjugate_conditional(op: ConjugateMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
+    placeholders, graphs = _conjugate_graphs(op)
     with double_precision():
-        graph = op.family.distribution(pieces.parameters, op.blocks)
-    return in_place(graph, [*placeholders, *pieces.dependents], [*inputs, *dep_rvs])
+        variable = op.family.distribution(graphs.parameters, op.blocks)
+    return substitute(variable, [*placeholders, *graphs.dependents], [*inputs, *dep_rvs])

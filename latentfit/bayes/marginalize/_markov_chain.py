@@ -1,17 +1,21 @@
-r"""Markov chains of few states, summed over their paths by halves.
+r"""The sum over the paths of a Markov chain with few states, by pairwise products.
 
-With M_t the matrix of log p(z_{t+1} = l | z_t = k) + log p(x_{t+1} | z_{t+1} = l), the sum over all
-paths is a product of matrices, with sums for products and log-sum-exp for sums,
+pymc-extras marginalises discrete Markov chains. This module defines no strategy of its own, but
+replaces the computation of log p(x | θ). With M_t the matrix of log p(z_{t+1} = l | z_t = k) + log
+p(x_{t+1} | z_{t+1} = l), the sum over all paths is a matrix product in which log-sum-exp takes the
+place of sums, and sums the place of products,
 
     log p(x | θ) = log Σ_kl exp(log p(z_1 = k) + log p(x_1 | z_1 = k) + (M_1 M_2 ⋯ M_{T-1})_{kl}).
 
-It may be taken in any order: here all pairs of neighbours at once, then all pairs of those, and so
-on, as many sweeps as the logarithm of the length, each a few operations on whole arrays (Hassan,
-Särkkä & García-Fernández 2021, IEEE Transactions on Signal Processing 69). The forward algorithm of
-pymc-extras goes from one time to the next, with fewer sums, but in a loop that cannot be taken for
-many θ or in many directions at once, and without a gradient where a transition has probability
-zero. Where the states are many, or their number or that of the times is not known beforehand, it
-is taken all the same.
+Its factors may be combined in any order. Here all pairs of neighbouring matrices are multiplied at
+once, then all pairs of the products, and so on. The number of steps is the logarithm of the length,
+and each step is a few operations on whole arrays (Hassan, Särkkä & García-Fernández 2021, IEEE
+Transactions on Signal Processing 69).
+
+The forward algorithm of pymc-extras goes from one time to the next. It needs fewer sums, but its
+loop cannot be evaluated for many θ or in many directions at once, and its gradient is not defined
+where a transition has probability zero. It is still used where there are many states, and where the
+number of states or times is not known before evaluation.
 """
 
 from typing import Any
@@ -28,34 +32,35 @@ from pymc_extras.model.marginal.distributions.discrete_markov_chain import (
     warn_non_separable_logp,
 )
 
-# States beyond which K³ sums for each time are more than a loop costs.
-_FEW = 6
-# In place of log 0, whose derivatives are not defined: any sum of them is less than a logarithm of
-# something can be, and finite.
-_NEVER = -1e30
+# Number of states beyond which K³ sums at each time take longer than the loop of pymc-extras.
+_MAX_STATES = 6
+# Used instead of log 0, whose derivatives are not defined. It is finite, and no sum of terms that
+# contains it can be mistaken for the logarithm of a positive probability.
+_LOG_ZERO = -1e30
 
-_by_times = _logprob.dispatch(MarginalDiscreteMarkovChainRV)
+_forward_algorithm = _logprob.dispatch(MarginalDiscreteMarkovChainRV)
 
 
 @_logprob.register(MarginalDiscreteMarkovChainRV)
-def _marginal_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any:
+def _markov_chain_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any:
     chain, *dependents = inline_ofg_outputs(op, inputs)[: 1 + op.n_dependent_rvs]
     along, time = list(op.dims_connections[0]), chain.type.ndim - 1
     states = chain.owner.inputs[0].type.shape[-1]
     times = values[0].type.shape[along.index(time)]
     known = states is not None and times is not None
-    if not known or states > _FEW or chain.owner.op.n_lags > 1 or chain.owner.op.time_varying_P:
-        return _by_times(op, values, *inputs, **kwargs)
+    chain_op = chain.owner.op
+    if not known or states > _MAX_STATES or chain_op.n_lags > 1 or chain_op.time_varying_P:
+        return _forward_algorithm(op, values, *inputs, **kwargs)
     emission, domain, shape = _hmm_emission_logp(op, chain, dependents, values)
     initial, transition = _hmm_log_init_and_transition(chain, shape, domain)
-    found = _over_paths(initial, transition, emission, times)
+    density = _sum_over_paths(initial, transition, emission, times)
     along.remove(time)
     warn_non_separable_logp(values)
-    return align_logp_dims(along, found), *(len(values) - 1) * (DUMMY_ZERO,)
+    return align_logp_dims(along, density), *(len(values) - 1) * (DUMMY_ZERO,)
 
 
-def _over_paths(initial: Any, transition: Any, emission: Any, times: int) -> Any:
-    """Log p(x | θ), shape batch.
+def _sum_over_paths(initial: Any, transition: Any, emission: Any, times: int) -> Any:
+    """Build log p(x | θ) as a graph, shape batch.
 
     Parameters
     ----------
@@ -64,19 +69,20 @@ def _over_paths(initial: Any, transition: Any, emission: Any, times: int) -> Any
     emission : TensorVariable, shape (K, *batch, times)
     times : int
     """
-    first = pt.maximum(initial + emission[..., 0], _NEVER)
-    matrices = pt.maximum(transition[..., None] + emission[None, ..., 1:], _NEVER)
-    left = times - 1
-    while left > 1:
-        even = left - left % 2
-        products = _product(matrices[..., 0:even:2], matrices[..., 1:even:2])
-        if left % 2:
+    first = pt.maximum(initial + emission[..., 0], _LOG_ZERO)
+    matrices = pt.maximum(transition[..., None] + emission[None, ..., 1:], _LOG_ZERO)
+    count = times - 1
+    while count > 1:
+        even = count - count % 2
+        products = _log_matrix_product(matrices[..., 0:even:2], matrices[..., 1:even:2])
+        if count % 2:
             products = pt.concatenate([products, matrices[..., -1:]], axis=-1)
-        matrices, left = products, (left + 1) // 2
-    paths = first[:, None] + matrices[..., 0] if left else first[:, None]
-    found: Any = pt.logsumexp(paths, axis=(0, 1))
-    return pt.switch(pt.lt(found, _NEVER / 2), -pt.inf, found)
+        matrices, count = products, (count + 1) // 2
+    paths = first[:, None] + matrices[..., 0] if count else first[:, None]
+    density: Any = pt.logsumexp(paths, axis=(0, 1))
+    return pt.switch(pt.lt(density, _LOG_ZERO / 2), -pt.inf, density)
 
 
-def _product(one: Any, other: Any) -> Any:
+def _log_matrix_product(one: Any, other: Any) -> Any:
+    """Multiply matrices that are given by logarithms of their entries, axes 0 and 1."""
     return pt.logsumexp(one[:, :, None] + other[None], axis=1)

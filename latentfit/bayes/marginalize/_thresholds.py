@@ -1,12 +1,12 @@
-r"""Latents that are seen through thresholds: censored, rounded, grouped; probit utilities.
+r"""Latents that are observed through thresholds: censored, rounded, grouped; probit utilities.
 
-What depends on such a latent compares it with thresholds c_1 < ... < c_m and knows no more of it,
-so that p(x | z, θ) is constant between them. The integral is then a sum,
+The variables that depend on such a latent compare it with thresholds c_1 < ... < c_m and do not
+depend on it in any other way, so that p(x | z, θ) is constant between thresholds. The integral is
+then a sum,
 
-    p(x | θ) = Σ_k p(c_k < z <= c_{k+1} | θ) p(x | z in between, θ),
+    p(x | θ) = Σ_k p(c_k < z <= c_{k+1} | θ) p(x | z in between, θ).
 
-and where x leaves one interval possible, z | x, θ is its own distribution cut off at the ends of
-it.
+Where x determines the interval, z | x, θ has the distribution of z truncated to that interval.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,15 @@ from pytensor.scalar.basic import GE, GT, LE, LT
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import ExponentialRV, NormalRV
 
-from latentfit.bayes.marginalize._probe import in_place, log_joint, marginal, probes
-from latentfit.bayes.marginalize._truncated import truncated_weibull
+from latentfit.bayes.marginalize._strategy import Precedence, Strategy
+from latentfit.bayes.marginalize._tail_probabilities import log_interval_probability
+from latentfit.bayes.marginalize.distributions import truncated_weibull
+from latentfit.bayes.marginalize.structure import (
+    draw_probes,
+    log_joint_graphs,
+    marginal_log_densities,
+    substitute,
+)
 from latentfit.declaration import double_precision
 
 
@@ -45,17 +52,17 @@ class ThresholdMarginalRV(MarginalRV):
 
     def __init__(self, *args: Any, dims_connections: Any, **kwargs: Any) -> None:
         self.dims_connections = dims_connections
-        self.strategy = "between thresholds its distribution function is known"
+        self.strategy = "summed over the intervals between thresholds"
         super().__init__(*args, **kwargs)
 
 
 def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> MarginalRV | None:
-    """Integrate out a latent that is compared with thresholds and enters in no other way."""
-    among = outputs[: 1 + marginalized["n_dependent_rvs"]]
-    latent, *dependents = among
+    """Marginalise a latent that the dependents only compare with thresholds."""
+    variables = outputs[: 1 + marginalized["n_dependent_rvs"]]
+    latent, *dependents = variables
     if not isinstance(latent.owner.op, NormalRV | ExponentialRV | WeibullBetaRV):
         return None
-    if _thresholds(latent, dependents) is None or not _certain(inputs, among):
+    if _thresholds(latent, dependents) is None or not _possible_or_impossible(inputs, variables):
         return None
     try:
         connections = subgraph_batch_dim_connection(latent, dependents)
@@ -66,48 +73,67 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     )
 
 
-def _certain(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
-    """Whether intervals are possible or not, and nothing in between."""
-    found = probes(inputs, outputs, finite=False)
-    return found is not None and all(
+STRATEGY = Strategy(Precedence.CLOSED_FORM, build)
+
+
+def _possible_or_impossible(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
+    """Whether each interval either gives the data probability one or makes them impossible."""
+    probes = draw_probes(inputs, outputs, finite=False)
+    return probes is not None and all(
         np.isin(term, (0.0, -np.inf)).all()
-        for probe in found
+        for probe in probes
         for draw in probe.draws
         for term in probe.terms(draw)[1:]
     )
 
 
 def _thresholds(latent: Any, dependents: Sequence[Any]) -> list[Any] | None:
-    """What a latent is compared with; None where it enters in any other way."""
-    within = set(ancestors(dependents))
-    found, compared = [], []
+    """Find the thresholds of a latent; None if the dependents use it in any other way."""
+    used = set(ancestors(dependents))
+    thresholds, comparisons = [], []
     for node in io_toposort([latent], dependents):
         if not (isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, GT | GE | LT | LE)):
             continue
-        sides = [side is latent for side in node.inputs]
-        if sum(sides) != 1 or node.outputs[0] not in within:
+        is_latent = [side is latent for side in node.inputs]
+        if sum(is_latent) != 1 or node.outputs[0] not in used:
             continue
-        other = node.inputs[sides.index(False)]
-        if latent in ancestors([other]):
+        threshold = node.inputs[is_latent.index(False)]
+        if latent in ancestors([threshold]):
             return None
-        found.append(other)
-        compared.append(node.outputs[0])
-    if not found or latent in ancestors(dependents, blockers=compared):
+        thresholds.append(threshold)
+        comparisons.append(node.outputs[0])
+    if not thresholds or latent in ancestors(dependents, blockers=comparisons):
         return None
-    return found
+    return thresholds
 
 
-class _Pieces:
-    """Intervals, their probabilities, and what they make of the dependents."""
+class _IntervalGraphs:
+    """Graphs of the intervals between thresholds and of the likelihood in each of them.
+
+    Attributes
+    ----------
+    latent, value : Variable
+        The latent, and the placeholder for its value.
+    intervals : list of (Variable, Variable)
+        Lower and upper ends.
+    likelihoods : list of Variable
+        log p(x | z, θ) for z in each interval.
+    lowest : float
+        Lower end of the support of the latent.
+    placeholders : list of Variable
+        Inputs of the inner graph, and placeholders for the dependents and the latent.
+    blank : Variable
+        Replaces the placeholder of the latent, of which only the shape is used.
+    """
 
     def __init__(self, op: ThresholdMarginalRV) -> None:
         inner = op.fgraph.unfreeze()
         latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
         self.latent = latent
         thresholds = _thresholds(latent, dependents)
-        assert thresholds is not None  # or the op would not have been made
+        assert thresholds is not None  # otherwise `build` would not have made the operation
         with double_precision():
-            value, others, (_, *terms) = log_joint(latent, dependents)
+            value, others, (_, *terms) = log_joint_graphs(latent, dependents)
             positive = _default_transform(latent.owner.op, latent) is not None
             lowest = 0.0 if positive else -np.inf
             each = [pt.maximum(pt.broadcast_to(one, value.shape), lowest) for one in thresholds]
@@ -118,106 +144,60 @@ class _Pieces:
             joint = reduce_batch_dependent_logps(
                 op.dims_connections, [one.owner.op for one in dependents], terms
             )
-            inside = [_between(low, high) for low, high in self.intervals]
+            points = [_point_between(low, high) for low, high in self.intervals]
             self.likelihoods = [
-                graph_replace([joint], {value: there.astype(value.dtype)}, strict=False)[0]
-                for there in inside
+                graph_replace([joint], {value: point.astype(value.dtype)}, strict=False)[0]
+                for point in points
             ]
             self.value, self.lowest = value, lowest
-            # The shape of the latent is all that is left of its value.
             self.placeholders = [*inner.inputs, *others, value]
             self.blank = pt.zeros(value.type.shape, dtype=value.dtype)
 
 
-def _between(low: Any, high: Any) -> Any:
-    """A point of every interval; of an empty one, any."""
-    middle = 0.5 * (_finite(low) + _finite(high))
+def _point_between(low: Any, high: Any) -> Any:
+    """Choose a point of every interval; for an empty interval, any point."""
+    middle = 0.5 * (_zero_if_infinite(low) + _zero_if_infinite(high))
     below, above = pt.isinf(low), pt.isinf(high)
-    found = pt.switch(below, _finite(high) - 1.0, pt.switch(above, _finite(low) + 1.0, middle))
-    return pt.switch(pt.and_(below, above), 0.0, found)
+    half_open = pt.switch(above, _zero_if_infinite(low) + 1.0, middle)
+    point = pt.switch(below, _zero_if_infinite(high) - 1.0, half_open)
+    return pt.switch(pt.and_(below, above), 0.0, point)
 
 
-def _finite(end: Any) -> Any:
+def _zero_if_infinite(end: Any) -> Any:
     return pt.switch(pt.isinf(end), 0.0, end)
 
 
-def _log_probability(latent: Any, low: Any, high: Any, lowest: float) -> Any:
-    """Of the interval, from the tail in which it lies."""
-    below, above = pt.le(low, lowest), pt.isinf(high)
-    # Derivatives pass through terms that are not chosen, and have to be finite there too.
-    begin, end = (pt.switch(pt.or_(pt.le(x, lowest), pt.isinf(x)), 1.0, x) for x in (low, high))
-    over, under = _log_survival(latent, begin), _log_cumulative(latent, end)
-    upper = pt.lt(over, np.log(0.5))
-    large = pt.switch(upper, over, under)
-    small = pt.switch(upper, _log_survival(latent, end), _log_cumulative(latent, begin))
-    empty = pt.or_(pt.ge(low, high), pt.or_(below, above))
-    gap = pt.switch(empty, -1.0, small - large)
-    inside = large + pt.log(-pt.expm1(gap))
-    found = pt.switch(below, pt.switch(above, 0.0, under), pt.switch(above, over, inside))
-    return pt.switch(pt.ge(low, high), -np.inf, found)
-
-
-def _log_survival(latent: Any, value: Any) -> Any:
-    """Log p(z > value)."""
-    op = latent.owner.op
-    if isinstance(op, ExponentialRV):
-        (scale,) = op.dist_params(latent.owner)
-        return -pt.maximum(value, 0.0) / scale
-    if isinstance(op, WeibullBetaRV):
-        shape, scale = op.dist_params(latent.owner)
-        # Of zero a logarithm is taken in the derivative.
-        positive = pt.gt(value, 0)
-        return pt.switch(positive, -((pt.switch(positive, value, 1.0) / scale) ** shape), 0.0)
-    mean, sd = op.dist_params(latent.owner)
-    return _log_normal((mean - value) / sd)
-
-
-def _log_cumulative(latent: Any, value: Any) -> Any:
-    """Log p(z <= value)."""
-    op = latent.owner.op
-    if isinstance(op, NormalRV):
-        mean, sd = op.dist_params(latent.owner)
-        return _log_normal((value - mean) / sd)
-    return pm.logcdf(latent, value)
-
-
-def _log_normal(t: Any) -> Any:
-    """Log Φ(t). PyMC's has no derivatives beyond t = 8, where the other tail's is taken of 0."""
-    far = pt.lt(t, -1.0)
-    out, near = pt.switch(far, t, -1.0), pt.switch(far, -1.0, t)
-    tail = pt.log(0.5 * pt.erfcx(-out / np.sqrt(2))) - 0.5 * out**2
-    return pt.switch(far, tail, pt.log1p(-0.5 * pt.erfc(near / np.sqrt(2))))
-
-
 @_logprob.register(ThresholdMarginalRV)
-def _marginal_logp(op: ThresholdMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
-    pieces = _Pieces(op)
+def _threshold_logp(op: ThresholdMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
+    graphs = _IntervalGraphs(op)
     with double_precision():
         terms = [
-            _log_probability(pieces.latent, *interval, pieces.lowest) + likelihood
-            for interval, likelihood in zip(pieces.intervals, pieces.likelihoods, strict=True)
+            log_interval_probability(graphs.latent, *interval, graphs.lowest) + likelihood
+            for interval, likelihood in zip(graphs.intervals, graphs.likelihoods, strict=True)
         ]
-        found = align_logp_dims(op.dims_connections[0], pt.logsumexp(pt.stack(terms), axis=0))
-    return marginal(found, pieces.placeholders, [*inputs, *values, pieces.blank], values)
+        density = align_logp_dims(op.dims_connections[0], pt.logsumexp(pt.stack(terms), axis=0))
+    return marginal_log_densities(
+        density, graphs.placeholders, [*inputs, *values, graphs.blank], values
+    )
 
 
 @marginalized_conditional.register(ThresholdMarginalRV)
-def _conditional(op: ThresholdMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
-    pieces = _Pieces(op)
+def _threshold_conditional(op: ThresholdMarginalRV, inputs: Any, dep_rvs: Any) -> Any:
+    graphs = _IntervalGraphs(op)
     with double_precision():
-        lower, upper = pt.full_like(pieces.value, np.inf), pt.full_like(pieces.value, -np.inf)
-        for (low, high), likelihood in zip(pieces.intervals, pieces.likelihoods, strict=True):
+        lower, upper = pt.full_like(graphs.value, np.inf), pt.full_like(graphs.value, -np.inf)
+        for (low, high), likelihood in zip(graphs.intervals, graphs.likelihoods, strict=True):
             possible = pt.and_(pt.gt(likelihood, -np.inf), pt.lt(low, high))
             lower = pt.switch(possible, pt.minimum(lower, low), lower)
             upper = pt.switch(possible, pt.maximum(upper, high), upper)
-        latent = pieces.latent
-        kind, given = latent.owner.op, latent.owner.op.dist_params(latent.owner)
+        latent = graphs.latent
+        kind, parameters = latent.owner.op, latent.owner.op.dist_params(latent.owner)
         if isinstance(kind, NormalRV):
-            graph = pm.TruncatedNormal.dist(*given, lower=lower, upper=upper)
+            variable = pm.TruncatedNormal.dist(*parameters, lower=lower, upper=upper)
         else:
             shape = (1.0,) if isinstance(kind, ExponentialRV) else ()
             rng = pytensor.shared(np.random.default_rng())
-            _, graph = truncated_weibull(
-                *shape, *given, lower, upper, rng=rng, return_next_rng=True
+            _, variable = truncated_weibull(
+                *shape, *parameters, lower, upper, rng=rng, return_next_rng=True
             )
-    return in_place(graph, pieces.placeholders, [*inputs, *dep_rvs, pieces.blank])
+    return substitute(variable, graphs.placeholders, [*inputs, *dep_rvs, graphs.blank])

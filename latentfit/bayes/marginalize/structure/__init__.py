@@ -1,0 +1,44 @@
+"""How log p(x, z | θ) depends on a latent z, which decides how z can be marginalised.
+
+`log_joint_graphs` builds the terms of log p(x, z | θ) as graphs. `draw_probes` evaluates them at
+parameters, latents and data that are drawn from the model, `partition_into_blocks` divides z into
+blocks that are independent given x and θ, and the remaining functions test for supports,
+smoothness and linear dependence.
+"""
+
+from latentfit.bayes.marginalize.structure._block_hessian import block_hessian
+from latentfit.bayes.marginalize.structure._blocks import (
+    IndependentBlocks,
+    LogDensities,
+    block_log_densities,
+    partition_into_blocks,
+)
+from latentfit.bayes.marginalize.structure._graphs import (
+    log_joint_graphs,
+    marginal_log_densities,
+    substitute,
+)
+from latentfit.bayes.marginalize.structure._linear_span import in_linear_span
+from latentfit.bayes.marginalize.structure._probe import Probe, draw_probes
+from latentfit.bayes.marginalize.structure._smoothness import (
+    has_kink,
+    is_smooth,
+    support_transform,
+)
+
+__all__ = [
+    "IndependentBlocks",
+    "LogDensities",
+    "Probe",
+    "block_hessian",
+    "block_log_densities",
+    "draw_probes",
+    "has_kink",
+    "in_linear_span",
+    "is_smooth",
+    "log_joint_graphs",
+    "marginal_log_densities",
+    "partition_into_blocks",
+    "substitute",
+    "support_transform",
+]

@@ -1,0 +1,182 @@
+r"""Declarations whose latents no strategy marginalises, represented by draws from p(z | x, θ).
+
+log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fisher's identity,
+
+    ∇ log p(x | θ) = E[∇ log p(x, z | θ) | x, θ],
+
+which is an expectation over the latents (Fisher 1925; Efron 1977, discussion of Dempster, Laird &
+Rubin). The draws come from NUTS at a fixed θ and are thinned until they are nearly independent, so
+that estimates from them have a standard error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+
+from latentfit.bayes.sampling._nuts import PreparedModel, prepare_nuts, sample_posterior
+from latentfit.bayes.views import (
+    Density,
+    ValueAndGradient,
+    at_unconstrained_point,
+    hessian_function,
+)
+from latentfit.declaration import Declaration, Space, double_precision, function, stable
+from latentfit.errors import DeclarationError
+
+_CHAINS = 4
+_TUNING_DRAWS = 500
+_DRAWS = 1000
+# Criteria of convergence of Vehtari et al. 2021 (Bayesian Analysis 16(2)).
+_MAX_RHAT = 1.01
+_MIN_EFFECTIVE_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class IntractableDensity(Density):
+    """The density of a declaration whose log-likelihood cannot be evaluated.
+
+    The log prior is available, as are draws of the latents. The log-likelihood, the log
+    posterior density and their derivatives raise `DeclarationError`.
+
+    Attributes
+    ----------
+    view : pm.Model
+        The joint view, because there is no observed view.
+    space : Space
+    declaration : Declaration
+    reason : str
+        The reason why log p(x | θ) cannot be evaluated.
+    """
+
+    declaration: Declaration
+    reason: str
+
+    @property
+    def tractable(self) -> bool:
+        """Whether log p(x | θ) can be evaluated: it cannot."""
+        return False
+
+    def log_likelihood(self, point: np.ndarray) -> ValueAndGradient:
+        """Raise `DeclarationError`."""
+        raise DeclarationError(self.reason)
+
+    def log_posterior(self, point: np.ndarray) -> ValueAndGradient:
+        """Raise `DeclarationError`."""
+        raise DeclarationError(self.reason)
+
+    def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
+        """Raise `DeclarationError`."""
+        raise DeclarationError(self.reason)
+
+    def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
+        """Raise `DeclarationError`."""
+        raise DeclarationError(self.reason)
+
+    def log_prior(self, point: np.ndarray) -> ValueAndGradient:
+        """Evaluate log p(θ), the density on the natural scale, and its gradient."""
+        value, gradient = self._prior(point)
+        return float(value), gradient
+
+    def prior_hessian(self, point: np.ndarray) -> np.ndarray:
+        """Evaluate the exact Hessian of log p(θ), shape (size, size)."""
+        (matrix,) = self._prior_hessian(point)
+        return matrix
+
+    @cached_property
+    def _prior(self) -> Callable[..., list[np.ndarray]]:
+        compiled: Callable[..., list[np.ndarray]] = function(
+            [self.point], self._prior_graphs, rewritten=True
+        )
+        return compiled
+
+    @cached_property
+    def _prior_hessian(self) -> Callable[..., list[np.ndarray]]:
+        return hessian_function(self._prior_graphs[1:], self.point)
+
+    @cached_property
+    def _prior_graphs(self) -> list[Any]:
+        """Graphs of log p(θ) and its gradient."""
+        model = self.declaration.model
+        with double_precision():
+            density = model.logp(
+                vars=[model[name] for name in self.declaration.parameters], jacobian=False
+            )
+        (graph,) = stable(at_unconstrained_point(self, model, [density]))
+        return [graph, pytensor.grad(graph, self.point, disconnected_inputs="ignore")]
+
+    def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw the latents from p(z | x, θ) by NUTS.
+
+        Parameters
+        ----------
+        point : ndarray, shape (size,)
+            θ, unconstrained.
+        rng : Generator
+
+        Returns
+        -------
+        dict of ndarray
+            ``{latent: (sample, *shape)}``, natural scale.
+
+        Raises
+        ------
+        DeclarationError
+            The chains did not converge.
+        """
+        import arviz_stats as azs
+
+        declaration = self.declaration
+        natural = self.space.constrain(point)
+        sampler = self._sampler
+        for name in declaration.parameters:
+            sampler.model[name].set_value(natural[name])
+        tree = sample_posterior(
+            sampler,
+            draws=_DRAWS,
+            tune=_TUNING_DRAWS,
+            chains=_CHAINS,
+            seed=int(rng.integers(2**31)),
+        )
+        latents = tree["posterior"].to_dataset()[list(declaration.latents)]
+        rhat, ess = azs.rhat(latents), azs.ess(latents)
+        largest_rhat = max(float(rhat[name].max()) for name in declaration.latents)
+        effective = min(float(ess[name].min()) for name in declaration.latents)
+        if not (largest_rhat <= _MAX_RHAT and effective >= _MIN_EFFECTIVE_DRAWS):
+            raise DeclarationError(
+                f"NUTS did not converge on {', '.join(declaration.latents)} given θ: "
+                f"R-hat {largest_rhat:.3g}, {effective:.0f} effective draws"
+            )
+        step = max(1, int(np.ceil(_CHAINS * _DRAWS / effective)))
+        return {
+            name: np.concatenate(np.asarray(latents[name])[:, ::step])
+            for name in declaration.latents
+        }
+
+    @cached_property
+    def _sampler(self) -> PreparedModel:
+        """The model of z given x and θ, with θ in data containers: compiled once for every θ."""
+        declaration = self.declaration
+        natural = self.space.constrain(self.space.origin)
+        given = {name: natural[name] for name in declaration.parameters}
+        model = pm.do(declaration.model, given, make_interventions_shared=True)
+        return prepare_nuts(model, variable_data=declaration.parameters)
+
+
+def intractable_density(
+    declaration: Declaration, space: Space, reason: str
+) -> IntractableDensity | None:
+    """Build the density of a declaration whose latents no strategy marginalises.
+
+    Returns
+    -------
+    IntractableDensity or None
+        None if a latent is discrete, because NUTS draws continuous variables only.
+    """
+    if any(not declaration.model[name].dtype.startswith("float") for name in declaration.latents):
+        return None
+    return IntractableDensity(declaration.model, space, declaration, reason)

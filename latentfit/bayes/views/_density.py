@@ -1,0 +1,183 @@
+"""log p(x | θ) and log p(θ) at unconstrained points, with gradients and Hessians.
+
+The functions are compiled once for a declaration and shared by all code that optimises or
+differentiates. The log prior is the density on the *natural* scale, without the Jacobian of the
+transform, so that its mode is the MAP estimate as PyMC's ``find_MAP`` defines it. The unconstrained
+scale is used for optimisation and differentiation only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
+
+from latentfit.bayes.views._hessian import hessian_function
+from latentfit.declaration import Space, double_precision, function, stable
+
+# Number of points whose Hessian of the log-likelihood a density keeps.
+_CACHED_HESSIANS = 32
+
+# A log density, and its gradient of shape (size,).
+ValueAndGradient = tuple[float, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Density:
+    """Log densities of one declaration on one data set.
+
+    Attributes
+    ----------
+    view : pm.Model
+        The observed view.
+    space : Space
+        The parameter space, which maps unconstrained points to natural parameters.
+    """
+
+    view: pm.Model
+    space: Space
+
+    @property
+    def tractable(self) -> bool:
+        """Whether log p(x | θ) can be evaluated."""
+        return True
+
+    def log_likelihood(self, point: np.ndarray) -> ValueAndGradient:
+        """Evaluate log p(x | θ) and its gradient, shapes () and (size,)."""
+        likelihood, score = self._likelihood(point)
+        return float(likelihood), score
+
+    def log_prior(self, point: np.ndarray) -> ValueAndGradient:
+        """Evaluate log p(θ), the density on the natural scale, and its gradient."""
+        prior, gradient = self._prior(point)
+        return float(prior), gradient
+
+    def log_posterior(self, point: np.ndarray) -> ValueAndGradient:
+        """Evaluate log p(x | θ) + log p(θ) and its gradient."""
+        likelihood, score = self.log_likelihood(point)
+        prior, gradient = self.log_prior(point)
+        return likelihood + prior, score + gradient
+
+    def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
+        """Evaluate log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
+        (likelihood,) = self._likelihood_value(point)
+        return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)
+
+    def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
+        """Evaluate the exact Hessian of log p(x | θ), or of log p(x | θ) + log p(θ).
+
+        Returns
+        -------
+        ndarray, shape (size, size)
+            With respect to the unconstrained coordinates.
+        """
+        likelihood = self._likelihood_hessian(np.asarray(point, float).tobytes())
+        return likelihood + self.prior_hessian(point) if prior else likelihood
+
+    def prior_hessian(self, point: np.ndarray) -> np.ndarray:
+        """Evaluate the exact Hessian of log p(θ), shape (size, size)."""
+        (prior,) = self._prior_hessian(point)
+        return prior
+
+    @cached_property
+    def cached_results(self) -> dict[tuple[str, bytes], Any]:
+        """Results of expensive computations on this density.
+
+        Each function that stores results here uses its own name and the bytes of the point as
+        the key.
+        """
+        return {}
+
+    @cached_property
+    def point(self) -> Any:
+        """The symbolic unconstrained vector of which the densities are graphs."""
+        return pt.vector("point", shape=(self.space.size,))
+
+    @cached_property
+    def graphs(self) -> tuple[Any, Any]:
+        """Graphs of log p(x | θ) and log p(θ) as functions of `point`."""
+        view, parts = self.view, self.space.symbolic(self.point)
+        observed, free = view.observed_RVs, view.free_RVs
+        with double_precision():
+            factors: Any = view.logp(vars=[*observed, *free], jacobian=False, sum=False)
+            terms = [
+                sum(map(pt.sum, some))
+                for some in (factors[: len(observed)], factors[len(observed) :])
+            ]
+        values = {value: parts[value.name] for value in view.value_vars}
+        likelihood, prior = graph_replace(terms, values, strict=False)
+        return likelihood, prior
+
+    @cached_property
+    def _likelihood(self) -> Callable[..., list[np.ndarray]]:
+        compiled: Callable[..., list[np.ndarray]] = function(
+            [self.point], self._stable_graphs[0], rewritten=True
+        )
+        return compiled
+
+    @cached_property
+    def _prior(self) -> Callable[..., list[np.ndarray]]:
+        compiled: Callable[..., list[np.ndarray]] = function(
+            [self.point], self._stable_graphs[1], rewritten=True
+        )
+        return compiled
+
+    @cached_property
+    def _likelihood_value(self) -> Callable[..., list[np.ndarray]]:
+        compiled: Callable[..., list[np.ndarray]] = function(
+            [self.point], self._stable_graphs[0][:1], rewritten=True
+        )
+        return compiled
+
+    @cached_property
+    def _likelihood_hessian(self) -> Callable[[bytes], np.ndarray]:
+        """The Hessian of log p(x | θ) as a function of the bytes of a point.
+
+        Results are cached because the Hessian at a maximum is used many times.
+        """
+
+        @lru_cache(_CACHED_HESSIANS)
+        def hessian(raw: bytes) -> np.ndarray:
+            (matrix,) = self._evaluate_likelihood_hessian(np.frombuffer(raw))
+            matrix.flags.writeable = False
+            return matrix
+
+        return hessian
+
+    @cached_property
+    def _evaluate_likelihood_hessian(self) -> Callable[..., list[np.ndarray]]:
+        return hessian_function(self._stable_graphs[0][1:], self.point)
+
+    @cached_property
+    def _prior_hessian(self) -> Callable[..., list[np.ndarray]]:
+        return hessian_function(self._stable_graphs[1][1:], self.point)
+
+    @cached_property
+    def _stable_graphs(self) -> list[list[Any]]:
+        """Numerically stable graphs of each log density and its gradient."""
+        return [[term, _gradient(term, self.point)] for term in stable(self.graphs)]
+
+
+def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any]) -> list[Any]:
+    """Express graphs of a model's parameters as graphs of the unconstrained point.
+
+    Parameters
+    ----------
+    density : Density
+        Its `Density.point` is the unconstrained point.
+    model : pm.Model
+        The declared model or a view of it, to which the graphs belong.
+    graphs : list of TensorVariable
+    """
+    parts = density.space.symbolic(density.point)
+    values = {value: parts[value.name] for value in model.value_vars if value.name in parts}
+    return list(graph_replace(model.replace_rvs_by_values(graphs), values, strict=False))
+
+
+def _gradient(term: Any, point: Any) -> Any:
+    return pytensor.grad(term, point, disconnected_inputs="ignore")

@@ -1,0 +1,70 @@
+"""The observed view: the model of x and θ, with the latents marginalised."""
+
+import warnings
+from collections.abc import Sequence
+
+import pymc as pm
+from pymc.model.fgraph import fgraph_from_model, model_from_fgraph
+from pymc_extras.marginal import marginalize
+from pymc_extras.model.marginal.distributions.enumerable import NonSeparableLogpWarning
+from pytensor.graph.traversal import ancestors
+
+from latentfit.declaration import Declaration
+from latentfit.errors import DeclarationError
+
+
+def observed_view(declaration: Declaration) -> pm.Model:
+    """Build the model of x and θ alone, whose log density is log p(x | θ) + log p(θ).
+
+    A latent on which no other random variable depends integrates to one and is removed from the
+    model (a missing value that nothing else depends on, for example). All other latents are
+    marginalised by `pymc_extras.marginal.marginalize`, which uses the strategies of
+    `latentfit.bayes.marginalize`.
+
+    Raises
+    ------
+    DeclarationError
+        No strategy marginalises one of the latents.
+    """
+    childless = childless_latents(declaration)
+    model = _without_latents(declaration.model, declaration, childless)
+    to_marginalise = [name for name in declaration.latents if name not in childless]
+    if not to_marginalise:
+        return model
+    try:
+        with warnings.catch_warnings():
+            # PyMC warns where one latent has several observed children, because their joint
+            # log density is then assigned to the first child. Only the sum is used here.
+            warnings.simplefilter("ignore", NonSeparableLogpWarning)
+            return marginalize(model, to_marginalise)
+    except (NotImplementedError, ValueError) as error:
+        raise DeclarationError(
+            f"cannot integrate {', '.join(to_marginalise)} out of the model: {error}"
+        ) from error
+
+
+def childless_latents(declaration: Declaration) -> tuple[str, ...]:
+    """Names of the latents on which no other random variable of the model depends."""
+    model = declaration.model
+    candidates = set(declaration.latents)
+    while True:
+        remaining = [rv for rv in model.basic_RVs if rv.name not in candidates]
+        needed = set(ancestors([parent for rv in remaining for parent in rv.owner.inputs]))
+        with_children = {name for name in candidates if model[name] in needed}
+        if not with_children:
+            return tuple(name for name in declaration.latents if name in candidates)
+        candidates -= with_children
+
+
+def _without_latents(model: pm.Model, declaration: Declaration, latents: Sequence[str]) -> pm.Model:
+    """Remove childless latents, and every Deterministic that is a function of any latent.
+
+    Such Deterministics have to be removed because the latents that they are functions of are no
+    longer part of the observed view.
+    """
+    kept = set(declaration.deterministics)
+    removed = {variable.name for variable in model.deterministics} - kept | set(latents)
+    graph, memo = fgraph_from_model(model, inlined_views=True)
+    for name in removed:
+        graph.remove_node(memo[model[name]].owner)
+    return model_from_fgraph(graph, mutate_fgraph=True)

@@ -1,0 +1,213 @@
+"""Latents marginalised by adaptive Gauss-Hermite quadrature, against fine grids."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from marginalised_latents import (
+    ANSWERS,
+    COUNTS,
+    GROUP,
+    OTHER,
+    RNG,
+    Case,
+    MarginalisedLatentTests,
+    Views,
+    X,
+    Y,
+    case_fixture,
+    exact_complete_data,
+    intercepts,
+    natural_of,
+    observed_logp,
+    only_strategies,
+    scales,
+)
+from pymc_extras.marginal import conditional, marginalize
+from scipy import stats
+from scipy.integrate import quad
+
+from latentfit.bayes.marginalize import (
+    ConjugateMarginalRV,
+    QuadratureMarginalRV,
+    _quadrature,
+    quadrature_nodes,
+)
+from latentfit.bayes.marginalize.distributions import TABLE_POINTS, tabulated_quantile
+from latentfit.declaration import interpreting
+
+pytestmark = pytest.mark.slow
+
+
+def overdispersed():
+    """Groups of counts with a common lognormal factor."""
+    mu = pm.Normal("mu", 1, 1)
+    (s,) = scales("s")
+    z = pm.Normal("z", 0, s, shape=3)
+    pm.Poisson("y", pt.exp(mu + z[OTHER[:8]]), observed=COUNTS)
+
+
+def overdispersed_density(p):
+    def integrated(group):
+        def log_joint(z):
+            own = COUNTS[OTHER[:8] == group]
+            return (
+                stats.norm.logpdf(z, 0, p["s"])
+                + stats.poisson.logpmf(own, np.exp(p["mu"] + z)).sum()
+            )
+
+        largest = max(log_joint(z) for z in np.linspace(-3, 3, 61))
+        grid = np.linspace(-12 * p["s"] - 3, 12 * p["s"] + 3, 6001)
+        values = [np.exp(log_joint(z) - largest) for z in grid]
+        return largest + np.log(np.sum(values) * (grid[1] - grid[0]))
+
+    return sum(integrated(group) for group in range(3))
+
+
+case = case_fixture([Case(overdispersed, overdispersed_density)])
+
+
+class TestQuadratureLatents(MarginalisedLatentTests):
+    pass
+
+
+def abilities():
+    b = pm.Normal("b", 0, 1, shape=6)
+    (s,) = scales("s")
+    z = pm.Normal("z", 0, s, shape=12)
+    pm.Bernoulli("y", logit_p=z[:, None] - b, observed=ANSWERS)
+
+
+def abilities_density(p):
+    def likelihood(z, answers):
+        logits = z - p["b"]
+        return np.exp(answers @ logits - np.logaddexp(0, logits).sum())
+
+    def integrated(answers):
+        density = stats.norm(0, p["s"]).pdf
+        integral, _ = quad(
+            lambda z: density(z) * likelihood(z, answers),
+            -12 * p["s"],
+            12 * p["s"],
+            epsabs=0,
+            epsrel=1e-12,
+            limit=400,
+        )
+        return integral
+
+    return np.sum([np.log(integrated(row)) for row in ANSWERS])
+
+
+def test_error_vanishes_with_the_number_of_nodes():
+    """Twice the usual number of nodes changes nothing, and five nodes are not enough."""
+    usual = Views(abilities)
+    with quadrature_nodes(122):
+        doubled = Views(abilities)
+    with quadrature_nodes(5):
+        few = Views(abilities)
+    point = usual.points[0]
+    value, with_doubled, with_few = (
+        observed_logp(views.observed)(point) for views in (usual, doubled, few)
+    )
+    assert value == pytest.approx(abilities_density(natural_of(point)), rel=1e-12)
+    assert value == pytest.approx(with_doubled, rel=1e-12)
+    assert value != pytest.approx(with_few, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "precision"),
+    [
+        (stats.norm(), 1e-12),
+        (stats.norm(0.5, 0.5), 1e-9),
+        (stats.norm(0, 3), 1e-9),
+        (stats.gumbel_r(), 1e-7),
+    ],
+)
+def test_quantiles_of_a_table_equal_those_of_the_distribution(distribution, precision):
+    below = np.array([0.001, 0.025, 0.3, 0.5, 0.9, 0.999])
+    table = distribution.logpdf(TABLE_POINTS)
+    (found,) = tabulated_quantile(below[:, None], np.zeros(1), np.ones(1), table[None]).T
+    assert found == pytest.approx(distribution.ppf(below), abs=precision)
+
+
+def test_quadrature_equals_a_closed_form():
+    exact = Views(intercepts)
+    with only_strategies(_quadrature.STRATEGY):
+        numerical = Views(intercepts)
+    assert [type(views.op) for views in (exact, numerical)] == [
+        ConjugateMarginalRV,
+        QuadratureMarginalRV,
+    ]
+    for point in exact.points:
+        found = [observed_logp(views.observed)(point) for views in (exact, numerical)]
+        assert found[0] == pytest.approx(found[1], rel=1e-11)
+
+
+def test_expectations_of_a_tabulated_latent():
+    """At θ = θ' the gradient of Q is that of log p(x | θ), and means equal integrals on a grid."""
+    complete, point, p = exact_complete_data(abilities, ANSWERS)
+    statistics = complete.statistics(point, RNG)
+    _, gradient = complete.q(statistics, point)
+    np.testing.assert_allclose(gradient, complete.density.log_likelihood(point)[1], atol=1e-9)
+    grid = np.linspace(-12, 12, 4001) * p["s"]
+    logits = grid[:, None] - p["b"]
+    log_joint = stats.norm.logpdf(grid, 0, p["s"])[:, None] + logits @ ANSWERS.T
+    log_joint = log_joint - np.logaddexp(0, logits).sum(axis=1, keepdims=True)
+    weights = np.exp(log_joint - log_joint.max(axis=0))
+    expected = grid @ weights / weights.sum(axis=0)
+    np.testing.assert_allclose(statistics["z"], expected, rtol=1e-10)
+
+
+def logistic_lines():
+    s, t = scales("s", "t")
+    z = pm.MvNormal("z", np.zeros(2), np.diag([1.0, 0.5]) * t**2, shape=(5, 2))
+    pm.Bernoulli("y", logit_p=s + z[GROUP, 0] + z[GROUP, 1] * X, observed=(Y > 1).astype(int))
+
+
+def logistic_lines_density(p):
+    grid = np.linspace(-8, 8, 401) * p["t"]
+    z0, z1 = np.meshgrid(grid, grid, indexing="ij")
+    prior = stats.norm.logpdf(z0, 0, p["t"]) + stats.norm.logpdf(z1, 0, np.sqrt(0.5) * p["t"])
+    total = 0.0
+    for g in range(5):
+        log_joint = prior
+        for i in np.flatnonzero(g == GROUP):
+            logit = p["s"] + z0 + z1 * X[i]
+            log_joint = log_joint + (Y[i] > 1) * logit - np.logaddexp(0, logit)
+        total += np.log(np.sum(np.exp(log_joint)) * (grid[1] - grid[0]) ** 2)
+    return total
+
+
+def test_quadrature_in_two_dimensions():
+    """Groups have one or two answers, so that their conditionals are far from normal."""
+    views = {}
+    for count in (61, 122, 180):
+        with quadrature_nodes(count):
+            views[count] = Views(logistic_lines)
+    op = views[61].op
+    assert isinstance(op, QuadratureMarginalRV)
+    assert op.blocks.entries.shape == (5, 2)
+    densities = {count: observed_logp(one.observed) for count, one in views.items()}
+    for point in views[61].points:
+        usual, doubled, fine = (densities[count](point) for count in (61, 122, 180))
+        expected = logistic_lines_density(natural_of(point))
+        assert fine == pytest.approx(expected, rel=1e-8)
+        # The change with doubled nodes, which is reported, estimates the true error.
+        assert abs(usual - expected) <= 2 * abs(usual - doubled) + 1e-9
+    with pytest.raises(NotImplementedError, match="tabulated for single entries only"):
+        conditional(views[61].observed)
+
+
+def test_gradient_is_finite_where_a_probability_is_one_at_the_outer_nodes():
+    """log(1 - p) is made numerically stable before it is differentiated."""
+    with pm.Model() as model:
+        a = pm.HalfNormal("a", 2)
+        z = pm.Normal("z", 0, 1, shape=3)
+        pm.Bernoulli("y", logit_p=0.3 + a * z, observed=[1, 0, 1])
+    view = marginalize(model, ["z"])
+    with interpreting():
+        value, gradient = view.compile_logp(jacobian=False), view.compile_dlogp(jacobian=False)
+    for a in (2.0, 6.0, 9.0):
+        low, high = (value({"a_log__": np.log(a) + step}) for step in (-1e-5, 1e-5))
+        found = gradient({"a_log__": np.array(np.log(a))})
+        np.testing.assert_allclose(found, (high - low) / 2e-5, rtol=1e-4, atol=1e-6)
