@@ -421,11 +421,11 @@ def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
     ridge = identified.of_judged(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
     assert ridge.status == "warn"
     assert "1 direction" in ridge.detail
-    assert "W is free" in ridge.detail
+    assert "W is not determined" in ridge.detail
     assert "judged on s and cov" in ridge.detail
     nothing = identified.of_judged(on(("b", "c"), (), ("b", "c"), 2))
     assert "2 directions" in nothing.detail
-    assert "b and c are free" in nothing.detail
+    assert "b and c are not determined" in nothing.detail
 
 
 def test_the_report_marks_what_is_not_identified():
@@ -474,7 +474,7 @@ def test_factor_analysis_agrees_on_what_is_identified():
     # Both triangles of a covariance say the same.
     assert names[6:] == [f"covariance[{i},{j}]" for i in range(6) for j in range(i, 6)]
     assert all(abs(p.em_minus_mle) < 1e-4 for p in judged)
-    assert "W is free" in comparison.verdicts[0].detail
+    assert "W is not determined" in comparison.verdicts[0].detail
 
 
 def test_one_factor_agrees_on_one_side():

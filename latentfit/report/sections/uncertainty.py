@@ -64,7 +64,7 @@ _TEMPLATE = """
 <p>EM by itself gives no standard errors. The table has a column for each method that could be
 applied. All methods except the bootstrap compute the same matrix, the observed information, and
 have to agree. In large samples, with a weak prior and away from boundaries, the posterior standard
-deviation equals the standard error.</p>
+deviation is approximately equal to the standard error.</p>
 {{ draw.table(errors) }}
 {% if intervals %}{{ draw.table(intervals, "Profile likelihood intervals") }}{% endif %}
 {% for sentence in sentences %}
