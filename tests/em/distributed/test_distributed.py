@@ -393,7 +393,7 @@ def test_steps_that_cannot_run_in_chunks_are_named(client, lifetimes, changes, k
 def test_an_error_in_a_chunk_names_the_chunk(client):
     x = answers(900)
     x[:300, 2] = 1
-    with pytest.raises(StepError, match=r"does not occur in x .*, in chunk 1 of 3"):
+    with pytest.raises(StepError, match=r"x lacks an answer .*, in chunk 1 of 3"):
         latentfit.load("latent-class").fit(da.from_array(x, chunks=(300, 4)), starts=1)
 
 
