@@ -73,7 +73,6 @@ class Allowed(NamedTuple):
 
 ALLOWED = (
     Allowed("*", "edge", "at_edge", "field of comparison.json, which scripts read"),
-    Allowed("*", "optima", "optima", "field of JSON files, id of a verdict"),
     Allowed("*", "route", "errors_routes", "id of a verdict, which scripts read"),
     Allowed("latentfit/report/*", "height", "height", "of a picture or a box, in pixels"),
     Allowed("latentfit/report/*", "top", "top", "upper end of an axis of a picture"),

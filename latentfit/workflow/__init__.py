@@ -10,7 +10,8 @@
 | `standard_errors`, `bootstrap` | the uncertainty of EM's estimate |
 | `draw` | new data from the model |
 | `options` | settings of EM, of the sampler and of the check |
-| `bound_model`, `_starts`, `_posterior` | parts of several jobs |
+| `bound_model`, `_starts` | data and starts, which most jobs need |
+| `_posterior`, `_assemble` | parts of `compare` |
 
 Each job takes a `ModelDefinition`, data, and settings, which are the fields of the option classes
 in `options` and the options of the model. Modules are imported on first use, so that `fit` runs

@@ -1,22 +1,20 @@
 """``latentfit compare``: EM, MLE, MAP and posterior of one declaration, side by side."""
 
-import platform
 import secrets
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from latentfit import agreement, bayes, display, report
 from latentfit import check as checks
 from latentfit import declaration as declared
-from latentfit.agreement.tree import assemble_tree
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import Fit, information
 from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.stages import Stages
 from latentfit.threads import one_thread
-from latentfit.workflow._posterior import PosteriorResults, sample_posterior
+from latentfit.workflow._assemble import assemble_comparison, package_versions
+from latentfit.workflow._posterior import sample_posterior
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bootstrap import bootstrap_bound
 from latentfit.workflow.bound_model import BoundModel, bind
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from latentfit.declaration import Params
 
 display.to_html.register(agreement.Comparison, report.fragment)
-
-_PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor", "nutpie", "arviz")
-_BACKEND_PACKAGES = {"numba": ("numba",), "jax": ("jax",), "c": ()}
 
 
 @one_thread
@@ -115,8 +110,10 @@ def compare_estimates(
         **bound.options,
         **vars(sampler),
     }
-    versions = _versions(sampler.backend)
-    return _assemble(definition, evidence, verdicts, posterior, run, seed, stages, versions)
+    versions = package_versions(sampler.backend)
+    return assemble_comparison(
+        definition, evidence, verdicts, posterior, run, seed, stages, versions
+    )
 
 
 def _build(
@@ -245,82 +242,6 @@ def _profile_intervals(
             labels,
             on_interval=lambda done, _: bar.update(done),
         )
-
-
-def _assemble(
-    definition: ModelDefinition,
-    evidence: agreement.Evidence,
-    verdicts: Sequence[agreement.Verdict],
-    posterior: PosteriorResults,
-    settings: dict[str, Any],
-    seed: int,
-    stages: Stages,
-    versions: dict[str, str],
-) -> agreement.Comparison:
-    """Put the results of all stages into one object."""
-    problem, alignment, maxima = evidence.problem, evidence.alignment, evidence.maxima
-    log_likelihood = {
-        key: problem.density.log_likelihood(point.unconstrained)[0]
-        for key, point in maxima.estimates.items()
-    }
-    names = evidence.judged.names
-    tree = assemble_tree(
-        problem,
-        posterior.sampling.posterior,
-        posterior.sample_stats,
-        posterior.recovered,
-        posterior.pointwise,
-        posterior.replicated,
-        {
-            key: agreement.select_names(point.natural, names)
-            for key, point in maxima.estimates.items()
-        },
-        agreement.select_names(alignment.errors, names),
-        log_likelihood,
-    )
-    return agreement.Comparison(
-        name=definition.name,
-        title=definition.title or definition.name,
-        derivation=definition.derivation,
-        objective=definition.objective,
-        parameters=evidence.parameters,
-        latents=_latents(problem, alignment, posterior),
-        log_likelihood=log_likelihood,
-        verdicts=tuple(verdicts),
-        agree=agreement.agreement(verdicts),
-        optima=evidence.optima,
-        uncertainty=evidence.uncertainty,
-        joint_mode=maxima.joint_mode,
-        dimension=problem.density.space.size,
-        fit=problem.fit,
-        timings=stages.seconds,
-        versions=versions,
-        settings=settings,
-        seed=seed,
-        published=tuple(definition.published),
-        model=problem.declaration.model,
-        latent_names=problem.declaration.latents,
-        check=None if isinstance(evidence.check, str) else evidence.check,
-        tree=tree,
-    )
-
-
-def _latents(
-    problem: agreement.Problem, alignment: agreement.Alignment, posterior: PosteriorResults
-) -> tuple[agreement.Latent, ...]:
-    """Compare EM's expectations with the posterior, for each latent that has both."""
-    expectations = alignment.align_expectations(problem.fit.best.expectations)
-    compared = (
-        agreement.compare_latent(name, expectations[name], posterior.recovered[name])
-        for name in problem.declaration.latents
-        if name in expectations and name in posterior.recovered
-    )
-    return tuple(latent for latent in compared if latent is not None)
-
-
-def _versions(backend: str) -> dict[str, str]:
-    packages = (*_PACKAGES, *_BACKEND_PACKAGES[backend])
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def _message(error: Exception) -> str:

@@ -201,7 +201,7 @@ def test_an_ill_conditioned_maximum_is_no_ridge():
     assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
 
 
-# Coefficients of one covariate twice, and of a latent whose scale is free
+# Coefficients of a covariate that is given twice, and of a latent whose scale is not identified
 
 
 def test_the_same_covariate_twice_identifies_the_sum():

@@ -204,7 +204,7 @@ def test_an_em_that_is_another_models_shows_in_its_derivative(toy):
 def test_without_a_complete_data_view_one_route_is_left(toy):
     found = methods_of(toy, complete="there is no such view")
     assert list(found.errors) == ["observed"]
-    assert set(found.untaken) == {"louis", "oakes", "supplemented"}
+    assert set(found.unavailable) == {"louis", "oakes", "supplemented"}
     assert found.missing == {}
 
 

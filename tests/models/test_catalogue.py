@@ -175,7 +175,7 @@ def test_fit_converges(name):
 
 @every_model
 def test_free_parameters_are_those_of_the_declaration(name):
-    from latentfit.selection._count import free_parameters
+    from latentfit.selection.counts import free_parameters
 
     assert free_parameters(fitted(name, ()).best.trace.params) == density(name, ())[1].space.size
 

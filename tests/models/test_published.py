@@ -44,7 +44,7 @@ def test_a_broken_file_is_named(tmp_path, monkeypatch):
     (models / "published").mkdir(parents=True)
     text = (FOLDER.parent / "coins.py").read_text(encoding="utf-8")
     (models / "coins.py").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(declared._source, "_catalogue_folder", lambda: models)
+    monkeypatch.setattr(_catalogue, "_catalogue_folder", lambda: models)
     for broken in ("[[figure]\n", 'title = "no figures"\n'):
         (models / "published" / "coins.toml").write_text(broken, encoding="utf-8")
         with pytest.raises(InputError, match=r"coins\.toml: not a list of \[\[figure\]\] tables"):
