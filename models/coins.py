@@ -140,8 +140,8 @@ def initial(data, rng):
     share = heads / tosses
     order = np.argsort(-share, kind="stable")
     upper, lower = order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]
-    apart = np.array([heads[s].sum() / tosses[s].sum() for s in (upper, lower)])
-    return {"theta": apart + rng.uniform(0, 0.5, 2) * (heads.sum() / tosses.sum() - apart)}
+    shares = np.array([heads[s].sum() / tosses[s].sum() for s in (upper, lower)])
+    return {"theta": shares + rng.uniform(0, 0.5, 2) * (heads.sum() / tosses.sum() - shares)}
 
 
 def example_data():

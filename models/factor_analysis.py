@@ -189,10 +189,10 @@ def initial(data, rng, factors=2):
     x = data["x"]
     _check(x, factors)
     variance = np.var(x, axis=0)
-    spread = np.sqrt(variance / 2 / factors)
+    sd = np.sqrt(variance / 2 / factors)
     return {
         "mu": np.mean(x, axis=0),
-        "W": spread[:, None] * rng.normal(size=(x.shape[1], factors)),
+        "W": sd[:, None] * rng.normal(size=(x.shape[1], factors)),
         "psi": variance / 2,
     }
 

@@ -137,15 +137,15 @@ latents = ("z",)
 
 def model(x, components=2, covariance="full"):
     _check(x, components, covariance)
-    centre, spread = np.mean(x), np.std(x)
+    centre, sd = np.mean(x), np.std(x)
     own = () if covariance == "tied" else ("component",)
     coords = {"component": range(components), "observation": range(len(x))}
     with pm.Model(coords=coords) as model:
         w = pm.Dirichlet("w", np.ones(components), dims="component")
-        mu = pm.Normal("mu", centre, 2 * spread, dims="component")
+        mu = pm.Normal("mu", centre, 2 * sd, dims="component")
         z = pm.Categorical("z", w, dims="observation")
         # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
-        sigma = pm.LogNormal("sigma", 0.5 * np.log(spread**2), 1, dims=own)
+        sigma = pm.LogNormal("sigma", 0.5 * np.log(sd**2), 1, dims=own)
         pm.Normal("x", mu[z], sigma[z] if own else sigma, observed=x, dims="observation")
     return model
 

@@ -141,7 +141,7 @@ latents = ("z",)
 def model(x, states=2, emission="poisson", start="uniform"):
     from pymc_extras.distributions import DiscreteMarkovChain
 
-    centre, spread = np.mean(x), np.std(x)
+    centre, sd = np.mean(x), np.std(x)
     dims = ("time", "sequence")[: np.ndim(x)]
     coords = dict(zip(dims, map(range, np.shape(x)), strict=True)) | {"state": range(states)}
     with pm.Model(coords=coords) as model:
@@ -159,9 +159,9 @@ def model(x, states=2, emission="poisson", start="uniform"):
             lam = pm.Gamma("lam", 2, 2 / centre, dims="state")
             pm.Poisson("x", lam[z.T], observed=x, dims=dims)
         elif emission == "gaussian":
-            mu = pm.Normal("mu", centre, 2 * spread, dims="state")
+            mu = pm.Normal("mu", centre, 2 * sd, dims="state")
             # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
-            sigma = pm.LogNormal("sigma", np.log(spread), 1, dims="state")
+            sigma = pm.LogNormal("sigma", np.log(sd), 1, dims="state")
             pm.Normal("x", mu[z.T], sigma[z.T], observed=x, dims=dims)
         else:
             symbols = int(np.max(x)) + 1
@@ -209,7 +209,7 @@ def initial(data, rng, states=2, emission="poisson", start="uniform"):
     are Dirichlet(5, ..., 5). The emission parameters of a state are estimated with a weight of 0.8
     on its own group; the other weight is distributed equally over all groups. Counts are sorted by
     value. Real values are sorted, with probability one half each, by value or by distance from the
-    median, since states may differ in level or in spread. Symbols are sorted by their scores on the
+    median, since states may differ in level or in sd. Symbols are sorted by their scores on the
     first axis of a correspondence analysis, in which symbols that often follow one another have
     similar scores. The chain stays in its state with a probability drawn from U(0.5, 1) and moves
     to all other states with equal probabilities. The first state is uniform.

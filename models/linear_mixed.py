@@ -130,15 +130,15 @@ _EXACT_LINES_RELATIVE = 1e-20
 
 def model(y, x, group):
     names, code = np.unique(group, return_inverse=True)
-    spread = np.std(y)
-    size = 2 * spread * np.array([1 + abs(np.mean(x)) / np.std(x), 1 / np.std(x)])
+    sd = np.std(y)
+    size = 2 * sd * np.array([1 + abs(np.mean(x)) / np.std(x), 1 / np.std(x)])
     coords = {"name": names, "effect": ["intercept", "slope"], "measurement": range(len(y))}
     with pm.Model(coords=coords) as model:
         beta = pm.Normal("beta", [np.mean(y), 0], size, dims="effect")
         tau = pm.HalfNormal("tau", size, dims="effect")
         rho = pm.Uniform("rho", -1, 1)
         # Log-normal, since the likelihood is unbounded as sigma goes to zero on exact lines.
-        sigma = pm.LogNormal("sigma", np.log(spread), 1)
+        sigma = pm.LogNormal("sigma", np.log(sd), 1)
         correlation = pm.math.stack([pm.math.stack([1, rho]), pm.math.stack([rho, 1])])
         covariance = correlation * tau[:, None] * tau
         b = pm.MvNormal("b", np.zeros(2), covariance, dims=("name", "effect"))

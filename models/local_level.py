@@ -136,10 +136,10 @@ latents = ("level",)
 
 def model(y):
     mean, sd = _first_level(y)
-    spread = np.std(y)
+    sd = np.std(y)
     with pm.Model(coords={"time": range(len(y))}) as model:
-        irregular = pm.HalfNormal("sigma_irregular", 2 * spread)
-        step = pm.HalfNormal("sigma_level", 2 * spread)
+        irregular = pm.HalfNormal("sigma_irregular", 2 * sd)
+        step = pm.HalfNormal("sigma_level", 2 * sd)
         start = pm.Normal.dist(mean, sd)
         level = pm.GaussianRandomWalk(
             "level", sigma=step, init_dist=start, shape=len(y), dims="time"

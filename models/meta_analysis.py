@@ -101,10 +101,10 @@ latents = ("b",)
 
 
 def model(y, se):
-    spread = np.sqrt(np.mean(se**2) + np.var(y))
+    sd = np.sqrt(np.mean(se**2) + np.var(y))
     with pm.Model(coords={"study": range(len(y))}) as model:
-        mu = pm.Normal("mu", np.mean(y), 2 * spread)
-        tau = pm.HalfNormal("tau", 2 * spread)
+        mu = pm.Normal("mu", np.mean(y), 2 * sd)
+        tau = pm.HalfNormal("tau", 2 * sd)
         b = pm.Normal("b", 0, tau, dims="study")
         pm.Normal("y", mu + b, pm.Data("se", se), observed=y, dims="study")
     return model
@@ -143,10 +143,10 @@ def initial(data, rng):
     require.columns_of_one_length(y=y, se=se)
     require.positive("se", se)
     require.rows("y", y, 2)
-    spread = max(np.std(y), np.min(se))
+    sd = max(np.std(y), np.min(se))
     return {
-        "mu": np.mean(y) + 0.5 * spread / np.sqrt(len(y)) * rng.normal(),
-        "tau": spread * rng.lognormal(0, 0.2),
+        "mu": np.mean(y) + 0.5 * sd / np.sqrt(len(y)) * rng.normal(),
+        "tau": sd * rng.lognormal(0, 0.2),
     }
 
 

@@ -117,7 +117,7 @@ _EXACT_LINES_RELATIVE = 1e-8
 
 def model(response, covariates, components=2):
     matrix = _matrix(covariates)
-    centre, spread = np.mean(response), np.std(response)
+    centre, sd = np.mean(response), np.std(response)
     coords = {
         "component": range(components),
         "covariate": range(matrix.shape[1]),
@@ -126,11 +126,11 @@ def model(response, covariates, components=2):
     with pm.Model(coords=coords) as model:
         x = pm.Data("covariates", covariates).reshape(matrix.shape)
         w = pm.Dirichlet("w", np.ones(components), dims="component")
-        alpha = pm.Normal("alpha", centre, 2 * spread, dims="component")
-        slope = 2 * spread / np.std(matrix, axis=0)
+        alpha = pm.Normal("alpha", centre, 2 * sd, dims="component")
+        slope = 2 * sd / np.std(matrix, axis=0)
         beta = pm.Normal("beta", 0, slope, dims=("component", "covariate"))
         # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
-        sigma = pm.LogNormal("sigma", np.log(spread), 1, dims="component")
+        sigma = pm.LogNormal("sigma", np.log(sd), 1, dims="component")
         z = pm.Categorical("z", w, dims="observation")
         mu = alpha[z] + (beta[z] * (x - matrix.mean(axis=0))).sum(axis=-1)
         pm.Normal("response", mu, sigma[z], observed=response, dims="observation")

@@ -180,7 +180,7 @@ _SMALLEST_UNEXPLAINED_SHARE = 1e-12
 
 def model(x, components=2, covariance="full"):
     _check(x, components, covariance)
-    centre, spread = np.mean(x, axis=0), np.std(x, axis=0)
+    centre, sd = np.mean(x, axis=0), np.std(x, axis=0)
     n, d = x.shape
     # Means and covariances that one group has for itself.
     numbers = d + {"full": d * (d + 1) / 2, "tied": 0, "diagonal": d, "spherical": 1}[covariance]
@@ -188,14 +188,14 @@ def model(x, components=2, covariance="full"):
     given = {"observed": x, "dims": ("observation", "column")}
     with pm.Model(coords=coords) as model:
         w = pm.Dirichlet("w", np.full(components, max(1, numbers / 2)), dims="component")
-        mu = pm.Normal("mu", centre, 2 * spread, dims=("component", "column"))
+        mu = pm.Normal("mu", centre, 2 * sd, dims=("component", "column"))
         z = pm.Categorical("z", w, dims="observation")
         # Log-normal, since the likelihood is unbounded as a standard deviation goes to zero.
         if covariance == "diagonal":
-            sigma = pm.LogNormal("sigma", np.log(spread), 1, dims=("component", "column"))
+            sigma = pm.LogNormal("sigma", np.log(sd), 1, dims=("component", "column"))
             pm.Normal("x", mu[z], sigma[z], **given)
         elif covariance == "spherical":
-            median = 0.5 * np.log(np.mean(spread**2))
+            median = 0.5 * np.log(np.mean(sd**2))
             sigma = pm.LogNormal("sigma", median, 1, dims="component")
             pm.Normal("x", mu[z], sigma[z][:, None], **given)
         else:
@@ -203,8 +203,8 @@ def model(x, components=2, covariance="full"):
             unit = np.eye(d)
             i, j = np.tril_indices_from(unit, -1)
             model.add_coord("below", [f"{row},{col}" for row, col in zip(i, j, strict=True)])
-            scale = pm.LogNormal("scale", np.log(spread), 1, dims=(*own, "column"))
-            shear = pm.Normal("shear", 0, spread[i], dims=(*own, "below"))
+            scale = pm.LogNormal("scale", np.log(sd), 1, dims=(*own, "column"))
+            shear = pm.Normal("shear", 0, sd[i], dims=(*own, "below"))
             L = (scale[..., None] * unit)[..., i, j].set(shear)
             pm.Deterministic("cov", L @ L.mT)
             inverse = pt.linalg.solve_triangular(L, unit, lower=True)

@@ -133,22 +133,22 @@ _SMALLEST_SINGULAR_VALUE = 1e-6
 
 def model(x):
     x = np.ma.filled(x, np.nan)
-    centre, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+    centre, sd = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
     i, j = np.tril_indices(len(centre), -1)
     coords = {
         "column": range(len(centre)),
         "below": [f"{row},{col}" for row, col in zip(i, j, strict=True)],
     }
     with pm.Model(coords=coords) as model:
-        mu = pm.Normal("mu", centre, 2 * spread, dims="column")
-        scale = pm.LogNormal("scale", np.log(spread), 1, dims="column")
-        shear = pm.Normal("shear", 0, spread[i], dims="below")
+        mu = pm.Normal("mu", centre, 2 * sd, dims="column")
+        scale = pm.LogNormal("scale", np.log(sd), 1, dims="column")
+        shear = pm.Normal("shear", 0, sd[i], dims="below")
         L = pt.diag(scale)[i, j].set(shear)
         cov = pm.Deterministic("cov", L @ L.T)
         # A row for each row with missing values; unused entries are standard normal.
-        hole = _holes(x)
-        mean, covariance = pt.zeros(hole.shape), pt.zeros((*hole.shape, hole.shape[1]))
-        covariance = covariance + np.eye(hole.shape[1])
+        block = _missing_block(x)
+        mean, covariance = pt.zeros(block.shape), pt.zeros((*block.shape, block.shape[1]))
+        covariance = covariance + np.eye(block.shape[1])
         for k, (rows, o, m, place) in enumerate(_patterns(x)):
             conditional_mean, C = mu[m], cov[np.ix_(m, m)]
             if len(o):
@@ -160,14 +160,14 @@ def model(x):
             if size := len(m):
                 mean = mean[place, :size].set(conditional_mean)
                 covariance = covariance[place, :size, :size].set(C)
-        pm.MvNormal("x_unobserved", mean, covariance, shape=hole.shape)
+        pm.MvNormal("x_unobserved", mean, covariance, shape=block.shape)
     return model
 
 
 def e_step(params, data):
     mu, cov = params["mu"], params["cov"]
     x = np.ma.filled(data["x"], np.nan)
-    predicted, sum_of_C = np.zeros(_holes(x).shape), np.zeros_like(cov)
+    predicted, sum_of_C = np.zeros(_missing_block(x).shape), np.zeros_like(cov)
     for rows, o, m, place in _patterns(x):
         B = np.linalg.solve(cov[np.ix_(o, o)], cov[np.ix_(o, m)]).T
         predicted[place, : len(m)] = mu[m] + (x[np.ix_(rows, o)] - mu[o]) @ B.T
@@ -217,12 +217,12 @@ def initial(data, rng):
     """
     _check(data)
     x = np.ma.filled(data["x"], np.nan)
-    spread = np.nanstd(x, axis=0)
-    error = spread / np.sqrt(np.count_nonzero(~np.isnan(x), axis=0))
-    correlations = np.corrcoef(rng.normal(size=(len(spread), 4 * len(spread))))
+    sd = np.nanstd(x, axis=0)
+    error = sd / np.sqrt(np.count_nonzero(~np.isnan(x), axis=0))
+    correlations = np.corrcoef(rng.normal(size=(len(sd), 4 * len(sd))))
     return {
-        "mu": _centre(data) + 0.5 * error * rng.normal(size=len(spread)),
-        "cov": correlations * np.outer(spread, spread),
+        "mu": _centre(data) + 0.5 * error * rng.normal(size=len(sd)),
+        "cov": correlations * np.outer(sd, sd),
     }
 
 
@@ -246,7 +246,7 @@ def _patterns(x):
         yield rows, np.flatnonzero(~columns), np.flatnonzero(columns), place[rows]
 
 
-def _holes(x):
+def _missing_block(x):
     """Entries of the latent that are missing values: the first ones of each of its rows."""
     count = np.sum(np.isnan(x), axis=1)
     return np.arange(np.max(count)) < count[count > 0, None]
@@ -260,7 +260,7 @@ def _centre(data):
 def _completed(missing, data):
     """The table with values in place of the missing entries."""
     x = np.ma.filled(data["x"], np.nan)
-    x[np.isnan(x)] = missing[_holes(x)]
+    x[np.isnan(x)] = missing[_missing_block(x)]
     return x
 
 

@@ -131,12 +131,12 @@ _NO_VARIATION_RELATIVE = 1e-14
 
 def model(y, group):
     names, code = np.unique(group, return_inverse=True)
-    centre, spread = np.mean(y), np.std(y)
+    centre, sd = np.mean(y), np.std(y)
     with pm.Model(coords={"name": names, "unit": range(len(y))}) as model:
-        mu = pm.Normal("mu", centre, 2 * spread)
-        tau = pm.HalfNormal("tau", 2 * spread)
+        mu = pm.Normal("mu", centre, 2 * sd)
+        tau = pm.HalfNormal("tau", 2 * sd)
         # Log-normal, since the likelihood is unbounded as sigma goes to zero in constant groups.
-        sigma = pm.LogNormal("sigma", np.log(spread), 1)
+        sigma = pm.LogNormal("sigma", np.log(sd), 1)
         b = pm.Normal("b", 0, tau, dims="name")
         pm.Normal("y", mu + b[code], sigma, observed=y, dims="unit")
     return model

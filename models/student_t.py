@@ -184,14 +184,14 @@ _EXACT_PLANE_RELATIVE = 1e-8
 def model(response, covariates, df=None):
     matrix = _matrix(covariates)
     data = {"response": response, "covariates": covariates}
-    centre, spread, residual = np.mean(response), np.std(response), _least_squares(data)[1]
+    centre, sd, residual = np.mean(response), np.std(response), _least_squares(data)[1]
     coords = {"covariate": range(matrix.shape[1]), "observation": range(len(response))}
     with pm.Model(coords=coords) as model:
         x = pm.Data("covariates", covariates).reshape(matrix.shape)
-        alpha = pm.Normal("alpha", centre, 2 * spread)
+        alpha = pm.Normal("alpha", centre, 2 * sd)
         mu, intercept = alpha, alpha
         if matrix.shape[1]:
-            beta = pm.Normal("beta", 0, 2 * spread / np.std(matrix, axis=0), dims="covariate")
+            beta = pm.Normal("beta", 0, 2 * sd / np.std(matrix, axis=0), dims="covariate")
             mu = alpha + (x - matrix.mean(axis=0)) @ beta
             intercept = alpha - beta @ matrix.mean(axis=0)
         sigma = pm.LogNormal("sigma", np.log(np.std(residual)), 1)

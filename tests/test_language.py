@@ -75,13 +75,12 @@ ALLOWED = (
     Allowed("*", "edge", "at_edge", "field of comparison.json, which scripts read"),
     Allowed("*", "route", "errors_routes", "id of a verdict, which scripts read"),
     Allowed("latentfit/report/*", "height", "height", "of a picture or a box, in pixels"),
-    Allowed("latentfit/report/*", "top", "top", "upper end of an axis of a picture"),
     Allowed("latentfit/bayes/*", "peak", "peak", "of memory, as tracemalloc calls it"),
     Allowed("latentfit/em/primitives/*", "begins", "begins", "positions at which rows begin"),
     Allowed("latentfit/cli/*", "watch", "watch", "a stopwatch"),
-    Allowed("latentfit/check/*", "ridge", "ridge", "name of a finding, which scripts read"),
+    Allowed("*", "ridge", "ridge", "name of a finding, which scripts read"),
     Allowed("models/student_t.py", "height", "weight and height", "of a person"),
-    Allowed("*.md", "pinned", "versions are pinned", "of packages, as their users say"),
+    Allowed("*.md", "pinned", "pinned versions", "of packages, as their users say"),
 )
 
 
