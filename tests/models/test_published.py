@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 import latentfit
-from latentfit import declaration as declared
+from latentfit.declaration import _catalogue
 from latentfit.errors import InputError
 
 ENTRIES = latentfit.catalogue()
