@@ -460,7 +460,7 @@ def test_a_check_names_what_is_free_on_the_ridge():
 
 
 def test_factor_analysis_agrees_on_what_is_identified():
-    comparison = FACTORS.compare(measured(), seed=1, check=False)
+    comparison = FACTORS.compare(measured(), seed=1, check=False, backend="jax")
     assert comparison.agree is True
     status = {verdict.id: verdict.status for verdict in comparison.verdicts}
     assert status.pop("identified") == "warn"
@@ -478,7 +478,7 @@ def test_factor_analysis_agrees_on_what_is_identified():
 
 
 def test_one_factor_agrees_on_one_side():
-    comparison = FACTORS.compare(measured(4, 1), seed=1, size=1, check=False)
+    comparison = FACTORS.compare(measured(4, 1), seed=1, size=1, check=False, backend="jax")
     assert comparison.agree is True
     assert all(p.identified for p in comparison.parameters)
     assert comparison.verdicts[0].title == "The parameters are identified up to sign"
