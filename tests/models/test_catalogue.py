@@ -271,8 +271,8 @@ def test_published_figures_are_met(name, key):
 
 @cache
 def comparison(name):
-    # The default draws. JAX compiles a new model in seconds, Numba in half a minute or more; that
-    # both sample the same posterior is tested in tests/bayes/sampling.
+    # The default draws. JAX compiles a new model in seconds, Numba in half a minute or more;
+    # tests/bayes/sampling/test_backends.py compares the densities that they compile.
     return load(name).compare(seed=0, backend="jax")
 
 
