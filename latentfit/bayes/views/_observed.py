@@ -7,6 +7,7 @@ import pymc as pm
 from pymc.model.fgraph import fgraph_from_model, model_from_fgraph
 from pymc_extras.marginal import marginalize
 from pymc_extras.model.marginal.distributions.enumerable import NonSeparableLogpWarning
+from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
 from latentfit.declaration import Declaration
@@ -30,17 +31,30 @@ def observed_view(declaration: Declaration) -> pm.Model:
     model = _without_latents(declaration.model, declaration, childless)
     to_marginalise = [name for name in declaration.latents if name not in childless]
     if not to_marginalise:
-        return model
+        return _with_own_constants(model)
     try:
         with warnings.catch_warnings():
             # PyMC warns where one latent has several observed children, because their joint
             # log density is then assigned to the first child. Only the sum is used here.
             warnings.simplefilter("ignore", NonSeparableLogpWarning)
-            return marginalize(model, to_marginalise)
+            return _with_own_constants(marginalize(model, to_marginalise))
     except (NotImplementedError, ValueError) as error:
         raise DeclarationError(
             f"cannot integrate {', '.join(to_marginalise)} out of the model: {error}"
         ) from error
+
+
+def _with_own_constants(model: pm.Model) -> pm.Model:
+    """Give each constant of a model memory of its own.
+
+    Graph rewrites make constants that are views of others. PyTensor makes the memory of some
+    constants read-only but leaves their views marked as writeable, and SciPy's samplers, which
+    draw the initial points of the chains, raise an error for such arrays.
+    """
+    for node in ancestors(model.basic_RVs):
+        if isinstance(node, Constant) and getattr(node.data, "base", None) is not None:
+            node.data = node.data.copy()
+    return model
 
 
 def childless_latents(declaration: Declaration) -> tuple[str, ...]:

@@ -3,7 +3,10 @@
 import numpy as np
 import pymc as pm
 import pytest
+from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import ancestors
 
+import latentfit
 from latentfit.bayes.views import category_counts, observed_view
 from latentfit.declaration import declare
 from latentfit.errors import DeclarationError
@@ -33,3 +36,12 @@ def test_error_names_the_latent_that_no_strategy_marginalises():
 def test_categories_are_counted_for_discrete_latents_only(two_components, one_missing_time):
     assert category_counts(two_components[1]) == {"z": 2}
     assert category_counts(one_missing_time[0]) == {}
+
+
+@pytest.mark.slow
+def test_constants_have_memory_of_their_own():
+    """A constant that is a view of a read-only array makes SciPy's samplers fail."""
+    view = latentfit.load("linear-mixed").reference().density.view
+    constants = [node for node in ancestors(view.basic_RVs) if isinstance(node, Constant)]
+    assert constants
+    assert all(getattr(node.data, "base", None) is None for node in constants)
