@@ -136,6 +136,12 @@ def test_there_are_models():
 
 
 @every_model
+def test_name_consists_of_small_letters_digits_and_hyphens(name):
+    assert re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
+    assert ENTRIES[name].path.name == f"{name.replace('-', '_')}.py"
+
+
+@every_model
 def test_derivation_is_written_down(name):
     model = load(name)
     assert ENTRIES[name].title == model.title
