@@ -6,12 +6,14 @@ in the step and in the quantities that it states is tested here with NumPy alone
 
 import math
 import os
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
+import mutants
 import numpy as np
 import pytest
 from mutants import CORRECT, MUTANTS, TRUTHS, Mutant, Truth, Variant
@@ -86,6 +88,11 @@ def test_mutant_is_wrong_where_it_states(mutant):
         assert found == mutant.names
 
 
+def test_mutant_of_the_documentation_is_wrong_where_it_states():
+    (mutant,) = _mutants_of_the_documentation()
+    test_mutant_is_wrong_where_it_states(mutant)
+
+
 @pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.step == "M"], ids=str)
@@ -149,6 +156,22 @@ def test_mutants_are_found(models):
 
 
 @pytest.mark.slow
+def test_mutant_of_the_documentation_is_explained_by_the_known_mistake_of_the_documentation(
+    monkeypatch,
+):
+    from latentfit.check import mistakes
+    from latentfit.check.mistakes import _registry
+
+    monkeypatch.setattr(_registry, "_REGISTERED", dict(_registry._REGISTERED))
+    example = mistakes.__doc__.split("``tenfold.py``::\n")[1].split("\n\nThe function yields")[0]
+    exec(textwrap.dedent(example), {"__name__": "tenfold"})
+    (mutant,) = _mutants_of_the_documentation()
+    (finding,) = _errors(_check(mutant))
+    assert finding.name == "mu"
+    assert mutant.hint in finding.hint
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", CORRECT, ids=str)
 def test_right_derivations_pass(variant):
     errors = _errors(_check(variant))
@@ -190,6 +213,12 @@ def test_no_false_alarms(model, kind):
     note = f" ({refused} others refused)" if refused else ""
     print(f"{model}, {kind}: {len(alarms)} false alarms on {count} data sets{note}")
     assert not alarms
+
+
+def _mutants_of_the_documentation():
+    names = {}
+    exec(textwrap.dedent(mutants.__doc__.split("``gaussian_mixture.py``::\n")[1]), names)
+    return names["MUTANTS"]
 
 
 def _truth(case: Mutant | Variant) -> Truth:

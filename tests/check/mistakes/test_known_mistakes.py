@@ -1,6 +1,9 @@
 """Known mistakes: all are registered, and each is recognised from the numbers it leads to."""
 
 import pkgutil
+import re
+import textwrap
+from dataclasses import fields
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +12,7 @@ from mistake_examples import Mixture, explain_mean_of_missing, explain_theta
 from scipy.special import softmax
 
 from latentfit.check import mistakes
-from latentfit.check.mistakes import registered
+from latentfit.check.mistakes import MistakeContext, _registry, registered
 
 # Quantities that one entry or parameter can be at the same time.
 _TOGETHER = (
@@ -33,6 +36,31 @@ def test_priorities_decide_between_any_two_mistakes_of_one_quantity():
     for one, other in combinations(registered(), 2):
         if one.step == other.step and any({one.quantity, other.quantity} <= t for t in _TOGETHER):
             assert one.priority != other.priority, (one.name, other.name)
+
+
+def test_the_example_of_the_documentation(monkeypatch):
+    """The module and its test, as the docstring of the package has them."""
+    monkeypatch.setattr(_registry, "_REGISTERED", dict(_registry._REGISTERED))
+    module, test = (
+        textwrap.dedent(mistakes.__doc__.split(f"{before}::\n")[1].split(f"\n\n{after}")[0])
+        for before, after in (
+            ("``tenfold.py``", "The function yields"),
+            ("``tests/mistake_examples.py``", "A mutant"),
+        )
+    )
+    exec(module, {"__name__": f"{mistakes.__name__}.tenfold"})
+    test_priorities_decide_between_any_two_mistakes_of_one_quantity()
+    names = {}
+    exec(test, names)
+    names["test_ten_times_the_right_value"]()
+
+
+def test_the_documentation_names_every_part_of_the_context():
+    parts = {name for name in vars(MistakeContext) if not name.startswith("_")}
+    parts |= {field.name for field in fields(MistakeContext)}
+    # Predictions use what is computed from these instead.
+    parts -= {"step", "maximisers", "entry_for"}
+    assert not [part for part in parts if not re.search(rf"``{part}\b", mistakes.__doc__)]
 
 
 # The M step
