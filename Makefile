@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint validate bench reports coverage referees browser picture clean
+.PHONY: demo test test-coverage lint validate bench reports coverage referees browser picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n auto --dist loadgroup
+
+# Which lines of the package the tests run; the report is printed and written to htmlcov/.
+test-coverage: $(READY)
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -209,7 +209,7 @@ def initial(data, rng, states=2, emission="poisson", start="uniform"):
     are Dirichlet(5, ..., 5). The emission parameters of a state are estimated with a weight of 0.8
     on its own group; the other weight is distributed equally over all groups. Counts are sorted by
     value. Real values are sorted, with probability one half each, by value or by distance from the
-    median, since states may differ in level or in sd. Symbols are sorted by their scores on the
+    median, since states may differ in level or in spread. Symbols are sorted by their scores on the
     first axis of a correspondence analysis, in which symbols that often follow one another have
     similar scores. The chain stays in its state with a probability drawn from U(0.5, 1) and moves
     to all other states with equal probabilities. The first state is uniform.

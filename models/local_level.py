@@ -136,10 +136,10 @@ latents = ("level",)
 
 def model(y):
     mean, sd = _first_level(y)
-    sd = np.std(y)
+    deviation = np.std(y)
     with pm.Model(coords={"time": range(len(y))}) as model:
-        irregular = pm.HalfNormal("sigma_irregular", 2 * sd)
-        step = pm.HalfNormal("sigma_level", 2 * sd)
+        irregular = pm.HalfNormal("sigma_irregular", 2 * deviation)
+        step = pm.HalfNormal("sigma_level", 2 * deviation)
         start = pm.Normal.dist(mean, sd)
         level = pm.GaussianRandomWalk(
             "level", sigma=step, init_dist=start, shape=len(y), dims="time"

@@ -277,8 +277,9 @@ def test_published_figures_are_met(name, key):
 
 @cache
 def comparison(name):
-    # As the gallery has it: the draws that a person gets who asks for nothing else.
-    return load(name).compare(seed=0)
+    # The default draws. JAX compiles a new model in seconds, Numba in half a minute or more;
+    # tests/bayes/sampling/test_backends.py compares the densities that they compile.
+    return load(name).compare(seed=0, backend="jax")
 
 
 # Lower maxima are worth knowing of where they are; that EM is at the highest is what counts.

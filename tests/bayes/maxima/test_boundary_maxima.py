@@ -30,7 +30,7 @@ def test_class_without_observations_puts_the_estimate_on_the_boundary():
     assert result.passed
     (note,) = result.findings
     assert (note.name, note.severity) == ("boundary", "warning")
-    assert "theta is at an end of its range" in note.message
+    assert "theta is at a bound of its range" in note.message
     space = model.reference({"counts": counts}).density.space
     assert space.on_boundary(space.constrain(space.unconstrain({"theta": 0.0}))) == ["theta"]
     assert space.on_boundary({"theta": np.array(0.3)}) == []
