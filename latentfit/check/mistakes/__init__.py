@@ -1,4 +1,4 @@
-"""Known mistakes: which one explains the numbers that a step returned.
+'''Known mistakes: which one explains the numbers that a step returned.
 
 Each module of this folder without a leading underscore holds one known mistake, or a small family
 of one idea. All of them are imported here; to add a known mistake, write one new module, its test
@@ -7,7 +7,7 @@ and a mutant, and edit nothing else.
 A known mistake is a function that predicts the numbers that the mistake would lead to. As an
 example, the module ``tenfold.py``::
 
-    \"\"\"Ten times the right value.\"\"\"
+    """Ten times the right value."""
 
     from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ example, the module ``tenfold.py``::
         hint="{name} is {factor} times what it should be",
     )
     def tenfold(context: MistakeContext) -> Iterator[Prediction]:
-        \"\"\"Predict ten times the right value.\"\"\"
+        """Predict ten times the right value."""
         yield predict(10 * context.expected, name=context.name, factor="ten")
 
 The function yields `predict(value, **words)` for each form of the mistake: the value that the whole
@@ -139,7 +139,7 @@ A mutant, a module in ``tests/mutants`` as its ``__init__`` describes, tests tha
 whole derivation gives the hint. Run ``pytest tests/check/mistakes tests/check/test_mutants.py``,
 slow tests included: a new known mistake may predict the same numbers as an old one and be named in
 its place.
-"""
+'''
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Acceleration of EM by extrapolation of its iterates.
+'''Acceleration of EM by extrapolation of its iterates.
 
 An accelerator is a function that proposes a point close to the fixed point of a map, given where
 the map was evaluated and what it returned (`History`). It knows neither the model nor whether its
@@ -10,7 +10,7 @@ of its folder, and `names` lists what they register, for the EM loop, the comman
 ``tests/em/accelerate/test_accelerate.py``, whose tests run for every accelerator. As an example,
 the module ``over_relaxation.py``::
 
-    \"\"\"Over-relaxation (source: author, year, journal, equation).\"\"\"
+    """Over-relaxation (source: author, year, journal, equation)."""
 
     import numpy as np
 
@@ -20,7 +20,7 @@ the module ``over_relaxation.py``::
 
     @register("over-relaxation")
     def over_relaxation(history: History) -> np.ndarray | None:
-        \"\"\"Propose a point one and a half steps ahead, after each plain step.\"\"\"
+        """Propose a point one and a half steps ahead, after each plain step."""
         if history.since_proposal < 2:
             return None
         proposal: np.ndarray = history.points[-1] + 1.5 * history.steps[-1]
@@ -59,7 +59,7 @@ converges to zero is not recognised, because its scale is the distance that plai
 An accelerator that is registered with ``fast=True`` claims to be efficient where EM converges
 slowly. Further tests then run for it: it needs less than a third of plain EM's evaluations, and it
 finds a variance whose estimate is zero in less than a thousand.
-"""
+'''
 
 import importlib
 import pkgutil
