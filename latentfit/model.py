@@ -77,8 +77,8 @@ class LatentModel(ModelDefinition):
         **settings
             Options of ``model``, ``progress``, and
 
-            - ``seed``: seed of the trial values of θ (0);
-            - ``starts``: number of trial values that come from ``initial`` (3);
+            - ``seed``: seed of the trial points (0);
+            - ``starts``: number of trial points that come from ``initial`` (3);
             - ``timeout``: seconds that one call of a step may take (10);
             - ``paths``: whether to record the iterates if a step is wrong (True);
             - ``against``: the result of `reference`, to check many derivations of one model.

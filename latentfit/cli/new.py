@@ -7,6 +7,7 @@ import click
 
 from latentfit.cli._options import Common, common
 from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.declaration.source import catalogue_name
 from latentfit.errors import InputError
 
 
@@ -32,14 +33,19 @@ def command(options: Common, name: str) -> None:
         write_json(options.json, {"path": path})
     if options.prints_text:
         print_text(f"{path}: a mixture of two exponential lifetimes, to be changed into your model")
-        print_text(f"  latentfit fit {path}      run its E and M steps without PyMC")
-        print_text(f"  latentfit check {path}    check that they are the EM algorithm of its model")
-        print_text(f"  latentfit compare {path}  compare their estimates with those of PyMC")
+        model = catalogue_name(path) or path
+        for line in (
+            f"  latentfit fit {model}      run its E and M steps without PyMC",
+            f"  latentfit check {model}    check that they are the EM algorithm of its model",
+            f"  latentfit compare {model}  compare their estimates with those of PyMC",
+        ):
+            print_text(line)
 
 
 def _model_path(name: str) -> Path:
     stem = name.removesuffix(".py").replace("-", "_")
-    if not stem.isidentifier():
+    # The catalogue does not list files whose names begin with an underscore.
+    if not stem.isidentifier() or stem.startswith("_"):
         raise InputError(
             f"{name!r} cannot be the name of a model: use letters, digits, - and _, and start with "
             f"a letter"

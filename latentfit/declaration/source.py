@@ -92,6 +92,15 @@ def read_derivation(path: str | Path) -> Source:
     return _read(_locate(path), "derivation", DERIVATION_REQUIRED, DERIVATION_OPTIONAL)
 
 
+def catalogue_name(path: Path) -> str | None:
+    """Return the catalogue's name for a model file; None if the file is not in the catalogue.
+
+    The files of the catalogue are not read.
+    """
+    found = path.resolve()
+    return next((name for name, file in catalogue_files().items() if file == found), None)
+
+
 def _read(path: Path, kind: str, required: Sequence[str], optional: Sequence[str]) -> Source:
     module = _execute(path)
     missing = [name for name in required if not hasattr(module, name)]

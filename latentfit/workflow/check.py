@@ -96,7 +96,7 @@ def derivation_of(
     ----------
     bound : BoundModel
     starts : list of dict
-        Trial values of θ.
+        Trial points, values of θ.
     problem : str, optional
         Why ``initial`` gave no starts.
     """

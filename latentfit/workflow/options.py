@@ -89,9 +89,9 @@ class CheckOptions:
     Parameters
     ----------
     seed : int
-        Seed of the trial values of θ.
+        Seed of the trial points.
     starts : int
-        Number of the trial values of θ that come from ``initial``.
+        Number of the trial points that come from ``initial``.
     timeout : float
         Seconds that one call of a step may take.
     paths : bool

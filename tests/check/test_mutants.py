@@ -6,43 +6,23 @@ in the step and in the quantities that it states is tested here with NumPy alone
 
 import math
 import os
-from collections import defaultdict
+import textwrap
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
+import mutants
 import numpy as np
 import pytest
-from mutants import (
-    Mutant,
-    Truth,
-    Variant,
-    counting,
-    exponential_missing,
-    gaussian_mixture,
-    hidden_markov,
-)
-from mutants.samples import kinds_of
+from mutants import CORRECT, MUTANTS, TRUTHS, Mutant, Truth, Variant
+from sample_data import kinds_of
 
 import latentfit
 from latentfit.declaration import catalogue
 from latentfit.em import run
 from latentfit.errors import InputError
-
-MODULES = {
-    module.MODEL: module
-    for module in (
-        exponential_missing,
-        gaussian_mixture,
-        hidden_markov,
-        counting.COINS,
-        counting.LINKAGE,
-        counting.ALLELES,
-    )
-}
-MUTANTS = [mutant for module in MODULES.values() for mutant in module.MUTANTS]
-CORRECT = [variant for module in MODULES.values() for variant in module.CORRECT]
 
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -54,12 +34,17 @@ _MAX_REFUSED = 20
 
 
 def test_there_are_enough():
-    assert len(exponential_missing.MUTANTS) >= 25
-    assert len(gaussian_mixture.MUTANTS) >= 60
-    assert len(hidden_markov.MUTANTS) >= 45
-    for few in (counting.COINS, counting.LINKAGE, counting.ALLELES):
-        assert len(few.MUTANTS) >= 10
+    counts = Counter(mutant.model for mutant in MUTANTS)
+    assert counts["exponential-missing"] >= 25
+    assert counts["gaussian-mixture"] >= 60
+    assert counts["hidden-markov"] >= 45
+    for few in ("coins", "genetic-linkage", "allele-frequencies"):
+        assert counts[few] >= 10
     assert len({str(mutant) + mutant.step for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_every_model_with_mutants_has_a_truth():
+    assert {case.model for case in (*MUTANTS, *CORRECT)} == TRUTHS.keys()
 
 
 @quiet
@@ -103,6 +88,11 @@ def test_mutant_is_wrong_where_it_states(mutant):
         assert found == mutant.names
 
 
+def test_mutant_of_the_documentation_is_wrong_where_it_states():
+    (mutant,) = _mutants_of_the_documentation()
+    test_mutant_is_wrong_where_it_states(mutant)
+
+
 @pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.step == "M"], ids=str)
@@ -144,11 +134,11 @@ MANY = ("gaussian-mixture", "hidden-markov")
 @pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(
-    "models", [*([name] for name in MANY), [name for name in MODULES if name not in MANY]], ids=str
+    "models", [*([name] for name in MANY), [name for name in TRUTHS if name not in MANY]], ids=str
 )
 def test_mutants_are_found(models):
     rows, unexplained = [], []
-    for mutant in (mutant for name in models for mutant in MODULES[name].MUTANTS):
+    for mutant in (mutant for mutant in MUTANTS if mutant.model in models):
         errors = _errors(_check(mutant))
         there = [finding for finding in errors if finding.step in mutant.steps]
         named = [finding for finding in there if finding.name.split("[")[0] in mutant.names]
@@ -163,6 +153,22 @@ def test_mutants_are_found(models):
     assert np.mean(located) >= 0.95
     assert np.mean(named) >= 0.90
     assert not unexplained
+
+
+@pytest.mark.slow
+def test_mutant_of_the_documentation_is_explained_by_the_known_mistake_of_the_documentation(
+    monkeypatch,
+):
+    from latentfit.check import mistakes
+    from latentfit.check.mistakes import _registry
+
+    monkeypatch.setattr(_registry, "_REGISTERED", dict(_registry._REGISTERED))
+    example = mistakes.__doc__.split("``tenfold.py``::\n")[1].split("\n\nThe function yields")[0]
+    exec(textwrap.dedent(example), {"__name__": "tenfold"})
+    (mutant,) = _mutants_of_the_documentation()
+    (finding,) = _errors(_check(mutant))
+    assert finding.name == "mu"
+    assert mutant.hint in finding.hint
 
 
 @pytest.mark.slow
@@ -209,8 +215,14 @@ def test_no_false_alarms(model, kind):
     assert not alarms
 
 
+def _mutants_of_the_documentation():
+    names = {}
+    exec(textwrap.dedent(mutants.__doc__.split("``gaussian_mixture.py``::\n")[1]), names)
+    return names["MUTANTS"]
+
+
 def _truth(case: Mutant | Variant) -> Truth:
-    return MODULES[case.model].TRUTH
+    return TRUTHS[case.model]
 
 
 def _changed(case: Mutant | Variant) -> latentfit.LatentModel:
@@ -228,7 +240,7 @@ def _check(case: Mutant | Variant):
 
 @cache
 def _reference(model):
-    truth = MODULES[model].TRUTH
+    truth = TRUTHS[model]
     return latentfit.load(model).reference(dict(truth.data), **truth.options)
 
 
@@ -298,7 +310,7 @@ def _limit(model, truth, start):
 @cache
 def _maximum(name, objective="likelihood"):
     """Return log-likelihood and params of the maximum, by the catalogue's own derivation."""
-    model, truth = latentfit.load(name), MODULES[name].TRUTH
+    model, truth = latentfit.load(name), TRUTHS[name]
     if objective == "posterior":
         model = replace(model, m_step=truth.map_step, statistics=None, objective=objective)
     *_, (params, _) = _iterates(model, truth, truth.trials[0], 3000)

@@ -12,6 +12,7 @@ import pytest
 
 import latentfit
 from latentfit.cli import main
+from latentfit.declaration import _catalogue
 
 HEAVY = (
     "pymc",
@@ -136,13 +137,27 @@ class TestNew:
         assert (tmp_path / "My_Lifetimes.py").read_text() == template
         assert len(template.splitlines()) < 40
 
+    def test_the_title_of_the_template_is_like_those_of_the_catalogue(self, lifetimes):
+        title = latentfit.load(lifetimes / "lifetimes.py").title
+        assert title[:1].isupper()
+        assert not title.endswith(".")
+
+    def test_suggests_the_catalogue_name_in_the_folder_of_the_catalogue(
+        self, tmp_path, monkeypatch, capsys
+    ):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(_catalogue, "_catalogue_folder", lambda: tmp_path)
+        assert main(["new", "mixture-of-2-lifetimes"]) == 0
+        assert (tmp_path / "mixture_of_2_lifetimes.py").is_file()
+        assert "latentfit check mixture-of-2-lifetimes  " in capsys.readouterr().out
+
     def test_never_overwrites(self, lifetimes):
         before = (lifetimes / "lifetimes.py").read_text()
         (lifetimes / "lifetimes.py").write_text("mine = True\n")
         assert "exists already" in refusal("new", "lifetimes", cwd=lifetimes)
         assert (lifetimes / "lifetimes.py").read_text() == "mine = True\n" != before
 
-    @pytest.mark.parametrize("name", ["a/b", "2nd", "", "my model"])
+    @pytest.mark.parametrize("name", ["a/b", "2nd", "", "my model", "_own"])
     def test_refuses_what_is_no_name(self, tmp_path, name):
         assert "cannot be the name of a model" in refusal("new", name, cwd=tmp_path)
         assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mutants.samples import kinds_of
+from sample_data import kinds_of
 from scipy.stats import multivariate_normal
 
 import latentfit

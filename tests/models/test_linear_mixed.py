@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from mutants.samples import kinds_of
+from sample_data import kinds_of
 from scipy import stats
 from scipy.linalg import block_diag
 

@@ -1,4 +1,4 @@
-"""Figures from the literature: one TOML file for each model of the catalogue."""
+"""Figures from the literature: a TOML file for each model of which figures are published."""
 
 import tomllib
 
@@ -13,16 +13,30 @@ FOLDER = ENTRIES[0].path.parent / "published"
 ENTRY = {"name", "value", "tolerance", "source", "data", "column", "options"}
 
 
+PATHS = sorted(FOLDER.iterdir())
+
+
 def test_every_file_belongs_to_a_model():
-    assert {path.stem for path in FOLDER.iterdir()} == {entry.path.stem for entry in ENTRIES}
+    assert PATHS
+    assert {path.name for path in PATHS} <= {f"{entry.path.stem}.toml" for entry in ENTRIES}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_a_model_has_the_figures_of_its_file(entry):
-    table = tomllib.loads((FOLDER / f"{entry.path.stem}.toml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_model_has_the_figures_of_its_file(path):
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
     assert table.keys() == {"figure"}
+    assert table["figure"]
     assert all(figure.keys() <= ENTRY for figure in table["figure"])
-    assert latentfit.load(entry.name).published == tuple(table["figure"])
+    assert latentfit.load(FOLDER.parent / f"{path.stem}.py").published == tuple(table["figure"])
+
+
+def test_a_model_without_a_file_has_no_figures(tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    models.mkdir()
+    text = (FOLDER.parent / "coins.py").read_text(encoding="utf-8")
+    (models / "coins.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(_catalogue, "_catalogue_folder", lambda: models)
+    assert latentfit.load("coins").published == ()
 
 
 def test_a_model_file_has_the_figures_by_its_path_too():

@@ -2,8 +2,45 @@
 
 A mutant is a small, realistic edit of a derivation in the catalogue. It states where the mistake is
 and which quantities are wrong because of it, so that the check is tested on both.
+
+All modules of this folder are imported here; to add mutants, add one new module and edit nothing
+else. A module defines
+
+- ``MUTANTS``, a tuple of `Mutant` objects, of one or several models;
+- ``CORRECT``, optionally, a tuple of `Variant` objects;
+- ``TRUTHS``, ``{model: Truth}``, for models that no other module has a `Truth` for. Several modules
+  may have mutants of one model, and exactly one of them has its truth.
+
+As an example, a module with a mutant of the mixture of two normal distributions, whose truth is in
+``gaussian_mixture.py``::
+
+    import numpy as np
+
+    from mutants import Mutant, Params
+
+
+    def _tenfold(expectations: Params, data: Params) -> Params:
+        r, x = expectations["z"], data["x"]
+        mu = x @ r / r.sum(axis=0)
+        variance = (r * (x[:, None] - mu) ** 2).sum(axis=0) / r.sum(axis=0)
+        return {"w": r.mean(axis=0), "mu": 10 * mu, "sigma": np.sqrt(variance)}
+
+
+    MUTANTS = (
+        Mutant(
+            model="gaussian-mixture",
+            kind="constant factor",
+            label="ten times the mean",
+            step="M",
+            names=frozenset(["mu"]),
+            changes={"m_step": _tenfold},
+            hint="ten times",
+        ),
+    )
 """
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,3 +145,19 @@ def late[T](function: Callable[..., T]) -> Callable[..., T]:
 def arrays(**values: Any) -> dict[str, np.ndarray]:
     """Return params as the steps receive them."""
     return {name: np.array(value, dtype=float) for name, value in values.items()}
+
+
+_MODULES = [
+    importlib.import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)
+]
+
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for module in _MODULES for mutant in module.MUTANTS)
+CORRECT: tuple[Variant, ...] = tuple(
+    variant for module in _MODULES for variant in getattr(module, "CORRECT", ())
+)
+TRUTHS: dict[str, Truth] = {}
+for _module in _MODULES:
+    for _model, _truth in getattr(_module, "TRUTHS", {}).items():
+        if _model in TRUTHS:
+            raise ValueError(f"{_module.__name__}: another module has a truth of {_model}")
+        TRUTHS[_model] = _truth

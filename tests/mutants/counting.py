@@ -1,7 +1,6 @@
 """Mutants of models in which EM is counting: coins, genetic linkage, allele frequencies."""
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -159,105 +158,86 @@ def _coins_prior(params: Params, data: Params) -> float:
     return float(np.sum(np.log(params["theta"] * (1 - params["theta"]))))
 
 
-COINS = SimpleNamespace(
-    MODEL="coins",
-    MUTANTS=(
-        *_mutants(
-            "coins",
-            "E",
-            "z",
-            _COINS_E,
-            lambda edit: (
-                lambda params, data: {"z": edit(data["heads"], data["tosses"], params["theta"])}
-            ),
-        ),
-        *_mutants(
-            "coins",
-            "M",
-            "theta",
-            _COINS_M,
-            lambda edit: (
-                lambda expectations, data: {
-                    "theta": edit(expectations["z"], data["heads"], data["tosses"])
-                }
-            ),
+MUTANTS = (
+    *_mutants(
+        "coins",
+        "E",
+        "z",
+        _COINS_E,
+        lambda edit: (
+            lambda params, data: {"z": edit(data["heads"], data["tosses"], params["theta"])}
         ),
     ),
-    CORRECT=(),
-    TRUTH=Truth(
+    *_mutants(
+        "coins",
+        "M",
+        "theta",
+        _COINS_M,
+        lambda edit: (
+            lambda expectations, data: {
+                "theta": edit(expectations["z"], data["heads"], data["tosses"])
+            }
+        ),
+    ),
+    *_mutants(
+        "genetic-linkage",
+        "E",
+        "x2",
+        _LINKAGE_E,
+        lambda edit: lambda params, data: {"x2": edit(data["counts"], params["theta"])},
+    ),
+    *_mutants(
+        "genetic-linkage",
+        "M",
+        "theta",
+        _LINKAGE_M,
+        lambda edit: lambda expectations, data: {"theta": edit(expectations["x2"], data["counts"])},
+    ),
+    *_mutants(
+        "allele-frequencies",
+        "E",
+        "genotype_counts",
+        _ALLELES_E,
+        lambda edit: (
+            lambda params, data: {
+                "genotype_counts": edit(data["count"], data["table"], params["p"])
+            }
+        ),
+    ),
+    *(
+        mutant
+        for rows, also in ((_ALLELES_M, ""), (_OUTSIDE, "contract"))
+        for mutant in _mutants(
+            "allele-frequencies",
+            "M",
+            "p",
+            rows,
+            lambda edit: lambda expectations, data: {"p": edit(expectations["genotype_counts"])},
+            also,
+        )
+    ),
+)
+
+TRUTHS = {
+    "coins": Truth(
         data=_COINS,
         trials=tuple(arrays(theta=theta) for theta in ([0.6, 0.5], [0.8, 0.3], [0.45, 0.7])),
         map_step=_coins_map,
         q=_coins_q,
         log_prior=_coins_prior,
     ),
-)
-
-LINKAGE = SimpleNamespace(
-    MODEL="genetic-linkage",
-    MUTANTS=(
-        *_mutants(
-            "genetic-linkage",
-            "E",
-            "x2",
-            _LINKAGE_E,
-            lambda edit: lambda params, data: {"x2": edit(data["counts"], params["theta"])},
-        ),
-        *_mutants(
-            "genetic-linkage",
-            "M",
-            "theta",
-            _LINKAGE_M,
-            lambda edit: (
-                lambda expectations, data: {"theta": edit(expectations["x2"], data["counts"])}
-            ),
-        ),
-    ),
-    CORRECT=(),
-    TRUTH=Truth(
+    "genetic-linkage": Truth(
         data=_LINKAGE,
         trials=tuple(arrays(theta=theta) for theta in (0.1, 0.5, 0.9)),
         map_step=_linkage_m,
         q=_linkage_q,
         log_prior=_uniform,
     ),
-)
-
-ALLELES = SimpleNamespace(
-    MODEL="allele-frequencies",
-    MUTANTS=(
-        *_mutants(
-            "allele-frequencies",
-            "E",
-            "genotype_counts",
-            _ALLELES_E,
-            lambda edit: (
-                lambda params, data: {
-                    "genotype_counts": edit(data["count"], data["table"], params["p"])
-                }
-            ),
-        ),
-        *(
-            mutant
-            for rows, also in ((_ALLELES_M, ""), (_OUTSIDE, "contract"))
-            for mutant in _mutants(
-                "allele-frequencies",
-                "M",
-                "p",
-                rows,
-                lambda edit: (
-                    lambda expectations, data: {"p": edit(expectations["genotype_counts"])}
-                ),
-                also,
-            )
-        ),
-    ),
-    CORRECT=(),
-    TRUTH=Truth(
+    "allele-frequencies": Truth(
         data=_ABO,
         trials=tuple(arrays(p=p) for p in ([0.3, 0.2, 0.5], [0.2, 0.05, 0.75], [0.6, 0.3, 0.1])),
         map_step=_alleles_m,
         q=_alleles_q,
         log_prior=_uniform,
     ),
-)
+}

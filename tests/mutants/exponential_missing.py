@@ -320,10 +320,12 @@ CORRECT = (
     ),
 )
 
-TRUTH = Truth(
-    data={"y": Y},
-    trials=tuple(arrays(theta=theta) for theta in (0.03, 0.3, 0.41, 0.7, 6.0)),
-    map_step=_map_step,
-    q=_q,
-    log_prior=_log_prior,
-)
+TRUTHS = {
+    MODEL: Truth(
+        data={"y": Y},
+        trials=tuple(arrays(theta=theta) for theta in (0.03, 0.3, 0.41, 0.7, 6.0)),
+        map_step=_map_step,
+        q=_q,
+        log_prior=_log_prior,
+    )
+}

@@ -672,6 +672,8 @@ CORRECT = (
     ),
 )
 
-TRUTH = Truth(
-    data={"x": X}, trials=_TRIALS, map_step=_m_step(_changed(_map)), q=_q, log_prior=_log_prior
-)
+TRUTHS = {
+    MODEL: Truth(
+        data={"x": X}, trials=_TRIALS, map_step=_m_step(_changed(_map)), q=_q, log_prior=_log_prior
+    )
+}

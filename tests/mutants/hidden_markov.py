@@ -412,11 +412,13 @@ CORRECT = (
     Variant(MODEL, "half a step (GEM)", {"m_step": _m_step(_halfway)}),
 )
 
-TRUTH = Truth(
-    data={"x": X},
-    options={"start": "estimated"},
-    trials=_TRIALS,
-    map_step=_map,
-    q=_q,
-    log_prior=_log_prior,
-)
+TRUTHS = {
+    MODEL: Truth(
+        data={"x": X},
+        options={"start": "estimated"},
+        trials=_TRIALS,
+        map_step=_map,
+        q=_q,
+        log_prior=_log_prior,
+    )
+}

@@ -1,10 +1,13 @@
-"""Known mistakes: which one explains the numbers that a step returned.
+'''Known mistakes: which one explains the numbers that a step returned.
 
 Each module of this folder without a leading underscore holds one known mistake, or a small family
-of one idea. All of them are imported here; to add a known mistake, write one new module and its
-test, and edit nothing else.
+of one idea. All of them are imported here; to add a known mistake, write one new module, its test
+and a mutant, and edit nothing else.
 
-A known mistake is a function that predicts the numbers that the mistake would lead to::
+A known mistake is a function that predicts the numbers that the mistake would lead to. As an
+example, the module ``tenfold.py``::
+
+    """Ten times the right value."""
 
     from collections.abc import Iterator
 
@@ -19,34 +22,124 @@ A known mistake is a function that predicts the numbers that the mistake would l
         hint="{name} is {factor} times what it should be",
     )
     def tenfold(context: MistakeContext) -> Iterator[Prediction]:
+        """Predict ten times the right value."""
         yield predict(10 * context.expected, name=context.name, factor="ten")
 
-`step` is ``"E"`` or ``"M"``. `quantity` is the kind of quantity that the mistake applies to, one of
-`Quantity`. The function takes a `MistakeContext`, whose parts are computed when they are first
-asked for: the right value, the maximisers of variants of Q, the joint density of a categorical
-latent, the terms of a Markov chain, the numbers of observations. It yields the value that the whole
+The function yields `predict(value, **words)` for each form of the mistake: the value that the whole
 entry or parameter would have, with the words for the placeholders in the hint. It may divide by
 zero: predictions that are not finite never match. It yields nothing if the mistake cannot be made.
 
+Arguments of the decorator
+--------------------------
+``step``
+    ``"E"`` or ``"M"``.
+``quantity``
+    The kind of quantity that the mistake applies to. E step: ``"categorical latent"``,
+    ``"Markov chain"``, ``"discrete latent"`` (either of these two), ``"continuous latent"`` (a
+    conditional mean), ``"statistic"`` (an entry that the derivation declares in `expectations`).
+    M step: ``"parameter"`` (all of them), ``"transition matrix"``. One quantity can be of several
+    kinds: an entry that counts the categories of a latent is a statistic and a discrete latent.
+``priority``
+    An integer. Of several mistakes that predict the same numbers, the one with the lowest priority
+    is named.
+``hint``
+    One sentence, with placeholders in braces.
+``increases_q``
+    False by default. True if an M step with this mistake may still increase Q for every θ': if it
+    does, the check reports a generalised EM algorithm, which is correct, with a note in place of an
+    error. Old values of the other parameters are an example: this is ECM.
+
+The context
+-----------
+A `MistakeContext` describes one quantity at one trial point θ'. Its parts are computed when they
+are first asked for, and a part that a quantity does not have raises an error, unless None is
+stated. K is the number of categories, ``*shape`` the shape of a latent. For every quantity there
+are
+
+- ``name``: the entry of the E step, or the parameter;
+- ``expected``: its right value;
+- ``trial``: the trial point. ``trial.params`` is θ' on the natural scale, ``{name: array}``;
+- ``examination``: the declaration and the derivation. ``examination.data`` are the data that the
+  steps are given;
+- ``counts``: the numbers that may stand in a divisor, ``{words: n}``. The keys are words for the
+  hint: ``"the responsibilities' sum"`` of a discrete latent, shape (K,); for each array of the
+  data, here x, ``"n (the length of x)"``, shape (); and if x has missing values, ``"the number of
+  observed x"`` and ``"the number of missing x"``, shape ();
+- ``quantities``: the kinds of quantity that this one is.
+
+For the E step and a discrete latent,
+
+- ``latent``: the name of the latent whose probabilities are mistaken, which is the entry itself or
+  a latent that the statistic depends on;
+- ``posterior``: p(z = k | x, θ') of this latent, shape (*shape, K);
+- ``log_joint`` and ``log_prior``: log p(x, z = k | θ') and log p(z = k | θ'), shape (*shape, K), if
+  it is a categorical latent;
+- ``entry_for_posterior(posterior)``: the value of the entry if these were the probabilities;
+- ``chain``: log probabilities of a Markov chain, ``chain.initial``, shape (K,),
+  ``chain.transition``, shape (K, K), and ``chain.emission``, shape (T, K), for T times;
+- ``entry_for_chain(states, neighbours)``: the value of the entry if these were the probabilities of
+  states, shape (T, K), and of pairs of neighbours, shape (T - 1, K, K);
+- ``transitions`` and ``visits``: expected numbers of transitions of a Markov chain, shape (K, K),
+  or None for other latents; and expected numbers of visits to its states, shape (K,).
+
+For the E step and a continuous latent,
+
+- ``observed``: the observed values, shape (n,), of the data that the latent is the missing part of;
+  empty for other latents.
+
+For the M step, with values in the shape of the parameter,
+
+- ``old``: the value in θ'; None if the derivation does not have this parameter;
+- ``one_at_a_time``: the maximiser of Q in this parameter, all others being as in θ';
+- ``with_prior``: the maximiser of Q plus the log prior; None if none was found;
+- ``with_hard_assignments``: the maximiser of Q if the most probable category has probability 1;
+  None if none was found, or if the latents are not categorical;
+- ``transitions`` and ``visits``, as for the E step.
+
+Which mistake is named
+----------------------
 A hint is given if the prediction is what the step returned, within `SAME_VALUE_RELATIVE`, at every
 trial point, and if no other known mistake comes closer. Where several come equally close, the one
 with the lowest priority is named, so that a specific mistake should have a lower one than a vague
-one. Priorities of mistakes that can apply to the same quantity differ. In use are, for the E step,
+one. Priorities of mistakes that can apply to the same quantity differ. Those in use are listed by
 
-- 100 to 199, a latent's posterior: Bayes' theorem, forward-backward algorithm, conditional means;
-- 300, a parameter is replaced by a function of it;
+    python -c "from latentfit.check import mistakes
+    for one in mistakes.registered(): print(one.step, one.priority, one.quantity, one.name)"
+
+For the E step,
+
+- 100 to 199 are for a latent's posterior: Bayes' theorem, forward-backward algorithm, conditional
+  means;
+- 300 to 399, a parameter that is replaced by a function of it;
 - 400 to 499, posterior probabilities that were changed after they were computed;
 - 500 to 599, a declared statistic;
 
 and for the M step
 
-- 100 to 199, a value that is not updated, the prior, old values of other parameters;
+- 100 to 199 are for a value that is not updated, the prior, old values of other parameters;
 - 200 to 299, one quantity where another belongs: variance and standard deviation, rate and scale;
 - 300 to 399, a wrong number of observations in a divisor;
 - 400 to 499, a constant factor;
 - 500 to 599, hard assignments, the order of components;
 - 600 to 699, a transition matrix.
-"""
+
+Tests
+-----
+``tests/check/mistakes/test_NAME.py`` tests the prediction alone, on the quantities of
+``tests/mistake_examples.py``::
+
+    from mistake_examples import explain_theta
+
+
+    def test_ten_times_the_right_value():
+        hint = explain_theta(given=[[3.0, 7.0]], expected=[[0.3, 0.7]]).hint
+        assert hint == "theta is ten times what it should be"
+
+A mutant, a module in ``tests/mutants`` as its ``__init__`` describes, tests that the check of a
+whole derivation gives the hint. Run ``pytest tests/check/mistakes tests/check/test_mutants.py``,
+slow tests included: a new known mistake may predict the same numbers as an old one and be named in
+its place.
+'''
 
 import importlib
 import pkgutil

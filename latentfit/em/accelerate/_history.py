@@ -18,11 +18,13 @@ class History(NamedTuple):
     evaluations : int
         Number of evaluations so far, including those that are no longer in `points`.
     since_proposal : int
-        Number of evaluations since the latest proposal, whether or not it was accepted.
+        Number of evaluations since the latest proposal, whether or not it was accepted. The latest
+        evaluation counts: the number is 1 in the first call and in the call after a proposal.
     accepted_proposals : int
         Number of proposals that were accepted so far.
     objective : callable or None
-        ``objective(point)``, the number that the map never decreases; None if it is unknown.
+        ``objective(point)``, the number that the map never decreases, of a point of shape (q,);
+        minus infinity if it cannot be computed. None if the model has no log-likelihood.
     """
 
     points: np.ndarray

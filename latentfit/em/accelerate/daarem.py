@@ -38,7 +38,7 @@ _LOG_PENALTY_BOUNDS = (-80.0, 40.0)
 _BISECTION_STEPS = 50
 
 
-@register("daarem")
+@register("daarem", fast=True)
 def daarem(history: History) -> np.ndarray | None:
     """Propose a point after each evaluation, except for the first one after a restart."""
     columns = min(_MAX_COLUMNS, max(1, (history.points.shape[1] + 1) // 2))

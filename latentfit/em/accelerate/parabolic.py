@@ -23,7 +23,7 @@ _EXTENSION_GROWTH = 1.5
 _MAX_EXTENSIONS = 40
 
 
-@register("parabolic")
+@register("parabolic", fast=True)
 def parabolic(history: History) -> np.ndarray | None:
     """Propose a point after two plain steps; None if there is no objective for the search."""
     if history.objective is None or history.since_proposal < 2 or not history.is_consecutive(1):

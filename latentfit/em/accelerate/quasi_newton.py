@@ -20,7 +20,7 @@ from latentfit.em.accelerate._registry import register
 _MAX_SECANTS = 5
 
 
-@register("quasi-newton")
+@register("quasi-newton", fast=True)
 def quasi_newton(history: History) -> np.ndarray | None:
     """Propose a point after two plain steps."""
     if history.since_proposal < 2 or not history.is_consecutive(1):

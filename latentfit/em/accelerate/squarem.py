@@ -19,7 +19,7 @@ from latentfit.em.accelerate._history import History
 from latentfit.em.accelerate._registry import register
 
 
-@register("squarem")
+@register("squarem", fast=True)
 def squarem(history: History) -> np.ndarray | None:
     """Propose a point after two plain steps; after an accepted proposal one more precedes them."""
     since = history.since_proposal

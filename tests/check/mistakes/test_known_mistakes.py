@@ -1,16 +1,18 @@
 """Known mistakes: all are registered, and each is recognised from the numbers it leads to."""
 
 import pkgutil
+import re
+import textwrap
+from dataclasses import fields
 from itertools import combinations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mistake_examples import Mixture, explain_mean_of_missing, explain_theta
 from scipy.special import softmax
 
 from latentfit.check import mistakes
-from latentfit.check.examination import TrialPoint
-from latentfit.check.mistakes import QMaximisers, explain_entry, explain_parameter, registered
+from latentfit.check.mistakes import MistakeContext, _registry, registered
 
 # Quantities that one entry or parameter can be at the same time.
 _TOGETHER = (
@@ -36,39 +38,32 @@ def test_priorities_decide_between_any_two_mistakes_of_one_quantity():
             assert one.priority != other.priority, (one.name, other.name)
 
 
-# The M step
-
-
-def parameter(given, expected, old=None, **data):
-    """Return the explanation of one parameter, theta, at trial points with these values.
-
-    Parameters
-    ----------
-    given, expected : sequence of array_like
-        One for each trial point.
-    old : array_like, optional
-        The value before the M step.
-    **data
-    """
-    complete = SimpleNamespace(
-        exact=False,
-        discrete=False,
-        chain=None,
-        joint=None,
-        maximise=lambda *_, **__: SimpleNamespace(reached=False),
-    )
-    examination = SimpleNamespace(complete=complete, data=data, parameter_slices={})
-    params = {} if old is None else {"theta": np.asarray(old, float)}
-    maximisers = [
-        QMaximisers(
-            examination,
-            TrialPoint("start", params, np.zeros(1), {}, {}),
-            np.zeros(1),
-            {"theta": np.asarray(value, float)},
+def test_the_example_of_the_documentation(monkeypatch):
+    """The module and its test, as the docstring of the package has them."""
+    monkeypatch.setattr(_registry, "_REGISTERED", dict(_registry._REGISTERED))
+    module, test = (
+        textwrap.dedent(mistakes.__doc__.split(f"{before}::\n")[1].split(f"\n\n{after}")[0])
+        for before, after in (
+            ("``tenfold.py``", "The function yields"),
+            ("``tests/mistake_examples.py``", "A mutant"),
         )
-        for value in expected
-    ]
-    return explain_parameter("theta", maximisers, [np.asarray(value, float) for value in given])
+    )
+    exec(module, {"__name__": f"{mistakes.__name__}.tenfold"})
+    test_priorities_decide_between_any_two_mistakes_of_one_quantity()
+    names = {}
+    exec(test, names)
+    names["test_ten_times_the_right_value"]()
+
+
+def test_the_documentation_names_every_part_of_the_context():
+    parts = {name for name in vars(MistakeContext) if not name.startswith("_")}
+    parts |= {field.name for field in fields(MistakeContext)}
+    # Predictions use what is computed from these instead.
+    parts -= {"step", "maximisers", "entry_for"}
+    assert not [part for part in parts if not re.search(rf"``{part}\b", mistakes.__doc__)]
+
+
+# The M step
 
 
 Y = np.ma.masked_invalid([1.0, 2.0, np.nan, 4.0])
@@ -97,58 +92,27 @@ THETA = np.array([0.3, 0.7, 1.9])
     ],
 )
 def test_mistakes_in_an_m_step(given, hint):
-    explanation = parameter([given], [THETA], [5.0, 6.0, 7.0], y=Y)
+    explanation = explain_theta([given], [THETA], [5.0, 6.0, 7.0], y=Y)
     assert hint in explanation.hint
     assert not explanation.increases_q
 
 
 def test_of_equal_predictions_the_lowest_priority_is_named():
     """Twice the right value is also what n - 1 in place of n gives for n of two."""
-    hint = parameter([[2.0]], [[1.0]], y=np.zeros(2)).hint
+    hint = explain_theta([[2.0]], [[1.0]], y=np.zeros(2)).hint
     assert hint == (
         "in the divisor, n (the length of y) - 1 is used where n (the length of y) belongs"
     )
-    assert parameter([[2.0]], [[1.0]], y=np.zeros(9)).hint == "this is twice what it should be"
+    assert explain_theta([[2.0]], [[1.0]], y=np.zeros(9)).hint == "this is twice what it should be"
 
 
 def test_a_mistake_has_to_explain_all_trial_points():
     right = [[0.3, 0.7], [0.5, 0.5]]
-    assert parameter([[0.6, 1.4], [1.0, 1.0]], right).hint == "this is twice what it should be"
-    assert parameter([[0.6, 1.4], [1.1, 1.0]], right) is None
+    assert explain_theta([[0.6, 1.4], [1.0, 1.0]], right).hint == "this is twice what it should be"
+    assert explain_theta([[0.6, 1.4], [1.1, 1.0]], right) is None
 
 
 # The E step
-
-
-class Mixture:
-    """A mixture with one or more categorical latents, as an `Examination` has it."""
-
-    def __init__(self, *latents, size=7, expectations=None):
-        rng = np.random.default_rng(3)
-        self.data = {}
-        self.expectations = expectations or {}
-        self.log_prior = {z: np.log(softmax(rng.normal(size=(1, 3)), axis=1)) for z in latents}
-        self.log_joint = {z: self.log_prior[z] + rng.normal(size=(size, 3)) for z in latents}
-        self.density = SimpleNamespace(
-            space=SimpleNamespace(parameters=(), constrain=lambda point: {})
-        )
-        self.complete = SimpleNamespace(
-            exact=True,
-            discrete=True,
-            chain=None,
-            latents=latents,
-            joint=lambda point: {z: (self.log_joint[z], self.log_prior[z]) for z in latents},
-            additive=lambda function, statistics: function,
-            mean=lambda function, statistics: function(statistics),
-        )
-
-    def explained(self, name, value):
-        """Return the hint for an entry, if all other entries are right."""
-        r = {z: softmax(joint, axis=1) for z, joint in self.log_joint.items()}
-        expected = r | {entry: function(r) for entry, function in self.expectations.items()}
-        trial = TrialPoint("start", {}, np.zeros(1), r, expected)
-        explanation = explain_entry(self, name, [trial], [value(r)])
-        return explanation.hint if explanation else None
 
 
 @pytest.mark.parametrize(
@@ -168,14 +132,14 @@ class Mixture:
 )
 def test_mistakes_in_the_posterior_of_a_categorical_latent(value, hint):
     mixture = Mixture("z")
-    found = mixture.explained("z", lambda r: value(mixture, r))
+    found = mixture.explain("z", lambda r: value(mixture, r))
     assert found is None if hint is None else hint in found
 
 
 @pytest.mark.parametrize("name", ["z", "u"])
 def test_mistakes_are_recognised_in_each_of_several_latents(name):
     mixture = Mixture("z", "u")
-    found = mixture.explained(
+    found = mixture.explain(
         name, lambda r: softmax(mixture.log_joint[name] - mixture.log_prior[name], axis=1)
     )
     assert found == "the mixing weights p(z) are left out of Bayes' theorem"
@@ -184,26 +148,13 @@ def test_mistakes_are_recognised_in_each_of_several_latents(name):
 @pytest.mark.parametrize("latent", ["z", "u"])
 def test_mistakes_in_a_latent_are_recognised_in_a_statistic_of_it(latent):
     mixture = Mixture("z", "u", expectations={"n": lambda r: r["z"].sum(axis=0) @ r["u"].T})
-    found = mixture.explained(
+    found = mixture.explain(
         "n",
         lambda r: mixture.expectations["n"](
             r | {latent: softmax(mixture.log_joint[latent] - mixture.log_prior[latent], axis=1)}
         ),
     )
     assert found == "the mixing weights p(z) are left out of Bayes' theorem"
-
-
-def mean_of_missing(given, data=(), name="y_unobserved"):
-    """Return the hint for the conditional mean 2, 2, 2 of a continuous latent."""
-    expected = np.full(3, 2.0)
-    examination = SimpleNamespace(
-        complete=SimpleNamespace(exact=True, discrete=False, latents=(name,)),
-        expectations={},
-        data={"y": np.ma.masked_invalid(data)},
-    )
-    trial = TrialPoint("start", {}, np.zeros(1), {}, {name: expected})
-    explanation = explain_entry(examination, name, [trial], [np.full(3, given)])
-    return explanation.hint if explanation else None
 
 
 @pytest.mark.parametrize(
@@ -220,5 +171,5 @@ def mean_of_missing(given, data=(), name="y_unobserved"):
     ],
 )
 def test_mistakes_in_the_conditional_mean_of_missing_values(given, hint):
-    found = mean_of_missing(given, [3.0, np.nan, 4.5, np.nan, 4.5, 8.0, np.nan])
+    found = explain_mean_of_missing(given, [3.0, np.nan, 4.5, np.nan, 4.5, 8.0, np.nan])
     assert found is None if hint is None else hint in found
