@@ -47,7 +47,8 @@ def of_maxima(
     objective = "log-likelihood" if name == "MLE" else "log posterior density"
     missed = f"EM did not reach the {name}"
     below = target.value - em.value
-    numbers = f"EM's {objective} is {max(below, 0.0):.2g} below the {name}'s"
+    position = f"{below:.2g} below" if below > 0 else "not below"
+    numbers = f"EM's {objective} is {position} the {name}'s"
     difference = 0.0
     if rows := judged(parameters):
         furthest = max(rows, key=lambda p: finite_or(_difference(p, name), np.inf))
