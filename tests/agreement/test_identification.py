@@ -460,7 +460,9 @@ def test_a_check_names_the_unidentified_parameters():
 
 
 def test_factor_analysis_agrees_on_what_is_identified():
-    comparison = FACTORS.compare(measured(), seed=1, check=False, backend="jax")
+    comparison = FACTORS.compare(
+        measured(), seed=1, check=False, backend="jax", draws=500, tune=500
+    )
     assert comparison.agree is True
     status = {verdict.id: verdict.status for verdict in comparison.verdicts}
     assert status.pop("identified") == "warn"
