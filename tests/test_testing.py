@@ -136,6 +136,6 @@ def test_right(assert_em):
 def test_wrong(assert_em):
     assert_em(MODEL, e_step=half)
 """
-    said = outcomes(tmp_path, text)
-    assert "1 failed, 1 passed" in said
-    assert "exponential-missing fails: the E step is wrong" in said
+    output = outcomes(tmp_path, text)
+    assert "1 failed, 1 passed" in output
+    assert "exponential-missing fails: the E step is wrong" in output

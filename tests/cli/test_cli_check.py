@@ -174,7 +174,7 @@ class TestOutput:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing-like-it"], "no model named 'nothing-like-it'"),
         (["hand_in.py"], "a model file defines model, latents"),
@@ -185,7 +185,7 @@ class TestOutput:
         (["exponential-missing", "--set", "components=2"], "no option 'components'"),
     ],
 )
-def test_bad_input_is_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, RIGHT)
     write(tmp_path, "", "empty.py")
@@ -194,7 +194,7 @@ def test_bad_input_is_one_line(arguments, said, tmp_path, monkeypatch, capsys):
     assert out == ""
     assert err.startswith("latentfit: ")
     assert err.count("\n") == 1
-    assert said in err
+    assert message in err
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def test_short_runs_and_optima_are_in_the_json(tmp_path):
     assert sum(one["count"] for one in result["optima"]) == 2
 
 
-def test_a_folder_in_the_way_is_found_before_anything_runs(tmp_path):
+def test_an_output_path_that_exists_is_refused_before_anything_runs(tmp_path):
     (tmp_path / "components-2").write_text("")
     done = run("compare", "coins", "--set", "components=1..2", "--out", ".", cwd=tmp_path)
     assert done.returncode == 2

@@ -60,7 +60,7 @@ def test_toy_posterior_is_gamma(toy):
     assert stats.kstest(missing[::10], stats.lomax(2, scale=5.001).cdf).pvalue > 1e-4
 
 
-def test_toy_joint_mode_is_shown_as_the_trap_that_it_is(toy):
+def test_the_joint_mode_of_the_toy_is_not_the_estimate(toy):
     assert toy.joint_mode.params["theta"] == pytest.approx(0.4, rel=1e-3)
     assert toy.joint_mode.latents["y_unobserved"] == pytest.approx(0, abs=1e-4)
     assert "0.39992" in toy.joint_mode.sentence
@@ -79,9 +79,9 @@ def test_faithful_agrees(faithful):
     status = verdicts(faithful)
     assert status["em_vs_mle"] == status["chains"] == status["em_in_posterior"] == "pass"
     assert max(abs(p.em_minus_mle) for p in faithful.parameters) < 1e-4
-    heights = faithful.log_likelihood
-    assert heights["em"] == pytest.approx(heights["mle"], abs=1e-9)
-    assert heights["map"] < heights["mle"]
+    log_likelihood = faithful.log_likelihood
+    assert log_likelihood["em"] == pytest.approx(log_likelihood["mle"], abs=1e-9)
+    assert log_likelihood["map"] < log_likelihood["mle"]
 
 
 def test_faithful_latents(faithful):

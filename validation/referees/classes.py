@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._case import STARTS, Case, End, Referee, example
-from ._r import ended, rscript, soft
+from ._case import STARTS, Case, Estimate, Referee, example
+from ._r import estimate_of, rscript, soft
 
 
 def _stepmix(case, measurement, start):
@@ -30,7 +30,7 @@ def _stepmix(case, measurement, start):
     params = {f"p{size}": p[:, sizes == size, :size] for size in np.unique(sizes)} | {
         "w": found["weights"]
     }
-    return End(mixture.score(x) * len(x), params)
+    return Estimate(mixture.score(x) * len(x), params)
 
 
 def stepmix_classes(case, start):
@@ -47,13 +47,13 @@ x <- get("x")
 control <- list(iter.max = 50000, minprior = 0, tolerance = 1e-15)
 best(function() {
   fit <- flexmix(x ~ 1, k = k, cluster = z, model = FLXMCmvbinary(), control = control)
-  list(height = logLik(fit), w = prior(fit), p = parameters(fit))
+  list(log_likelihood = logLik(fit), w = prior(fit), p = parameters(fit))
 })
 """
     found = rscript("flexmix", script, case.data, case.size, soft(case, start))
-    end = ended(found, w=(case.size,), p=(case.data["x"].shape[1], case.size))
+    end = estimate_of(found, w=(case.size,), p=(case.data["x"].shape[1], case.size))
     p = end.params["p"].T
-    return End(end.height, {"w": end.params["w"], "p2": np.stack([1 - p, p], axis=-1)})
+    return Estimate(end.log_likelihood, {"w": end.params["w"], "p2": np.stack([1 - p, p], axis=-1)})
 
 
 _STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, restarts=False, variant="categorical")

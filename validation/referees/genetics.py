@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._case import Case, Referee, example
-from ._r import VGLM, ended, rscript
+from ._r import VGLM, estimate_of, rscript
 
 # VGAM counts the orders in which individuals can stand; the models take them in turn.
 _IN_TURN = "logLik(fit) - lgamma(sum(n) + 1) + sum(lgamma(n + 1))"
@@ -17,11 +17,11 @@ n <- get("count")[, 1]
 best(function() {{
   fit <- vglm(t(n) ~ 1, ABO(), {VGLM})
   p <- plogis(coef(fit))
-  list(height = {_IN_TURN}, p = c(p, 1 - sum(p)))
+  list(log_likelihood = {_IN_TURN}, p = c(p, 1 - sum(p)))
 }}, 1)
 """
     # A, B, AB, O in VGAM, and here too.
-    return ended(rscript("VGAM", script, case.data), p=(3,))
+    return estimate_of(rscript("VGAM", script, case.data), p=(3,))
 
 
 def vgam_linkage(case, start):
@@ -29,10 +29,10 @@ def vgam_linkage(case, start):
 n <- get("counts")[, 1]
 best(function() {{
   fit <- vglm(t(n) ~ 1, AB.Ab.aB.ab(), {VGLM})
-  list(height = {_IN_TURN}, theta = plogis(coef(fit)[[1]])^2)
+  list(log_likelihood = {_IN_TURN}, theta = plogis(coef(fit)[[1]])^2)
 }}, 1)
 """
-    return ended(rscript("VGAM", script, case.data), theta=())
+    return estimate_of(rscript("VGAM", script, case.data), theta=())
 
 
 def _by_group(rows):
