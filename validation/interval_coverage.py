@@ -431,7 +431,8 @@ The remarks name deviations, and the tables give the figures from which they fol
 Likelihood ratio: how often twice the gain in log-likelihood over the truth, all parameters
 together, stays below the {NOMINAL:.0%} point of its χ² distribution. It does not depend on how
 parameters are scaled, as the intervals do: where it is right and intervals are not, most
-intervals that miss the truth are on one side of it. It has no such distribution with a parameter on the boundary.
+intervals that miss the truth are on one side of it. It has no such distribution with a parameter
+on the boundary.
 
 Refused: the model file rejects the data set. Degenerate: EM stopped at a degenerate solution.
 Limit: EM used all its iterations. Lower: the log-likelihood of EM's estimate is below that of the
