@@ -1,13 +1,13 @@
-"""How fast EM written in the primitives is, beside other packages and beside the machine's limits.
+"""The speed of EM with the primitives, compared with other packages and the machine's limits.
 
-Every case is one model on one data set: `latentfit.em.run` on an E step and an M step written in
-`latentfit.em.primitives`, and a peer from PyPI, from the same start, for the same number of
-iterations, with the same number of threads. Both then have to be at the same log-likelihood, to a
-relative difference of 1e-8, or the case has failed, exit status 1. They take turns, each is
-measured several times, and the shortest time counts: whatever else the machine does can only make
-it longer. Threads of one have finished before the other is timed, and each runs for a moment
-before it is timed. An iteration is the difference of a long and a short fit over that of
-their iterations.
+Every case is one model on one data set. `latentfit.em.run`, on an E step and an M step written
+with `latentfit.em.primitives`, and a package from PyPI, called the peer, run from the same start,
+for the same number of iterations, with the same number of threads. Their log-likelihoods must then
+agree to a relative difference of 1e-8; otherwise the case fails, with exit status 1. The two
+alternate, each is measured several times, and the shortest time counts, since other load on the
+machine can only make it longer. Threads of one have finished before the other is timed, and each
+runs for a moment before it is timed. The time of an iteration is the difference between the times
+of a long and a short fit, divided by the difference between their numbers of iterations.
 """
 
 import argparse
@@ -58,11 +58,11 @@ class Row:
         How many times faster ours is.
     target : float or None
     work : Work
-        What an iteration cannot do without.
+        The least work of an iteration.
     loop : float
         Share of our time that the EM loop takes, outside of both steps.
     difference : float
-        Relative difference of the log-likelihoods where both end.
+        Relative difference of the log-likelihoods after the last iteration.
     """
 
     model: str
@@ -98,7 +98,7 @@ def main() -> None:
             if arguments.only not in case.model:
                 continue
             for threads in arguments.threads:
-                # Anew beside every row: others have the machine for seconds at a time.
+                # Measured again for each row, because other load changes within seconds.
                 now = measured(threads, arguments.repeats)
                 machines[threads] = now.at_best(machines.get(threads, now))
                 row = timed(case, threads, arguments.repeats)
@@ -256,7 +256,7 @@ def page(
 
 
 def gained(machines: Mapping[int, Machine], threads: int) -> float:
-    """How many cores' work so many threads did, over their number."""
+    """Speed with several threads over that with one, divided by the number of threads."""
     one = min(machines)
     return machines[threads].flops * one / (machines[one].flops * threads)
 

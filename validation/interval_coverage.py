@@ -108,14 +108,14 @@ EXACT = {
 }
 
 
-# One declaration for many data sets.
+# One declaration for all data sets.
 
 
 class Swapped:
-    """The log-likelihood of a declaration as a function of the data too.
+    """The log-likelihood of a declaration as a function of the parameters and of the data.
 
-    Building a declaration and its derivatives takes longer than all the rest of a data set does;
-    where the data enter as values of observed variables and in no other way, once is enough.
+    Building a declaration and its derivatives takes longer than everything else for a data set. If
+    the data enter only as values of observed variables, they are built once for all data sets.
     """
 
     def __init__(self, density: bayes.Density) -> None:
@@ -136,9 +136,9 @@ class Swapped:
         self._types = [value.type for value in inputs]
 
     def on(self, declaration: declared.Declaration) -> "OneSample | None":
-        """What `bayes.asymptotic_errors` asks of a density, on the data of another declaration.
+        """The log-likelihood on the data of another declaration, for `bayes.asymptotic_errors`.
 
-        None where these are of another shape, as tables are of which each line is a count.
+        None if the data have another shape, such as a table with a row for each distinct value.
         """
         model = declaration.model
         values = compile_function([], [model.rvs_to_values[model[name]] for name in self.names])()
@@ -166,7 +166,7 @@ class OneSample:
         return float(value), score
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
-        # Asked for twice at the same point, and what takes longest.
+        # Kept, because it takes the longest time and is used twice at the same point.
         if self._known is None or not np.array_equal(self._known[0], point):
             (found,) = self.of._hessian(point, *self.data)
             self._known = (point.copy(), found)
@@ -199,7 +199,7 @@ class Study:
 
     @cached_property
     def alignment(self) -> Alignment:
-        """With the truth as the reference."""
+        """The alignment with the truth as the reference."""
         fit = self.model.fit(self.arguments, seed=self.seed)
         if not fit.converged:
             raise LatentfitError(f"{self.name} has no truth to draw from: {fit.message}")
@@ -228,7 +228,7 @@ class Study:
         return self.model.draw(params, self.arguments, samples=self.samples, seed=self.seed)
 
     def swapped(self, declaration: declared.Declaration) -> Swapped | None:
-        """The likelihood with other data put in, if that is the same as to build it anew."""
+        """The likelihood as a function of the data, if it equals one that is built for them."""
         found, anew = Swapped(self.density), self.density_of(declaration)
         point = self.alignment.em.unconstrained
         beside = point + 0.05 * np.random.default_rng(self.seed).standard_normal(point.shape)

@@ -85,7 +85,7 @@ def test_the_assignment_is_the_best_of_all_permutations(seed):
 
 
 def test_scales_that_do_not_exist_leave_the_units_out():
-    """Without standard errors the spread of the components takes their place."""
+    """Without standard errors, the range of the components is used as the scale."""
     exchange = Exchange(2, (("mu", 0), ("sigma", 0)), ())
     reference = {"mu": np.array([0.0, 1e-6]), "sigma": np.array([100.0, 101.0])}
     scale = {name: np.full(2, np.nan) for name in reference}

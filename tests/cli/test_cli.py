@@ -1,4 +1,4 @@
-"""The command line as a person meets it: as another process."""
+"""The command line, run as another process."""
 
 import json
 import os

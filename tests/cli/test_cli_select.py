@@ -1,4 +1,4 @@
-"""A range in place of a value, as a person types it."""
+"""Selection: a range in place of a value on the command line."""
 
 import json
 import subprocess
@@ -94,7 +94,7 @@ def test_an_output_path_that_exists_is_refused_before_anything_runs(tmp_path):
 
 @pytest.mark.slow
 def test_compare_writes_a_report_for_each_value(tmp_path):
-    # Draws so few cannot be trusted; then there is no LOO, and the rest goes on.
+    # With so few draws LOO is withheld, and the other criteria are computed.
     done = run(
         *("compare", "poisson-mixture", "--set", "components=1..2", "--out", "out"),
         *("--draws", "50", "--tune", "100", "--chains", "2", "--json", "a.json"),

@@ -1,4 +1,4 @@
-"""Functions that PyTensor interprets: what NumPy has no loop for, or too few operands."""
+"""Functions that PyTensor interprets, with operations for which NumPy has no loop."""
 
 import numpy as np
 import pytensor
@@ -29,7 +29,7 @@ every_compilation = pytest.mark.parametrize("how", ["whole", "rewritten", "mode"
 @every_compilation
 @pytest.mark.parametrize("count", [30, 31, 32, 100, 1500])
 def test_sums_and_products_of_many_terms(count, how):
-    """PyTensor hands NumPy 32 operands at most, the result among them."""
+    """PyTensor passes at most 32 operands to NumPy, with the result among them."""
     x = pt.dvectors(count)
     f = compiled(x, [pt.add(*x), pt.mul(*x)], how)
     values = np.random.default_rng(0).uniform(0.9, 1.1, size=(count, 3))

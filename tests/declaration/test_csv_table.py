@@ -1,4 +1,4 @@
-"""CSV files as data: every way in which they can be wrong has a line of its own."""
+"""CSV files as data: each kind of error has its own message."""
 
 from pathlib import Path
 

@@ -56,7 +56,7 @@ def test_toy_posterior_is_gamma(toy):
         error = np.sqrt(probability * (1 - probability) / theta.ess_bulk)
         assert abs(below - probability) < FIVE_SIGMA * error
     missing = toy.tree["posterior"]["y_unobserved"].values.ravel()
-    # Integrating θ out leaves a Lomax distribution of the missing value.
+    # With θ integrated out, the missing value has a Lomax distribution.
     assert stats.kstest(missing[::10], stats.lomax(2, scale=5.001).cdf).pvalue > 1e-4
 
 
@@ -100,7 +100,7 @@ def test_faithful_draws_are_aligned_to_em(faithful):
 
 
 def test_faithful_standard_errors_resemble_posterior_sds(faithful):
-    """n = 272 and components well apart: the two differ by little."""
+    """n = 272 and well separated components: the two differ by little."""
     for parameter in faithful.parameters:
         assert parameter.em_se == pytest.approx(parameter.posterior_sd, rel=0.15)
 
@@ -256,7 +256,7 @@ def test_a_built_model_and_no_initial():
 
 
 def test_data_that_em_knows_by_another_name_than_the_argument(exponential):
-    """The argument is called counts, the variable k: the model is asked, and only then built."""
+    """The argument is called counts and the variable k, which the built model shows."""
 
     def model(counts):
         with pm.Model() as model:

@@ -12,7 +12,7 @@ def _stepmix(case, measurement, start):
     codes = [np.unique(column, return_inverse=True)[1] for column in case.data["x"].T]
     x = np.column_stack(codes)
     sizes = x.max(axis=0) + 1
-    # Where it starts is not for its user to say; its own seeds are all that there is.
+    # It accepts no starting values, but only a seed.
     mixture = StepMix(
         case.size,
         measurement=measurement,
@@ -71,7 +71,7 @@ def cases():
     binary = rng.random((3000, 8)) < yes[z]
     items = []
     for size in (2, 2, 3, 3, 4, 5):
-        # Every class has an answer of its own, as far as there are enough.
+        # The classes have different typical answers if there are enough answers.
         p = 0.3 / size + 0.7 * np.eye(size)[np.arange(3) % size]
         items.append((rng.random((3000, 1)) > np.cumsum(p, axis=1)[z, :-1]).sum(axis=1))
     several = np.column_stack(items)

@@ -1,4 +1,4 @@
-"""Effects of groups: one-way layouts, lines that differ from group to group, and studies."""
+"""Effects of groups: one-way layouts, regression lines of groups, and meta-analysis."""
 
 import numpy as np
 

@@ -22,7 +22,7 @@ best(function() {
 
 
 def scipy_logistic(case, start):
-    """Sums over the patterns of answers and 81 Gauss-Hermite nodes, by quasi-Newton steps."""
+    """Sums over answer patterns and 81 Gauss-Hermite nodes, maximised by BFGS."""
     from scipy.optimize import minimize
     from scipy.special import log_expit, logsumexp, roots_hermitenorm
 
@@ -53,7 +53,7 @@ def scipy_logistic(case, start):
         if start is not None:
             begin = np.append(start["a"], start["c"])
         found = minimize(loss, begin, jac=True, method="BFGS", options={"gtol": 1e-8}).x
-        # Of both signs, that in which to be able is to solve items.
+        # Of the two signs, the one with which larger abilities solve more items.
         a = found[:-J] * np.sign(np.sum(found[:-J]))
         params = {"a": a if many > 1 else a[0], "c": found[-J:]}
         return Estimate(-loss(found)[0], params)

@@ -45,7 +45,7 @@ best(function() {{
         "upper": np.where(happened, time[:, -1], np.nan),
         "group": case.data["group"],
     }
-    # A lower end of zero is none.
+    # A lower limit of zero is no limit.
     given["lower"] = np.where(given["lower"] > 0, given["lower"], np.nan)
     groups = len(np.unique(case.data["group"]))
     shapes = {"scale": (groups,)} | ({"shape": ()} if distribution == "weibull" else {})
@@ -57,7 +57,7 @@ def _censored():
     group = rng.integers(3, size=3000).astype(float)
     z = np.take([4.0, 7.0, 12.0], group.astype(int)) * rng.weibull(1.6, 3000)
     lower = np.floor(z)
-    # Seen exactly, at visits once a unit of time, or not any more after the time 8.
+    # Observed exactly, at visits once in a unit of time, or censored after the time 8.
     exact, alive = rng.random(3000) < 0.3, z > 8
     time = np.column_stack([np.where(exact, z, lower), np.where(exact, z, lower + 1)])
     time[alive] = 8

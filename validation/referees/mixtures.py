@@ -153,7 +153,7 @@ best(function() {
 
 
 def _regressions(found, size, x):
-    """Intercepts are at the origin there and at the mean here."""
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
     end = estimate_of(found, w=(size,), b=(1 + x.shape[1], size), sigma=(size,))
     params = dict(end.params)
     intercept, *slopes = params.pop("b")

@@ -9,7 +9,7 @@ from ._r import estimate_of, rscript
 
 
 def lavaan_missing(case, start):
-    """The model in which nothing is fixed, by full information maximum likelihood."""
+    """The model without restrictions, by full information maximum likelihood."""
     d = case.data["x"].shape[1]
     script = """
 x <- as.data.frame(get("x")); names(x) <- paste0("v", seq_along(x))
@@ -91,7 +91,7 @@ def sklearn_components(case, start):
     x, q = case.data["x"], case.size
     n = len(x)
     centred = x - x.mean(axis=0)
-    # Its variances have the divisor n - 1.
+    # The variances of scikit-learn have the divisor n - 1.
     found = PCA(q, svd_solver="full").fit(centred * np.sqrt((n - 1) / n))
     noise = found.noise_variance_
     W = found.components_.T * np.sqrt(found.explained_variance_ - noise)

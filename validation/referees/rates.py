@@ -35,7 +35,7 @@ def statsmodels_student(case, start):
 
 
 def _student(found, case):
-    """Intercepts are at the origin there and at the mean here."""
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
     b = found["b"]
     params = {
         "alpha": b[0] + case.data["covariates"].mean(axis=0) @ b[1:],
@@ -47,7 +47,7 @@ def _student(found, case):
     return Estimate(found["log_likelihood"][0], params)
 
 
-# Counts, and the times in which they were counted.
+# Counts and their exposure times.
 _COUNTS = """
 y <- get("y")[, 1]; t <- get("t")[, 1]
 """
@@ -60,7 +60,7 @@ def _counts(case):
 
 
 def _gamma(found, case):
-    """From the mean of the rates and their shape."""
+    """Convert the mean and the shape of the rates to the parameters of the model."""
     end = estimate_of(found, mean=(), shape=())
     mean, shape = end.params["mean"], end.params["shape"]
     if case.model == "negative-binomial":

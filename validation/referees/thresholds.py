@@ -1,4 +1,4 @@
-"""Regressions on what is seen through a threshold: probit and tobit."""
+"""Regressions on a latent variable that is observed through a threshold: probit and tobit."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ._r import VGLM, rscript
 
 
 def _regression(found, x, *more):
-    """Intercepts are at the origin there and at the mean here."""
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
     b = found["b"]
     params = {"alpha": b[0] + x.mean(axis=0) @ b[1:], "beta": b[1:]}
     return Estimate(found["log_likelihood"][0], params | {name: found[name][0] for name in more})
