@@ -58,7 +58,7 @@ def test_the_message_is_the_text_of_the_result(asked):
     assert "hint: a factor 2" in text
 
 
-def test_other_steps_leave_the_models_log_likelihood_behind(asked):
+def test_other_steps_do_not_use_the_log_likelihood_of_the_model(asked):
     assert_em(MODEL)
     assert asked["model"].log_likelihood is MODEL.log_likelihood
     assert_em(MODEL, lambda params, data: {}, objective="posterior")

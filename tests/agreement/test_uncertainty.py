@@ -109,7 +109,7 @@ def test_a_missing_standard_error_on_a_boundary_is_explained():
     )
 
 
-def test_a_difference_that_chance_explains_is_none():
+def test_a_difference_within_chance_needs_no_explanation():
     # With few draws of a normal, the error of the posterior sd is a tenth of it.
     values = np.random.default_rng(3).normal(0, 1, 40)
     row = replace(ROW, posterior_sd=values.std(ddof=1), em_se=1.2 * values.std(ddof=1))

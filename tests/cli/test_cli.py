@@ -158,13 +158,13 @@ class TestNew:
         assert (lifetimes / "lifetimes.py").read_text() == "mine = True\n" != before
 
     @pytest.mark.parametrize("name", ["a/b", "2nd", "", "my model", "_own"])
-    def test_refuses_what_is_no_name(self, tmp_path, name):
+    def test_a_wrong_name_is_refused(self, tmp_path, name):
         assert "cannot be the name of a model" in refusal("new", name, cwd=tmp_path)
         assert not list(tmp_path.iterdir())
 
 
 class TestFit:
-    def test_the_template_as_it_stands(self, lifetimes):
+    def test_the_template_without_changes(self, lifetimes):
         done = run("fit", "lifetimes.py", "--json", "fit.json", cwd=lifetimes)
         assert (done.returncode, done.stderr) == (0, "")
         assert "lam" in done.stdout

@@ -46,7 +46,7 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 class TestDerivationFiles:
-    def test_the_steps_are_theirs_and_the_rest_is_the_models(self, tmp_path):
+    def test_only_the_steps_are_those_of_the_derivation_file(self, tmp_path):
         model = load_derivation(
             write(tmp_path, f'"""My proof.\n\nBy hand."""\n{RIGHT}'), "exponential-missing"
         )

@@ -70,7 +70,7 @@ def test_softplus_has_its_derivatives():
 
 
 @every_compilation
-def test_softplus_takes_no_python_for_each_entry(how):
+def test_softplus_does_not_call_python_for_each_entry(how):
     x = pt.dvector()
     f = compiled([x], pt.softplus(x), how)
     assert not without_loop(f)
@@ -88,7 +88,7 @@ def test_derivatives_of_sums_are_repeated(how, shape):
 
 
 @every_compilation
-def test_repeating_takes_no_python_for_each_entry(how):
+def test_repeating_does_not_call_python_for_each_entry(how):
     x, y = pt.dmatrix(), pt.drow()
     f = compiled([x, y], [pt.second(x, y), pt.second(y, x), pt.second(x, x + 1)], how)
     assert not without_loop(f)

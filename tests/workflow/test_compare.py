@@ -255,7 +255,7 @@ def test_a_built_model_and_no_initial():
         model.fit(y)
 
 
-def test_data_that_em_knows_by_another_name_than_the_argument(exponential):
+def test_a_variable_with_another_name_than_its_argument(exponential):
     """The argument is called counts and the variable k, which the built model shows."""
 
     def model(counts):
