@@ -1,8 +1,8 @@
-"""How long an answer takes: a comparison, a fit and effective draws, beside what they replace.
+"""The time of a comparison, of a fit and of effective draws, compared with what they replace.
 
-Whole processes where processes are compared, alternating, so that whatever else the machine does
-meets both. The first round of the comparison is cold as far as compiled code goes: a fresh compile
-directory and a fresh Numba cache, one for each of the two.
+Whole processes are timed, alternating between the two that are compared, so that other load on the
+machine affects both. The first round of the comparison starts without compiled code: each of the
+two has an empty compile directory and an empty Numba cache.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Row:
 
 
 def compared(repeats: int) -> list[Row]:
-    """A whole comparison of the mixture, beside building the observed view and sampling it."""
+    """Times of a comparison of the mixture, and of building the observed view and sampling it."""
     ours = (sys.executable, "-m", "latentfit", "compare", "gaussian-mixture", "--quiet")
     ours = (*ours, "--draws", str(DRAWS), "--tune", str(DRAWS), "--chains", str(CHAINS))
     theirs = (sys.executable, "-c", BARE)
@@ -85,7 +85,7 @@ def compared(repeats: int) -> list[Row]:
 
 
 def fitted(repeats: int) -> Row:
-    """EM on the toy example, beside the import of NumPy and half a second."""
+    """Times of EM on the toy example and of importing NumPy."""
     ours = (sys.executable, "-m", "latentfit", "fit", "exponential-missing", "--quiet")
     theirs = (sys.executable, "-c", "import numpy")
     rounds = [
@@ -103,7 +103,7 @@ def fitted(repeats: int) -> Row:
 def sampled(size: int, joint_draws: int) -> Row:
     """Effective draws per second of the parameter that has the fewest.
 
-    Of latentfit's, compilation counts as time; of PyMC's, only what it takes to tune and draw.
+    The time of latentfit includes compilation; that of PyMC is only for tuning and drawing.
     """
     import arviz_stats as azs
     import pymc as pm
@@ -117,7 +117,7 @@ def sampled(size: int, joint_draws: int) -> Row:
     names = [free.name for free in view.free_RVs]
 
     def fewest(posterior: Any) -> float:
-        # Chains that exchanged the components are one posterior: what is the same in all counts.
+        # Chains may have exchanged components, so that the components of each draw are sorted.
         found = azs.ess(posterior[names].map(lambda values: values.copy(data=_sorted(values))))
         return min(float(found[name].min()) for name in found.data_vars)
 

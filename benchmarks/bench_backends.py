@@ -1,11 +1,11 @@
-"""PyTensor's back ends on the whole catalogue: what a posterior costs with each, cold and warm.
+"""The time of a posterior with each of PyTensor's back ends, for all models of the catalogue.
 
-Every measurement is a process of its own. The first of a model and a back end finds nothing
-compiled: PyTensor's compile directory and Numba's cache are fresh. The second finds what the first
-has left. The time is that of compiling the log-density with its gradient, and of drawing; building
-the view and the imports are the same for all. Rows of models that are not asked for stay as they
-are, so that the catalogue can be measured in parts; processes that are confined to a core each
-(`taskset`) can do so side by side.
+Each measurement is a separate process. The first process of a model and a back end starts without
+compiled code: PyTensor's compile directory and Numba's cache are empty. The second process uses
+what the first has compiled. The time covers compiling the log density with its gradient, and
+drawing; building the view and the imports take the same time for all back ends. Rows of models
+that are not selected are kept, so that the catalogue can be measured in parts; several processes,
+each confined to one core (`taskset`), can measure parts at the same time.
 """
 
 import argparse
@@ -58,7 +58,7 @@ print(json.dumps(found))
 def measured(
     name: str, backend: str, draws: int, environment: Mapping[str, str], limit: float
 ) -> dict[str, float] | str:
-    """What a process says of itself, or why it says nothing."""
+    """The measurements that a process prints, or the reason why it failed."""
     command = (sys.executable, "-c", ONE, name, backend, str(draws), str(CHAINS))
     try:
         done = subprocess.run(
@@ -136,7 +136,7 @@ def page(rows: Sequence[Mapping[str, float | str]]) -> str:
 
 
 def verdict(rows: Sequence[Mapping[str, float | str]], tried: Sequence[str]) -> list[str]:
-    """Sums over the models on which all back ends gave an answer, and how often each is first."""
+    """Sums over the models on which no back end failed, and how often each is the fastest."""
     answers: dict[str, dict[str, tuple[float, float]]] = {}
     for found in rows:
         if "problem" not in found:
@@ -180,7 +180,7 @@ def main() -> None:
         for backend in arguments.backends:
             rows[name, backend] = row(name, backend, arguments.limit)
             print(rows[name, backend], flush=True)
-            # Written as it grows: the whole catalogue takes more than an hour.
+            # Written after each row, because the whole catalogue takes more than an hour.
             ordered = [rows[key] for key in product(catalogue, BACKENDS) if key in rows]
             record.write_text(json.dumps(ordered, indent=1) + "\n")
             arguments.out.write_text(page(ordered))

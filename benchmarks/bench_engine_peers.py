@@ -1,13 +1,13 @@
-"""How fast EM written in the primitives is, beside other packages and beside the machine's limits.
+"""The speed of EM with the primitives, compared with other packages and the machine's limits.
 
-Every case is one model on one data set: `latentfit.em.run` on an E step and an M step written in
-`latentfit.em.primitives`, and a peer from PyPI, from the same start, for the same number of
-iterations, with the same number of threads. Both then have to be at the same log-likelihood, to a
-relative difference of 1e-8, or the case has failed, exit status 1. They take turns, each is
-measured several times, and the shortest time counts: whatever else the machine does can only make
-it longer. What one has left running comes to rest before it is the other's turn, and each runs for
-a moment before it is timed. An iteration is the difference of a long and a short fit over that of
-their iterations.
+Every case is one model on one data set. `latentfit.em.run`, on an E step and an M step written
+with `latentfit.em.primitives`, and a package from PyPI, called the peer, run from the same start,
+for the same number of iterations, with the same number of threads. Their log-likelihoods must then
+agree to a relative difference of 1e-8; otherwise the case fails, with exit status 1. The two
+alternate, each is measured several times, and the shortest time counts, since other load on the
+machine can only make it longer. Threads of one have finished before the other is timed, and each
+runs for a moment before it is timed. The time of an iteration is the difference between the times
+of a long and a short fit, divided by the difference between their numbers of iterations.
 """
 
 import argparse
@@ -58,11 +58,11 @@ class Row:
         How many times faster ours is.
     target : float or None
     work : Work
-        What an iteration cannot do without.
+        The least work of an iteration.
     loop : float
         Share of our time that the EM loop takes, outside of both steps.
     difference : float
-        Relative difference of the log-likelihoods where both end.
+        Relative difference of the log-likelihoods after the last iteration.
     """
 
     model: str
@@ -98,19 +98,23 @@ def main() -> None:
             if arguments.only not in case.model:
                 continue
             for threads in arguments.threads:
-                # Anew beside every row: others have the machine for seconds at a time.
+                # Measured again for each row, because other load changes within seconds.
                 now = measured(threads, arguments.repeats)
                 machines[threads] = now.at_best(machines.get(threads, now))
                 row = timed(case, threads, arguments.repeats)
                 rows.append(row)
                 print(line(row), flush=True)
-    peaks = {} if arguments.only else {name: peak(name) for name in ("latentfit", "scikit-learn")}
-    text = page(rows, machines, peaks)
+    memory_of = (
+        {}
+        if arguments.only
+        else {name: memory_over_data(name) for name in ("latentfit", "scikit-learn")}
+    )
+    text = page(rows, machines, memory_of)
     if not arguments.only:
         record = {
             "machine": {str(threads): asdict(machine) for threads, machine in machines.items()},
             "rows": [asdict(row) for row in rows],
-            "peak_memory_over_data": peaks,
+            "peak_memory_over_data": memory_of,
         }
         arguments.out.write_text(text)
         arguments.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
@@ -127,7 +131,7 @@ def timed(case: Case, threads: int, repeats: int) -> Row:
     loops = []
     fits: Mapping[str, Fit] = {"ours": case.ours, "theirs": case.theirs}
     with threadpool_limits(threads), primitives.threads(threads):
-        heights = {name: fit(many) for name, fit in fits.items()}
+        log_likelihoods = {name: fit(many) for name, fit in fits.items()}
         for _ in range(repeats):
             for name, fit in fits.items():
                 time.sleep(REST)
@@ -152,7 +156,7 @@ def timed(case: Case, threads: int, repeats: int) -> Row:
         target=case.target,
         work=case.work,
         loop=outside / whole,
-        difference=abs(heights["ours"] / heights["theirs"] - 1),
+        difference=abs(log_likelihoods["ours"] / log_likelihoods["theirs"] - 1),
     )
 
 
@@ -162,8 +166,8 @@ def clocked(fit: Callable[[int], Any], iterations: int) -> float:
     return time.perf_counter() - began
 
 
-def peak(name: str) -> float:
-    """Memory that data and fit take at their highest, over the size of the data."""
+def memory_over_data(name: str) -> float:
+    """Peak memory of data and fit, divided by the size of the data."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])}
     command = (sys.executable, "-m", "engine.memory", name)
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -178,7 +182,9 @@ def line(row: Row) -> str:
     )
 
 
-def page(rows: Sequence[Row], machines: Mapping[int, Machine], peaks: Mapping[str, float]) -> str:
+def page(
+    rows: Sequence[Row], machines: Mapping[int, Machine], memory_of: Mapping[str, float]
+) -> str:
     held = {threads: gain for threads in machines if (gain := gained(machines, threads)) < ENOUGH}
     sought = [row for row in rows if row.target is not None and row.threads not in held]
     lines = [
@@ -238,8 +244,8 @@ def page(rows: Sequence[Row], machines: Mapping[int, Machine], peaks: Mapping[st
             f"threads both sides waited for them, a peer whose threads wait for one another by far "
             f"the longer: they are no measure of either, and not counted.",
         ]
-    if peaks:
-        ours, theirs = peaks["latentfit"], peaks["scikit-learn"]
+    if memory_of:
+        ours, theirs = memory_of["latentfit"], memory_of["scikit-learn"]
         verdict = "" if ours <= MOST_MEMORY else ", more than it may be"
         lines += [
             "",
@@ -250,7 +256,7 @@ def page(rows: Sequence[Row], machines: Mapping[int, Machine], peaks: Mapping[st
 
 
 def gained(machines: Mapping[int, Machine], threads: int) -> float:
-    """How many cores' work so many threads did, over their number."""
+    """Speed with several threads over that with one, divided by the number of threads."""
     one = min(machines)
     return machines[threads].flops * one / (machines[one].flops * threads)
 

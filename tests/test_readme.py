@@ -45,7 +45,7 @@ def test_every_folder_of_the_layout_is_there():
 
 
 @pytest.mark.slow
-def test_the_model_file_agrees_with_pymc_as_it_stands(tmp_path):
+def test_the_model_file_agrees_with_pymc_without_changes(tmp_path):
     (tmp_path / "lifetimes.py").write_text(PYTHON[0], encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "latentfit", "compare", "lifetimes.py"],

@@ -58,7 +58,7 @@ def test_the_message_is_the_text_of_the_result(asked):
     assert "hint: a factor 2" in text
 
 
-def test_other_steps_leave_the_models_log_likelihood_behind(asked):
+def test_other_steps_do_not_use_the_log_likelihood_of_the_model(asked):
     assert_em(MODEL)
     assert asked["model"].log_likelihood is MODEL.log_likelihood
     assert_em(MODEL, lambda params, data: {}, objective="posterior")
@@ -136,6 +136,6 @@ def test_right(assert_em):
 def test_wrong(assert_em):
     assert_em(MODEL, e_step=half)
 """
-    said = outcomes(tmp_path, text)
-    assert "1 failed, 1 passed" in said
-    assert "exponential-missing fails: the E step is wrong" in said
+    output = outcomes(tmp_path, text)
+    assert "1 failed, 1 passed" in output
+    assert "exponential-missing fails: the E step is wrong" in output

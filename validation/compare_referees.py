@@ -1,13 +1,14 @@
-"""The log-likelihood where latentfit's EM ends, beside that of independent implementations.
+"""The log-likelihood of latentfit's EM estimate beside those of independent implementations.
 
-Referees are programs that others wrote, of PyPI and of R, each of R's in an ``Rscript`` of its own;
-`referees` holds them. They start from starting values of their own, with convergence tolerances
-close to rounding error and without regularisation. One that is not installed is skipped, which the
-report says.
+Referees are programs by other authors, from PyPI and from R; each R program runs in a separate
+``Rscript`` process. The package `referees` has them. They use their own starting values, with
+convergence tolerances close to rounding error and without regularisation. A referee that is not
+installed is skipped, and listed as skipped in the report.
 
-Where log-likelihoods differ by more than a millionth, each is sent on from where the other ended:
-the referee from latentfit's estimate, and EM from the referee's. The difference is explained if
-latentfit is the higher and neither goes beyond it. Any other is a failure, exit status 1.
+Where log-likelihoods differ by more than a relative 1e-6, each program is started again from the
+other's estimate: the referee from latentfit's, and EM from the referee's. The difference is
+explained if latentfit's log-likelihood is the higher one and neither program increases it further.
+Any other difference is a failure, exit status 1.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How often 95 % intervals from EM's standard errors hold the truth.
+"""How often 95 % intervals from EM's standard errors contain the true value.
 
     python validation/interval_coverage.py                all models
     python validation/interval_coverage.py --model NAME   one; the other rows stay as they are
@@ -44,16 +44,16 @@ SEED = 20
 SAMPLES = 200
 NOMINAL = 0.95
 WIDTH = float(stats.norm.isf((1 - NOMINAL) / 2))
-# In standard errors from EM's end to the maximum, by the curvature there.
-ARRIVED = 1e-3
-# Of a parameter that has the nominal coverage, how often it is called different.
+# Largest distance of a converged estimate from the maximum, by the curvature at the estimate.
+MAX_STANDARD_ERRORS_TO_MAXIMUM = 1e-3
+# Probability that a parameter with the nominal coverage is reported as different.
 LEVEL = 0.01
 PACKAGES = ("latentfit", "numpy", "scipy", "pymc", "pymc-extras", "pytensor")
 
 Arrays = Mapping[str, np.ndarray]
 
 
-# What is known of the coverage without simulation.
+# Coverages that are known without simulation.
 
 
 def _exponential(truth: Arrays, data: Arrays) -> float:
@@ -81,7 +81,8 @@ def _linkage(truth: Arrays, data: Arrays) -> float:
     return float(np.sum(weight[holds & inside]) / np.sum(weight[inside]))
 
 
-# Probabilities of the classes that a latent of each unit says: were it seen, binomial proportions.
+# Parameters that are probabilities of the classes of units. If the classes were observed, their
+# estimates would be binomial proportions.
 CLASSES = {
     "annotators": "p",
     "gaussian-mixture": "w",
@@ -107,14 +108,14 @@ EXACT = {
 }
 
 
-# One declaration for many data sets.
+# One declaration for all data sets.
 
 
 class Swapped:
-    """The log-likelihood of a declaration as a function of the data too.
+    """The log-likelihood of a declaration as a function of the parameters and of the data.
 
-    Building a declaration and its derivatives takes longer than all the rest of a data set does;
-    where the data enter as values of observed variables and in no other way, once is enough.
+    Building a declaration and its derivatives takes longer than everything else for a data set. If
+    the data enter only as values of observed variables, they are built once for all data sets.
     """
 
     def __init__(self, density: bayes.Density) -> None:
@@ -135,9 +136,9 @@ class Swapped:
         self._types = [value.type for value in inputs]
 
     def on(self, declaration: declared.Declaration) -> "OneSample | None":
-        """What `bayes.asymptotic_errors` asks of a density, on the data of another declaration.
+        """The log-likelihood on the data of another declaration, for `bayes.asymptotic_errors`.
 
-        None where these are of another shape, as tables are of which each line is a count.
+        None if the data have another shape, such as a table with a row for each distinct value.
         """
         model = declaration.model
         values = compile_function([], [model.rvs_to_values[model[name]] for name in self.names])()
@@ -165,7 +166,7 @@ class OneSample:
         return float(value), score
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
-        # Asked for twice at the same point, and what takes longest.
+        # Kept, because it takes the longest time and is used twice at the same point.
         if self._known is None or not np.array_equal(self._known[0], point):
             (found,) = self.of._hessian(point, *self.data)
             self._known = (point.copy(), found)
@@ -198,7 +199,7 @@ class Study:
 
     @cached_property
     def alignment(self) -> Alignment:
-        """With the truth as the reference."""
+        """The alignment with the truth as the reference."""
         fit = self.model.fit(self.arguments, seed=self.seed)
         if not fit.converged:
             raise LatentfitError(f"{self.name} has no truth to draw from: {fit.message}")
@@ -227,7 +228,7 @@ class Study:
         return self.model.draw(params, self.arguments, samples=self.samples, seed=self.seed)
 
     def swapped(self, declaration: declared.Declaration) -> Swapped | None:
-        """The likelihood with other data put in, if that is the same as to build it anew."""
+        """The likelihood as a function of the data, if it equals one that is built for them."""
         found, anew = Swapped(self.density), self.density_of(declaration)
         point = self.alignment.em.unconstrained
         beside = point + 0.05 * np.random.default_rng(self.seed).standard_normal(point.shape)
@@ -245,12 +246,12 @@ class Study:
         return found if same else None
 
     def run(self) -> dict[str, Any]:
-        """Estimates and intervals on every data set, and what became of them."""
+        """Estimates and intervals on all data sets, and how many data sets failed and why."""
         began = time.process_time()
         aligned = self.alignment
         truth = aligned.em.unconstrained
         fate: Counter[str] = Counter()
-        ratios, estimates, errors, edges = [], [], [], []
+        ratios, estimates, errors, on_boundary = [], [], [], []
         swapped: Swapped | None = None
         for number, arguments in enumerate(self.drawn()):
             try:
@@ -269,28 +270,34 @@ class Study:
                 swapped = self.swapped(declaration)
             sample = swapped.on(declaration) if swapped else None
             density = sample or self.density_of(declaration)
-            height = density.log_likelihood(point)[0]
+            log_likelihood = density.log_likelihood(point)[0]
             known = fit.log_likelihood
-            if sample and (known is None or not np.isclose(height, known, rtol=1e-8, atol=1e-6)):
-                # What else depends on the data was by chance the same in the first of them.
+            if sample and (
+                known is None or not np.isclose(log_likelihood, known, rtol=1e-8, atol=1e-6)
+            ):
+                # Other constants depend on the data, and were equal by chance in the first.
                 swapped, density = None, self.density_of(declaration)
-                height = density.log_likelihood(point)[0]
-            ratio = 2 * (height - density.log_likelihood(truth)[0])
+                log_likelihood = density.log_likelihood(point)[0]
+            ratio = 2 * (log_likelihood - density.log_likelihood(truth)[0])
             if ratio < -1e-6:
                 fate["lower"] += 1
             where = aligned.align_point(point)
             found = bayes.asymptotic_errors(density, where.unconstrained)
             value, score = density.log_likelihood(where.unconstrained)
-            bend = curvature_of(density.hessian(where.unconstrained), score, density.space.bounded)
-            if not bend.newton(score)[1] <= ARRIVED:
+            curvature = curvature_of(
+                density.hessian(where.unconstrained), score, density.space.bounded
+            )
+            if not curvature.newton(score)[1] <= MAX_STANDARD_ERRORS_TO_MAXIMUM:
                 fate["astray"] += 1
-            if not np.isclose(value, height, rtol=1e-8, atol=1e-6):
-                raise AssertionError(f"{self.name}: renumbered, the likelihood is another one")
+            if not np.isclose(value, log_likelihood, rtol=1e-8, atol=1e-6):
+                raise AssertionError(
+                    f"{self.name}: the likelihood changed when components were reordered"
+                )
             ratios.append(ratio)
             estimates.append(self.flat(where.natural))
             errors.append(self.flat(found))
-            at_edge = set(bayes.information.at_boundary(density, where.unconstrained))
-            edges.append([label in at_edge for label in self.labels])
+            at_boundary = set(bayes.information.at_boundary(density, where.unconstrained))
+            on_boundary.append([label in at_boundary for label in self.labels])
         exact = {}
         if self.name in EXACT:
             parameter, coverage = EXACT[self.name]
@@ -303,7 +310,9 @@ class Study:
             labels = declared.labels(name, np.shape(probability))
             shares = zip(labels, np.ravel(probability), strict=True)
             seen = {label: binomial(n, p) for label, p in shares}
-        edge = set(bayes.information.at_boundary(self.density, aligned.em.unconstrained))
+        truth_on_boundary = set(
+            bayes.information.at_boundary(self.density, aligned.em.unconstrained)
+        )
         unknown = {
             label
             for label, error in zip(self.labels, self.flat(aligned.errors), strict=True)
@@ -318,13 +327,13 @@ class Study:
             "size": sum(np.size(value) for value in self.arguments.values()),
             "free": self.density.space.size,
             "within": None
-            if edge | unknown
+            if truth_on_boundary | unknown
             else int(np.sum(np.array(ratios) <= stats.chi2.ppf(NOMINAL, self.density.space.size))),
             "parameters": [
                 summary(
                     label,
                     *columns,
-                    edge=label in edge,
+                    truth_on_boundary=label in truth_on_boundary,
                     unknown=label in unknown,
                     exact=exact.get(label),
                     seen=seen.get(label),
@@ -334,7 +343,7 @@ class Study:
                     self.flat(aligned.em.natural),
                     np.array(estimates).T,
                     np.array(errors).T,
-                    np.array(edges).T,
+                    np.array(on_boundary).T,
                     strict=True,
                 )
             ],
@@ -356,37 +365,37 @@ def summary(
     truth: float,
     estimates: np.ndarray,
     errors: np.ndarray,
-    edges: np.ndarray,
+    on_boundary: np.ndarray,
     *,
-    edge: bool,
+    truth_on_boundary: bool,
     unknown: bool,
     exact: float | None,
     seen: float | None,
 ) -> dict[str, Any]:
-    """What the intervals of one parameter did."""
+    """Coverage and properties of the intervals of one parameter."""
     given = np.isfinite(errors)
     x, se = estimates[given], errors[given]
     low, high = x + WIDTH * se < truth, x - WIDTH * se > truth
     row = {
         "name": label,
         "truth": float(truth),
-        "edge": edge,
+        "edge": truth_on_boundary,
         "unknown": unknown,
         "exact": exact,
         "seen": seen,
-        "on_edge": int(edges.sum()),
-        "improper": int(np.sum(~given & ~edges)),
+        "on_edge": int(on_boundary.sum()),
+        "improper": int(np.sum(~given & ~on_boundary)),
         "intervals": int(given.sum()),
         "low": int(low.sum()),
         "high": int(high.sum()),
     }
-    spread = float(np.std(x, ddof=1)) if len(x) > 1 else 0.0
-    if not spread:
+    sd = float(np.std(x, ddof=1)) if len(x) > 1 else 0.0
+    if not sd:
         return row
     return row | {
-        "bias": float((np.mean(x) - truth) / spread),
+        "bias": float((np.mean(x) - truth) / sd),
         "skewness": float(stats.skew(x)),
-        "length": float(np.median(se) / spread),
+        "length": float(np.median(se) / sd),
         "correlation": float(np.corrcoef(x, se)[0, 1]) if np.std(se) else 0.0,
     }
 
@@ -407,28 +416,30 @@ def text(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 <!-- Made by validation/interval_coverage.py: change that, not this. -->
 
-How often the interval EM ± {WIDTH:.2f} standard errors holds the true value. The truth is EM's
+How often the interval EM ± {WIDTH:.2f} standard errors contains the true value. The truth is EM's
 estimate on the example data of each model; data sets of the same size are drawn from the model
 there, and EM is fitted to each from one start of `initial`. Standard errors are those of the
 observed information; components are put in the order of the truth.
 
 Of {len(judged)} parameters inside the parameter space, {len(off)} have a coverage that differs from
 {NOMINAL:.0%} (exact binomial test, level {LEVEL:.0%} each: {LEVEL * len(judged):.1f} would if all
-were right). What large samples promise holds for small ones only roughly; the remarks say what is
-amiss, and the tables what it rests on.
+were right). The theory of these intervals is asymptotic and holds for small samples only roughly.
+The remarks name deviations, and the tables give the figures from which they follow.
 
 ## Models
 
 Likelihood ratio: how often twice the gain in log-likelihood over the truth, all parameters
 together, stays below the {NOMINAL:.0%} point of its χ² distribution. It does not depend on how
-parameters are scaled, as the intervals do: where it is right and intervals are not, these are
-lopsided. It has no such distribution with a parameter on the boundary.
+parameters are scaled, as the intervals do: where it is right and intervals are not, most
+intervals that miss the truth are on one side of it. It has no such distribution with a parameter
+on the boundary.
 
-Refused: the model file takes no such data set. Degenerate: EM broke down. Limit: EM used all its
-iterations. Lower: EM ended below the likelihood of the truth, in no global maximum. Not at rest:
-by the curvature, more than {ARRIVED:g} standard errors from a maximum.
+Refused: the model file rejects the data set. Degenerate: EM stopped at a degenerate solution.
+Limit: EM used all its iterations. Lower: the log-likelihood of EM's estimate is below that of the
+truth, so that the estimate is not a global maximum. Not at a maximum: by the curvature, the
+estimate is more than {MAX_STANDARD_ERRORS_TO_MAXIMUM:g} standard errors from a maximum.
 
-| model | values | free parameters | data sets | likelihood ratio | what became of the rest |
+| model | values | free parameters | data sets | likelihood ratio | other results of EM |
 |---|--:|--:|--:|--:|---|
 {models}
 
@@ -468,7 +479,7 @@ def _model_line(name: str, row: Mapping[str, Any]) -> str:
         ("degenerate", "degenerate"),
         ("limit", "limit"),
         ("lower", "lower"),
-        ("astray", "not at rest"),
+        ("astray", "not at a maximum"),
     )
     rest = ", ".join(f"{fate[key]} {word}" for key, word in words if fate.get(key))
     inside = "—" if row["within"] is None else _share(row["within"], row["used"])
@@ -486,7 +497,7 @@ def _parameter_line(name: str, p: Mapping[str, Any]) -> str:
 
 
 def _remark(p: Mapping[str, Any]) -> str:
-    """What is amiss with the intervals, by criteria that the table shows."""
+    """Deviations of the intervals, by criteria that the table shows."""
     if p["edge"]:
         return "truth on the boundary: no standard error, not judged"
     n = p["intervals"]
@@ -496,22 +507,22 @@ def _remark(p: Mapping[str, Any]) -> str:
     if p["improper"]:
         found.append(f"{p['improper']} without proper information")
     if p["exact"] is not None and _two_sided(p["low"] + p["high"], n, 1 - p["exact"]) < LEVEL:
-        found.append("not what the exact calculation says")
+        found.append("differs from the exact coverage")
     if _p_value(p) < LEVEL:
         covered = n - p["low"] - p["high"]
         found.append("covers too rarely" if covered < NOMINAL * n else "covers too often")
         reasons = []
         if _two_sided(p["low"], p["low"] + p["high"], 0.5) < LEVEL:
             side, most = ("below", "low") if p["low"] > p["high"] else ("above", "high")
-            reasons.append(f"lopsided, {p[most]} of {p['low'] + p['high']} misses {side}")
+            reasons.append(f"asymmetric misses, {p[most]} of {p['low'] + p['high']} {side}")
         if abs(p.get("correlation", 0)) > 0.5:
-            reasons.append("the interval's length goes with the estimate")
+            reasons.append("the interval's length is correlated with the estimate")
         if abs(p.get("bias", 0)) > 0.25:
             reasons.append("biased")
         if p.get("length", 1) < 0.9:
-            reasons.append("standard errors shorter than the spread")
+            reasons.append("standard errors smaller than the standard deviation")
         if p.get("length", 1) > 1.1:
-            reasons.append("standard errors longer than the spread")
+            reasons.append("standard errors larger than the standard deviation")
         found.append(", ".join(reasons))
     return "; ".join(filter(None, found))
 
@@ -548,7 +559,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="[default: %(default)s]")
     parser.add_argument("--out", type=Path, default=REPORTS, help="[default: reports]")
     given = parser.parse_args()
-    # It takes a processor for half an hour, and nobody waits for it.
+    # The study takes half an hour of processor time, and other processes go first.
     os.nice(10)
     given.out.mkdir(parents=True, exist_ok=True)
     store = given.out / "coverage.json"

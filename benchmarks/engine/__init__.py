@@ -1,1 +1,1 @@
-"""EM written in the primitives beside other packages: same data, same start, same iterations."""
+"""EM with the primitives and other packages: same data, same start, same number of iterations."""

@@ -1,4 +1,4 @@
-"""One comparison: two ways to the same log-likelihood, and what an iteration has to do at least."""
+"""One comparison: two programs for one log-likelihood, and the least work of an iteration."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,20 +9,20 @@ from typing import Any
 from latentfit import em
 from latentfit.em import Stopping
 
-# The log-likelihood after so many iterations, at the parameters where they end.
+# From a number of iterations to the log-likelihood at the parameters after the last of them.
 Fit = Callable[[int], float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What one iteration cannot do without.
+    """The least work of one iteration.
 
     Attributes
     ----------
     bytes : int
         Read from memory: the data, once.
     flops : int
-        Additions, multiplications and comparisons, exponentials apart.
+        Additions, multiplications and comparisons, without those of exponentials.
     exponentials : int
     """
 
@@ -39,12 +39,12 @@ class Case:
     ----------
     model, size, peer : str
     target : float or None
-        How many times faster than the peer an iteration has to be; None where that is no target.
+        How many times faster than the peer an iteration has to be; None if there is no target.
     ours : Loop
     theirs : callable
     iterations : (int, int)
-        Both are timed, and the difference is that of so many iterations, without what comes before
-        and after.
+        Fits with both numbers are timed. The difference is the time of the additional iterations,
+        without the time before the first and after the last one.
     work : Work
     """
 
@@ -59,7 +59,7 @@ class Case:
 
 
 class Loop:
-    """A fit by latentfit's own loop, which knows nothing of primitives.
+    """A fit by `latentfit.em.run`.
 
     Attributes
     ----------

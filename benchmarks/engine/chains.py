@@ -1,4 +1,4 @@
-"""Hidden Markov models beside hmmlearn, with both of its implementations."""
+"""Hidden Markov models, compared with both implementations of hmmlearn."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ ROWS = 100_000
 
 
 def e_step_of(rows: int) -> Callable[..., dict[str, Any]]:
-    """The E step for so many rows, whose tables are made once."""
+    """The E step for a number of rows, with tables that are allocated once."""
     log_b, z = np.empty((2, rows, STATES))
 
     def e_step(params: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def hmmlearn_of(
             "implementation": implementation,
         }
         if emission == "normal":
-            # Without a prior for the covariances, which it otherwise has.
+            # By default hmmlearn has a prior for the covariances.
             model = GaussianHMM(STATES, covariance_type="diag", covars_prior=0, **common)
             model.n_features = 1
             model.means_, model.covars_ = start["mu"][:, None], start["sigma"][:, None] ** 2

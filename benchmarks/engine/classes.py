@@ -1,4 +1,4 @@
-"""Latent classes beside stepmix."""
+"""Latent classes, compared with stepmix."""
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -25,7 +25,7 @@ def m_step(expectations: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
 
 
 class Started(StepMix):
-    """stepmix, from a start that is given: it has no argument for one."""
+    """stepmix from given starting values, for which it has no argument."""
 
     def _initialize_parameters(self, X: Any, random_state: Any) -> None:  # noqa: N803
         super()._initialize_parameters(X, random_state)

@@ -1,10 +1,10 @@
-"""What this machine can do at all, measured in the same run.
+"""The limits of this machine, measured in the same run.
 
-An iteration takes at least as long as reading its data from memory takes, and as long as its
-arithmetic: products and sums at the rate of a matrix multiplication, exponentials in the cache at
-NumPy's rate or at that of the primitives, whichever is higher, since NumPy's takes one at a time
-where the processor lacks AVX-512. Arithmetic shares the same units and adds up; memory is read
-meanwhile.
+An iteration takes at least the time of reading its data from memory, and at least the time of its
+arithmetic. Products and sums are counted at the rate of a matrix multiplication. Exponentials are
+counted at NumPy's rate in the cache or at that of the primitives, whichever is higher, since NumPy
+computes one at a time if the processor lacks AVX-512. Times of arithmetic are added, because they
+use the same units of the processor; memory is read at the same time.
 """
 
 import time
@@ -33,7 +33,7 @@ class Machine:
     exponentials: float
 
     def least(self, work: Work) -> float:
-        """Seconds that the work takes at these rates."""
+        """The least number of seconds for the work at these rates."""
         arithmetic = work.flops / self.flops + work.exponentials / self.exponentials
         return max(work.bytes / self.bytes, arithmetic)
 
@@ -48,7 +48,7 @@ class Machine:
 
 def measured(threads: int, repeats: int) -> Machine:
     data = np.ones((threads, 2**24))
-    # So many at a time that threads hardly wait for Python's lock, and no more than a cache holds.
+    # Enough at a time that threads rarely wait for Python's lock, and few enough for a cache.
     near = np.linspace(-20, 0, 2**14 * threads).reshape(threads, -1, 4)
     out, square = np.empty_like(near), np.ones((1024, 1024))
 
@@ -57,7 +57,7 @@ def measured(threads: int, repeats: int) -> Machine:
             np.exp(near[part], out=out[part])
 
     def primitive(part: int) -> None:
-        # In their place, again and again: any numbers do, as long as none is above 0.
+        # In place and repeatedly: any values do, as long as they are not positive.
         block = -near[part]
         for _ in range(100):
             np.negative(block, out=block)

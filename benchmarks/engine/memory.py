@@ -1,8 +1,8 @@
-"""Peak memory of a fit to ten million numbers, in a process of its own.
+"""Peak memory of a fit to ten million numbers, in a separate process.
 
-``python -m engine.memory latentfit|scikit-learn`` prints the bytes of the data and how far the
-resident set rose above what it was before there were any: data, fit and all. Code is compiled
-and imported beforehand.
+``python -m engine.memory latentfit|scikit-learn`` prints the size of the data and the increase of
+the resident set, in bytes, from before the data are simulated to its maximum during the fit. Code
+is compiled and imported beforehand.
 """
 
 import json
@@ -30,11 +30,11 @@ def main(which: str) -> None:
     warnings.simplefilter("ignore")
     small, _ = mixtures.numbers(5000)
     fit(small)
-    # The highest so far is forgotten.
+    # Reset the maximum (VmHWM) that the kernel has recorded.
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
     x = np.empty(ROWS)
-    # Piece by piece, so that what simulating takes is no part of the peak.
+    # Simulated in pieces, so that temporary arrays do not raise the maximum.
     for begin in range(0, ROWS, len(small)):
         x[begin : begin + len(small)] = small
     fit(x)
@@ -42,7 +42,7 @@ def main(which: str) -> None:
 
 
 def resident(which: str) -> int:
-    """Bytes of the resident set, now (VmRSS) or at its highest (VmHWM)."""
+    """Size of the resident set in bytes: now (VmRSS), or its maximum (VmHWM)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1]) * 1024

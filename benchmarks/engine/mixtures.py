@@ -1,4 +1,4 @@
-"""Normal mixtures beside scikit-learn."""
+"""Normal mixtures, compared with scikit-learn."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def m_step_of_vectors(expectations: Mapping[str, Any], data: Mapping[str, Any]) 
 
 
 def numbers(n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A sample of 0.7 N(7, 1²) + 0.3 N(10, 1²), and a start that is off."""
+    """A sample of 0.7 N(7, 1²) + 0.3 N(10, 1²), and starting values away from the maximum."""
     rng = np.random.default_rng(1)
     x = rng.normal(np.where(rng.random(n) < 0.7, 7.0, 10.0), 1.0)
     start = {"w": np.full(2, 0.5), "mu": np.array([6.0, 9.0]), "sigma": np.array([2.0, 2.0])}
@@ -42,7 +42,7 @@ def numbers(n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def vectors(n: int, components: int, d: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Groups that overlap, each with a covariance of its own, and a start that is off."""
+    """Overlapping groups with different covariances, and starting values away from the maximum."""
     rng = np.random.default_rng(1)
     mu = 2 * rng.normal(size=(components, d)) / np.sqrt(d)
     root = np.eye(d) + 0.2 * rng.normal(size=(components, d, d))

@@ -1,4 +1,4 @@
-"""What the data do not tell: rotations, reflections, free scales, covariates that are the same."""
+"""Unidentified parameters: rotations, reflections, free scales, and equal covariates."""
 
 from dataclasses import replace
 from io import StringIO
@@ -9,7 +9,7 @@ import pymc as pm
 import pytest
 import report_sample as sample
 from rich.console import Console
-from test_verdicts import GOOD, PEAK, fit
+from test_verdicts import GOOD, MAXIMUM, fit
 
 import latentfit
 from latentfit import bayes, report
@@ -46,9 +46,9 @@ def factors(y, size=2, mean=0.0):
 
 def e_step(params, data):
     W, v = params["W"], params["s"] ** 2
-    spread = np.linalg.inv(np.eye(W.shape[1]) + (W.T / v) @ W)
-    mean = data["y"] / v @ W @ spread
-    return {"z": mean, "zz": len(mean) * spread + mean.T @ mean}
+    covariance = np.linalg.inv(np.eye(W.shape[1]) + (W.T / v) @ W)
+    mean = data["y"] / v @ W @ covariance
+    return {"z": mean, "zz": len(mean) * covariance + mean.T @ mean}
 
 
 def m_step(expectations, data):
@@ -120,8 +120,8 @@ def density_of(build, latents, arguments, **options):
 
 def highest(density, starts=3):
     rng = np.random.default_rng(1)
-    begins = [density.space.origin + rng.uniform(-1, 1, density.space.size) for _ in range(starts)]
-    return max(bayes.maximum_likelihood(density, begins), key=lambda climb: climb.value)
+    points = [density.space.origin + rng.uniform(-1, 1, density.space.size) for _ in range(starts)]
+    return max(bayes.maximum_likelihood(density, points), key=lambda found: found.value)
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +141,10 @@ def one():
 # Rotations
 
 
-def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
-    _, density, top = two
-    assert top.reached
-    known = bayes.maxima.identification(density, top.point)
+def test_loadings_are_not_identified_and_their_covariance_is(two):
+    _, density, highest_maximum = two
+    assert highest_maximum.reached
+    known = bayes.maxima.identification(density, highest_maximum.point)
     assert known.directions == 1
     assert known.missing(density.space.parameters) == ("W",)
     assert known.identified["covariance"].all()
@@ -153,19 +153,19 @@ def test_loadings_are_free_to_rotate_and_their_covariance_is_not(two):
 
 def test_standard_errors_of_what_is_identified(two):
     """The MLE of a variance is the sample's, whose standard error is σ² √(2 / n)."""
-    _, density, top = two
-    errors = bayes.asymptotic_errors(density, top.point)
+    _, density, highest_maximum = two
+    errors = bayes.asymptotic_errors(density, highest_maximum.point)
     assert np.isnan(errors["W"]).all()
     assert np.isfinite(errors["s"]).all()
-    variances = np.diag(density.space.constrain(top.point)["covariance"])
+    variances = np.diag(density.space.constrain(highest_maximum.point)["covariance"])
     np.testing.assert_allclose(
         np.diag(errors["covariance"]), variances * np.sqrt(2 / 200), rtol=1e-6
     )
 
 
 def test_every_rotation_is_the_same_maximum(two):
-    _, density, top = two
-    natural = density.space.constrain(top.point)
+    _, density, highest_maximum = two
+    natural = density.space.constrain(highest_maximum.point)
     for angle in (0.3, 1.1, np.pi / 2):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         point = density.space.unconstrain({"W": natural["W"] @ turn, "s": natural["s"]})
@@ -173,15 +173,15 @@ def test_every_rotation_is_the_same_maximum(two):
             density.log_likelihood, density.hessian, point, density.space.bounded
         )
         assert there.reached
-        assert there.value == pytest.approx(top.value, abs=1e-8)
+        assert there.value == pytest.approx(highest_maximum.value, abs=1e-8)
 
 
 def test_a_curved_unidentified_direction_is_found_near_the_maximum(two):
     """The gradient is not zero where EM stops, nor is the curvature along the direction."""
-    _, density, top = two
+    _, density, highest_maximum = two
     rng = np.random.default_rng(3)
     for size in (1e-8, 1e-6, 1e-4):
-        point = top.point + size * rng.standard_normal(density.space.size)
+        point = highest_maximum.point + size * rng.standard_normal(density.space.size)
         _, gradient = density.log_likelihood(point)
         shape = curvature_of(density.hessian(point), gradient, density.space.bounded)
         assert shape.unidentified.sum() == 1
@@ -190,15 +190,15 @@ def test_a_curved_unidentified_direction_is_found_near_the_maximum(two):
 
 
 def test_an_ill_conditioned_maximum_is_identified():
-    """Covariates that are the same but for a thousandth of them: little is known, but all."""
+    """Covariates that differ by a thousandth: estimates are imprecise, but identified."""
     rng = np.random.default_rng(2)
     x = rng.normal(size=80)
     y = 1 + 2 * x + rng.normal(size=80) * 1.5
     covariates = np.column_stack([x, x + 1e-3 * rng.normal(size=80)])
     _, density = density_of(twins, ("u",), {"y": y, "x": covariates})
-    top = highest(density)
-    assert bayes.maxima.identification(density, top.point).directions == 0
-    assert np.isfinite(bayes.asymptotic_errors(density, top.point)["b"]).all()
+    highest_maximum = highest(density)
+    assert bayes.maxima.identification(density, highest_maximum.point).directions == 0
+    assert np.isfinite(bayes.asymptotic_errors(density, highest_maximum.point)["b"]).all()
 
 
 # Coefficients of a covariate that is given twice, and of a latent whose scale is not identified
@@ -209,14 +209,14 @@ def test_the_same_covariate_twice_identifies_the_sum():
     x = rng.normal(size=80)
     y = 1 + 2 * x + rng.normal(size=80) * 1.5
     _, density = density_of(twins, ("u",), {"y": y, "x": np.column_stack([x, x])})
-    top = highest(density)
-    known = bayes.maxima.identification(density, top.point)
+    highest_maximum = highest(density)
+    known = bayes.maxima.identification(density, highest_maximum.point)
     assert known.missing(density.space.parameters) == ("b",)
-    natural = density.space.constrain(top.point)
+    natural = density.space.constrain(highest_maximum.point)
     slope, intercept = np.polyfit(x, y, 1)
     assert natural["slope"] == pytest.approx(slope, rel=1e-9)
     assert natural["a"] == pytest.approx(intercept, rel=1e-9)
-    errors = bayes.asymptotic_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, highest_maximum.point)
     variance = np.mean((y - intercept - slope * x) ** 2)
     expected = np.sqrt(variance / np.sum((x - x.mean()) ** 2))
     assert errors["slope"] == pytest.approx(expected, rel=1e-6)
@@ -224,35 +224,38 @@ def test_the_same_covariate_twice_identifies_the_sum():
 
 
 @pytest.mark.parametrize("positive", [False, True])
-def test_a_latent_scale_is_free_against_its_coefficient(positive):
-    """If both are positive the ridge lies along logarithms, as a way to zero does."""
+def test_a_latent_scale_and_its_coefficient_are_not_identified(positive):
+    """If both are positive, the unidentified direction is straight on the scale of logarithms.
+
+    So is the direction in which a scale goes to zero.
+    """
     rng = np.random.default_rng(1)
     group = np.repeat(np.arange(8), 5)
     y = 1.5 * rng.normal(size=8)[group] + 0.7 * rng.normal(size=40)
     data = {"y": y, "group": group}
     _, density = density_of(scaled, ("z",), data, positive=positive)
-    top = highest(density)
-    known = bayes.maxima.identification(density, top.point)
+    highest_maximum = highest(density)
+    known = bayes.maxima.identification(density, highest_maximum.point)
     assert (known.directions, known.missing(density.space.parameters)) == (1, ("tau", "b"))
-    errors = bayes.asymptotic_errors(density, top.point)
+    errors = bayes.asymptotic_errors(density, highest_maximum.point)
     assert np.isnan([errors["tau"], errors["b"]]).all()
     assert 0 < errors["sd"] < 1
 
 
 def test_a_scale_that_goes_to_zero_is_identified():
-    """Its logarithm levels off, one way; it does not leave the other way."""
+    """The log-likelihood is flat in its logarithm below the estimate, but not above it."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=40)
     group = np.tile(np.arange(8), 5)
     y -= np.array([y[group == g].mean() for g in range(8)])[group]
     _, density = density_of(scaled, ("z",), {"y": y, "group": group}, positive=True)
-    top = highest(density)
-    assert density.space.constrain(top.point)["sd"] < 1e-2
-    known = bayes.maxima.identification(density, top.point)
+    highest_maximum = highest(density)
+    assert density.space.constrain(highest_maximum.point)["sd"] < 1e-2
+    known = bayes.maxima.identification(density, highest_maximum.point)
     assert known.identified["s"]
 
 
-def test_nothing_is_known_of_a_component_without_observations():
+def test_a_component_without_observations_is_not_identified():
     x = np.random.default_rng(0).poisson(3, size=60)
     _, density = density_of(mixture, ("z",), {"x": x})
     alone = {"w": np.array([1 - 1e-20, 1e-20]), "rate": np.array([x.mean(), 2.0])}
@@ -266,72 +269,74 @@ def test_nothing_is_known_of_a_component_without_observations():
 # Maxima of plain functions
 
 
-def climbed(height, slope, bend):
+def maximised(value, gradient, hessian):
     return bayes.maxima.polish(
-        lambda p: (height(*p), np.array(slope(*p))),
-        lambda p: np.array(bend(*p)),
+        lambda p: (value(*p), np.array(gradient(*p))),
+        lambda p: np.array(hessian(*p)),
         np.array([0.0, 0.3]),
         np.zeros(2, dtype=bool),
     )
 
 
-def test_a_maximum_along_a_ridge_is_one():
-    top = climbed(lambda x, y: -(x**2), lambda x, y: (-2 * x, 0), lambda x, y: [[-2, 0], [0, 0]])
-    assert top.reached
-    assert top.point[1] == 0.3
+def test_a_maximum_with_an_unidentified_direction_is_a_maximum():
+    found = maximised(
+        lambda x, y: -(x**2), lambda x, y: (-2 * x, 0), lambda x, y: [[-2, 0], [0, 0]]
+    )
+    assert found.reached
+    assert found.point[1] == 0.3
 
 
 @pytest.mark.parametrize("beside", [0.1, 1e-4, -1e-5])
-def test_a_ridge_that_is_a_circle_is_climbed(beside):
-    def height(p):
+def test_the_maximum_is_found_where_unidentified_points_form_a_circle(beside):
+    def objective(p):
         r = np.hypot(*p)
         return -250 * (r - 1) ** 2, -500 * (r - 1) * p / r
 
-    def bend(p):
+    def hessian(p):
         across = p / np.hypot(*p)
         along = np.array([-across[1], across[0]])
         return -500 * (np.outer(across, across) + (1 - 1 / np.hypot(*p)) * np.outer(along, along))
 
     start = (1 + beside) * np.array([np.cos(1), np.sin(1)])
-    top = bayes.maxima.polish(height, bend, start, np.zeros(2, dtype=bool))
-    assert top.reached
-    assert np.hypot(*top.point) == pytest.approx(1, abs=1e-12)
+    found = bayes.maxima.polish(objective, hessian, start, np.zeros(2, dtype=bool))
+    assert found.reached
+    assert np.hypot(*found.point) == pytest.approx(1, abs=1e-12)
 
 
-def test_what_rises_where_its_curvature_is_zero_is_none():
-    def height(x, y):
+def test_a_point_with_zero_curvature_and_higher_values_beside_it_is_no_maximum():
+    def objective(x, y):
         return -(x**2) + (y - 0.3) ** 4
 
-    end = climbed(
-        height,
+    found = maximised(
+        objective,
         lambda x, y: (-2 * x, 4 * (y - 0.3) ** 3),
         lambda x, y: [[-2, 0], [0, 12 * (y - 0.3) ** 2]],
     )
-    assert not end.reached
-    assert "saddle" in end.problem
+    assert not found.reached
+    assert "saddle" in found.problem
 
 
 # Reflections
 
 
 def test_one_factor_is_found_to_have_either_sign(one):
-    declaration, density, top = one
-    aligned = align(declaration, density, top.point)
+    declaration, density, highest_maximum = one
+    aligned = align(declaration, density, highest_maximum.point)
     (mirror,) = aligned.reflections
     assert (mirror.label, mirror.prior_distinguishes) == ("W", False)
     assert np.all(mirror.signs["W"] == -1)
     assert np.all(mirror.signs["covariance"] == 1)
     assert np.all(mirror.signs["s"] == 1)
-    natural = density.space.constrain(top.point)
+    natural = density.space.constrain(highest_maximum.point)
     other = density.space.unconstrain({"W": -natural["W"], "s": natural["s"]})
     np.testing.assert_allclose(aligned.align_point(other).natural["W"], natural["W"])
-    assert bayes.maxima.identification(density, top.point).directions == 0
+    assert bayes.maxima.identification(density, highest_maximum.point).directions == 0
 
 
-def test_draws_are_brought_to_one_side(one):
-    declaration, density, top = one
-    (mirror,) = align(declaration, density, top.point).reflections
-    natural = density.space.constrain(top.point)
+def test_draws_are_reflected_to_the_sign_of_the_estimate(one):
+    declaration, density, highest_maximum = one
+    (mirror,) = align(declaration, density, highest_maximum.point).reflections
+    natural = density.space.constrain(highest_maximum.point)
     rng = np.random.default_rng(0)
     sides = rng.choice([-1.0, 1.0], size=50)
     draws = {
@@ -346,11 +351,11 @@ def test_draws_are_brought_to_one_side(one):
     np.testing.assert_array_equal(reflected["s"], draws["s"])
 
 
-def test_a_prior_may_tell_the_sides_apart():
+def test_a_prior_may_distinguish_the_two_signs():
     data = measured(4, 1)
     declaration, density = density_of(factors, ("z",), data, size=1, mean=1.0)
-    top = highest(density)
-    natural = density.space.constrain(top.point)
+    highest_maximum = highest(density)
+    natural = density.space.constrain(highest_maximum.point)
     wrong = natural["W"] * -np.sign(natural["W"].sum())
     aligned = align(
         declaration, density, density.space.unconstrain({"W": wrong, "s": natural["s"]})
@@ -382,7 +387,7 @@ def test_parameters_may_have_to_change_sign_together():
     assert [mirror.label for mirror in found] == ["b and m"]
 
 
-# Verdicts and words
+# Verdicts and sentences
 
 LOST = replace(
     GOOD, name="W", mle=3.0, rhat=2.1, ess_bulk=3.0, eti=(4.0, 5.0), identified=False,
@@ -392,25 +397,25 @@ LOST = replace(
 
 def test_what_is_not_identified_is_not_judged():
     assert chains.of_diagnostics([GOOD, LOST], 0, 4000, 4).status == "pass"
-    assert em_at_maximum.of_maxima(fit(), [GOOD, LOST], PEAK, PEAK, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [GOOD, LOST], MAXIMUM, MAXIMUM, "MLE").status == "pass"
     assert em_in_posterior.of_parameters([GOOD, LOST]).status == "pass"
     pulled = prior_explains_map.of_maxima(
-        [GOOD, replace(LOST, map_minus_mle=9.0)], PEAK, PEAK, 0, 0.2
+        [GOOD, replace(LOST, map_minus_mle=9.0)], MAXIMUM, MAXIMUM, 0, 0.2
     )
     assert "(theta)" in pulled.detail
 
 
-def test_with_nothing_identified_heights_are_judged():
-    lower = replace(PEAK, value=-11.0)
-    assert em_at_maximum.of_maxima(fit(), [LOST], PEAK, PEAK, "MLE").status == "pass"
-    assert em_at_maximum.of_maxima(fit(), [LOST], lower, PEAK, "MLE").status == "fail"
+def test_with_nothing_identified_log_likelihoods_are_judged():
+    lower = replace(MAXIMUM, value=-11.0)
+    assert em_at_maximum.of_maxima(fit(), [LOST], MAXIMUM, MAXIMUM, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [LOST], lower, MAXIMUM, "MLE").status == "fail"
     assert chains.of_diagnostics([LOST], 0, 4000, 4).status == "skip"
     assert chains.of_diagnostics([LOST], 90, 4000, 4).status == "fail"
     assert em_in_posterior.of_parameters([LOST]).status == "skip"
-    assert prior_explains_map.of_maxima([LOST], PEAK, PEAK, 0, 0.2).status == "pass"
+    assert prior_explains_map.of_maxima([LOST], MAXIMUM, MAXIMUM, 0, 0.2).status == "pass"
 
 
-def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
+def test_unidentified_parameters_are_named_with_the_identified_ones():
     def on(names, judged, missing, directions, signs=()):
         return Judged(names, frozenset(), frozenset(judged), missing, directions, signs)
 
@@ -418,11 +423,11 @@ def test_what_is_not_identified_is_named_with_what_stands_in_for_it():
     sides = identified.of_judged(on(("W",), {"W[0]"}, (), 0, ("W",)))
     assert (sides.status, sides.id) == ("pass", "identified")
     assert "W can change sign" in sides.detail
-    ridge = identified.of_judged(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
-    assert ridge.status == "warn"
-    assert "1 direction" in ridge.detail
-    assert "W is not determined" in ridge.detail
-    assert "judged on s and cov" in ridge.detail
+    unidentified = identified.of_judged(on(("W", "s", "cov"), {"s", "cov[0,0]"}, ("W",), 1))
+    assert unidentified.status == "warn"
+    assert "1 direction" in unidentified.detail
+    assert "W is not determined" in unidentified.detail
+    assert "judged on s and cov" in unidentified.detail
     nothing = identified.of_judged(on(("b", "c"), (), ("b", "c"), 2))
     assert "2 directions" in nothing.detail
     assert "b and c are not determined" in nothing.detail
@@ -448,7 +453,7 @@ def test_the_report_marks_what_is_not_identified():
     assert "No parameter is identified" in overall(nothing).sentence
 
 
-# All together
+# Checks and comparisons
 
 
 def test_a_check_names_the_unidentified_parameters():
@@ -473,13 +478,13 @@ def test_factor_analysis_agrees_on_what_is_identified():
     assert max(abs(p.em - p.mle) for p in loadings) > 0.1
     names = [p.name for p in judged]
     assert names[:6] == [f"s[{i}]" for i in range(6)]
-    # Both triangles of a covariance say the same.
+    # The two triangles of a covariance are equal.
     assert names[6:] == [f"covariance[{i},{j}]" for i in range(6) for j in range(i, 6)]
     assert all(abs(p.em_minus_mle) < 1e-4 for p in judged)
     assert "W is not determined" in comparison.verdicts[0].detail
 
 
-def test_one_factor_agrees_on_one_side():
+def test_one_factor_agrees_with_the_sign_of_the_estimate():
     comparison = FACTORS.compare(measured(4, 1), seed=1, size=1, check=False, backend="jax")
     assert comparison.agree is True
     assert all(p.identified for p in comparison.parameters)

@@ -85,7 +85,7 @@ def test_the_assignment_is_the_best_of_all_permutations(seed):
 
 
 def test_scales_that_do_not_exist_leave_the_units_out():
-    """Without standard errors the spread of the components takes their place."""
+    """Without standard errors, the range of the components is used as the scale."""
     exchange = Exchange(2, (("mu", 0), ("sigma", 0)), ())
     reference = {"mu": np.array([0.0, 1e-6]), "sigma": np.array([100.0, 101.0])}
     scale = {name: np.full(2, np.nan) for name in reference}
@@ -133,8 +133,8 @@ def complete(values):
 NAMES = ("w", "mu", "sigma", "beta")
 
 
-def test_exchangeable_components_are_found_and_bystanders_left():
-    """beta has two entries too, but they are not those of components."""
+def test_exchangeable_components_are_found_and_other_parameters_left_out():
+    """beta also has two entries, but these do not belong to components."""
     (found,) = find_exchanges(
         {"z": 2}, trial_points(), NAMES, normal_mixture, lambda v: 0.0, complete
     )
@@ -143,7 +143,7 @@ def test_exchangeable_components_are_found_and_bystanders_left():
     assert not found.prior_distinguishes
 
 
-def test_a_prior_that_tells_components_apart_is_noticed():
+def test_a_prior_that_distinguishes_components_is_noticed():
     (found,) = find_exchanges(
         {"z": 2}, trial_points(), NAMES, normal_mixture, lambda v: float(v["mu"][0]), complete
     )

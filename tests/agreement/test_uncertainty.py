@@ -1,5 +1,5 @@
-"""Standard errors in a comparison: all routes, what is missing, and why they are not the
-posterior's."""
+"""Standard errors in a comparison: their methods, the missing information, and the reasons for
+differences from posterior standard deviations."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def reasons(row, posterior, laplace=1.0, optima=(), without=None):
 # Reasons.
 
 
-def test_where_the_two_are_alike_there_is_nothing_to_explain():
+def test_equal_standard_errors_and_posterior_sds_need_no_explanation():
     assert reasons(ROW, normal_draws()) == {}
     assert errors_vs_posterior.of_differences([ROW], {}).status == "pass"
 
@@ -90,7 +90,7 @@ def test_a_lower_maximum_that_is_nearly_as_high_is_named():
     assert reasons(replace(ROW, posterior_sd=2.0), normal_draws(2.0), optima=far) == {"mu": ""}
 
 
-def test_what_nothing_explains_is_a_warning():
+def test_a_difference_without_a_known_reason_is_a_warning():
     row = replace(ROW, posterior_sd=2.0)
     verdict = errors_vs_posterior.of_differences([row], reasons(row, normal_draws(2.0)))
     assert verdict.status == "warn"
@@ -98,14 +98,19 @@ def test_what_nothing_explains_is_a_warning():
     assert "0.50" in verdict.detail
 
 
-def test_boundaries_have_no_standard_error_and_say_so():
+def test_a_missing_standard_error_on_a_boundary_is_explained():
     row = replace(ROW, em_se=float("nan"))
-    assert reasons(row, normal_draws(), without={"mu": "levelled off"}) == {"mu": "levelled off"}
-    assert errors_vs_posterior.of_differences([row], {"mu": "levelled off"}).status == "skip"
+    assert reasons(row, normal_draws(), without={"mu": "flat towards the boundary"}) == {
+        "mu": "flat towards the boundary"
+    }
+    assert (
+        errors_vs_posterior.of_differences([row], {"mu": "flat towards the boundary"}).status
+        == "skip"
+    )
 
 
-def test_a_difference_that_chance_explains_is_none():
-    # Few draws of a normal: the posterior sd is known to a tenth.
+def test_a_difference_within_chance_needs_no_explanation():
+    # With few draws of a normal, the error of the posterior sd is a tenth of it.
     values = np.random.default_rng(3).normal(0, 1, 40)
     row = replace(ROW, posterior_sd=values.std(ddof=1), em_se=1.2 * values.std(ddof=1))
     assert reasons(row, draws_of(values)) == {}
@@ -118,31 +123,31 @@ def test_what_is_not_identified_is_left_out():
     assert reasons(row, normal_draws(9.0)) == {}
 
 
-# Routes.
+# Methods.
 
 
-def errors(route, value, problem=""):
+def errors(method, value, problem=""):
     at = {"mu": np.array(value)}
     return StandardErrors(
-        route, at, at, ("mu",), np.array([[value**2]]), None, 0.0, 1e-12, problem=problem
+        method, at, at, ("mu",), np.array([[value**2]]), None, 0.0, 1e-12, problem=problem
     )
 
 
-def test_routes_that_differ_are_said_to():
-    routes = {"observed": errors("observed", 1.0), "oakes": errors("oakes", 1.0 + 1e-9)}
-    same = Uncertainty(routes, {}, float("nan"))
+def test_methods_that_differ_are_a_warning():
+    methods = {"observed": errors("observed", 1.0), "oakes": errors("oakes", 1.0 + 1e-9)}
+    same = Uncertainty(methods, {}, float("nan"))
     assert same.same
     assert standard_error_methods.of_uncertainty(same).status == "pass"
-    apart = Uncertainty(routes | {"supplemented": errors("supplemented", 1.2)}, {}, 0.5)
-    assert apart.furthest() == ("supplemented", "mu", pytest.approx(0.2))
-    assert standard_error_methods.of_uncertainty(apart).status == "warn"
-    # The bootstrap is another thing than the observed information.
-    drawn = Uncertainty(routes | {"bootstrap": errors("bootstrap", 1.4)}, {}, 0.5)
+    different = Uncertainty(methods | {"supplemented": errors("supplemented", 1.2)}, {}, 0.5)
+    assert different.furthest() == ("supplemented", "mu", pytest.approx(0.2))
+    assert standard_error_methods.of_uncertainty(different).status == "warn"
+    # The bootstrap estimates another quantity than the observed information.
+    drawn = Uncertainty(methods | {"bootstrap": errors("bootstrap", 1.4)}, {}, 0.5)
     assert standard_error_methods.of_uncertainty(drawn).status == "pass"
     assert drawn.rates == {"run": 0.5}
 
 
-def test_numbers_that_are_no_standard_errors_are_said_to_be_none():
+def test_numbers_that_are_no_standard_errors_are_reported_as_such():
     found = Uncertainty({"observed": errors("observed", 1.0, "not a maximum")}, {}, 0.5)
     verdict = standard_error_methods.of_uncertainty(found)
     assert (verdict.status, verdict.detail) == ("warn", "not a maximum")
@@ -189,7 +194,7 @@ def test_half_of_the_toy_is_missing(toy):
 
 
 @pytest.mark.slow
-def test_an_em_that_is_another_models_shows_in_its_derivative(toy):
+def test_the_em_of_another_model_is_recognised_by_its_derivative(toy):
     # It has the same fixed point, and too little information is missing.
     def eager(expectations, data):
         return {"theta": 0.25 - 0.01 * expectations["y_unobserved"].item()}
@@ -201,7 +206,7 @@ def test_an_em_that_is_another_models_shows_in_its_derivative(toy):
 
 
 @pytest.mark.slow
-def test_without_a_complete_data_view_one_route_is_left(toy):
+def test_without_a_complete_data_view_one_method_is_left(toy):
     found = methods_of(toy, complete="there is no such view")
     assert list(found.errors) == ["observed"]
     assert set(found.unavailable) == {"louis", "oakes", "supplemented"}
@@ -245,7 +250,7 @@ def test_a_comparison_holds_bootstrap_and_profiles():
 
 
 @pytest.mark.parametrize(("prior", "expected"), [(False, 0.5 / np.sqrt(2.5)), (True, 0.5 / 3**0.5)])
-def test_errors_are_those_of_what_em_maximises(prior, expected):
+def test_standard_errors_belong_to_the_objective_of_em(prior, expected):
     """y = 5 seen, y2 missing, θ ~ Gamma(3, 1): log p(θ | y) is 3 log θ - 6 θ, highest at 1/2,
     with curvature 3 / θ²; log p(y | θ) has 5 θ there, of log θ, and no maximum."""
 

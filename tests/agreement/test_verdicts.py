@@ -1,4 +1,4 @@
-"""Verdicts: each on figures made for it."""
+"""Each verdict, computed from figures that are made up for the test."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ GOOD = Parameter(
     map_minus_mle=-0.2,
     tail=0.9,
 )
-PEAK = Maximum(np.zeros(1), -10.0, 1e-13)
+MAXIMUM = Maximum(np.zeros(1), -10.0, 1e-13)
 
 
 def fit(converged=True, decrease=None, message="stopped at the limit"):
@@ -66,7 +66,7 @@ def test_good_chains_pass():
         ({}, 0, 1, "single chain"),
     ],
 )
-def test_bad_chains_fail_and_say_why(change, divergences, count, words):
+def test_bad_chains_fail_with_the_reason(change, divergences, count, words):
     verdict = chains.of_diagnostics([replace(GOOD, **change)], divergences, 2000, count)
     assert verdict.status == "fail"
     assert words in verdict.detail
@@ -74,49 +74,49 @@ def test_bad_chains_fail_and_say_why(change, divergences, count, words):
 
 
 def test_em_at_the_mle_passes():
-    assert em_at_maximum.of_maxima(fit(), [GOOD], PEAK, PEAK, "MLE").status == "pass"
+    assert em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, MAXIMUM, "MLE").status == "pass"
 
 
-def test_em_at_the_mle_that_stopped_early_is_told_so():
-    verdict = em_at_maximum.of_maxima(fit(converged=False), [GOOD], PEAK, PEAK, "MLE")
+def test_em_at_the_mle_that_stopped_early_is_a_warning():
+    verdict = em_at_maximum.of_maxima(fit(converged=False), [GOOD], MAXIMUM, MAXIMUM, "MLE")
     assert verdict.status == "warn"
     assert "stopped at the limit" in verdict.detail
 
 
 def test_em_in_a_lower_maximum_fails_with_the_difference():
-    lower = replace(PEAK, value=-16.5)
+    lower = replace(MAXIMUM, value=-16.5)
     away = replace(GOOD, em=2.0)
-    verdict = em_at_maximum.of_maxima(fit(), [away], lower, PEAK, "MLE")
+    verdict = em_at_maximum.of_maxima(fit(), [away], lower, MAXIMUM, "MLE")
     assert verdict.status == "fail"
     assert "lower maximum" in verdict.title
     assert "6.5 below" in verdict.detail
 
 
 def test_em_on_a_slope_fails_with_the_distance():
-    slope = replace(PEAK, value=-10.5, decrement=0.3)
-    verdict = em_at_maximum.of_maxima(fit(), [replace(GOOD, em=1.03)], slope, PEAK, "MLE")
+    slope = replace(MAXIMUM, value=-10.5, decrement=0.3)
+    verdict = em_at_maximum.of_maxima(fit(), [replace(GOOD, em=1.03)], slope, MAXIMUM, "MLE")
     assert verdict.status == "fail"
     assert "0.3 standard errors" in verdict.detail
 
 
-def test_n_minus_one_for_n_is_no_agreement():
-    """The sd of a normal sample of n = 1000, an n - 1 in place of the n: 0.02 posterior sd."""
+def test_a_divisor_of_n_minus_one_for_n_is_no_agreement():
+    """With n = 1000, the divisor n - 1 changes the sd of a normal sample by 0.02 posterior sd."""
     n = 1000
     sd = 1 / np.sqrt(2 * n)
     row = replace(GOOD, em=np.sqrt(n / (n - 1)), mle=1.0, posterior_sd=sd)
-    slope = replace(PEAK, value=-10.0 - 2.5e-4, decrement=0.022)
-    assert em_at_maximum.of_maxima(fit(), [row], slope, PEAK, "MLE").status == "fail"
+    slope = replace(MAXIMUM, value=-10.0 - 2.5e-4, decrement=0.022)
+    assert em_at_maximum.of_maxima(fit(), [row], slope, MAXIMUM, "MLE").status == "fail"
 
 
 def test_no_direct_maximum_is_no_agreement():
-    nowhere = replace(PEAK, problem="no end in sight")
-    assert em_at_maximum.of_maxima(fit(), [GOOD], PEAK, nowhere, "MLE").status == "fail"
+    nowhere = replace(MAXIMUM, problem="no end in sight")
+    assert em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, nowhere, "MLE").status == "fail"
 
 
 def test_the_prior_explains_the_map_or_does_not():
-    same = prior_explains_map.of_maxima([GOOD], PEAK, PEAK, distance=1e-9, predicted=0.2)
+    same = prior_explains_map.of_maxima([GOOD], MAXIMUM, MAXIMUM, distance=1e-9, predicted=0.2)
     assert same.status == "pass"
-    other = prior_explains_map.of_maxima([GOOD], PEAK, replace(PEAK, value=-9.0), 3.0, 0.2)
+    other = prior_explains_map.of_maxima([GOOD], MAXIMUM, replace(MAXIMUM, value=-9.0), 3.0, 0.2)
     assert other.status == "warn"
     assert "another mode" in other.title
 
@@ -136,18 +136,18 @@ def test_a_decrease_of_the_likelihood_fails():
     assert "0.25 in iteration 3" in verdict.detail
 
 
-def test_lower_maxima_are_listed_with_their_heights():
-    top = SolutionGroup("EM", -10.0, 3, {})
+def test_lower_maxima_are_listed_with_their_log_likelihoods():
+    highest = SolutionGroup("EM", -10.0, 3, {})
     low = SolutionGroup("direct", -12.5, 1, {})
     gone = SolutionGroup("direct", 40.0, 1, {}, "no end in sight")
-    assert optima.of_groups([top]).status == "pass"
-    verdict = optima.of_groups([top, low, gone])
+    assert optima.of_groups([highest]).status == "pass"
+    verdict = optima.of_groups([highest, low, gone])
     assert verdict.status == "warn"
     assert "-12.5000 (direct, 1 start)" in verdict.detail
     assert "1 start did not converge to a maximum" in verdict.detail
 
 
-def test_what_draws_were_made_from_is_said_beside_what_maxima_were():
+def test_the_quadratures_of_draws_and_of_maxima_are_reported():
     exact = Marginalisation("z", "quadrature, 61 nodes", 3e-11)
     coarser = ReducedQuadrature(pm.Model(), 7, 2e-4)
     assert "61 nodes" in marginalisation.of_integrations([exact], coarser).detail
@@ -163,12 +163,12 @@ def test_agreement_needs_every_verdict():
     assert agreement([passed, failed]) is False
 
 
-def test_what_lies_on_the_boundary_is_not_judged():
-    edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
-    mixed = em_in_posterior.of_parameters([GOOD, edge])
+def test_a_parameter_on_the_boundary_is_not_judged():
+    bounded = replace(GOOD, name="rho", em=0.0, at_edge=True)
+    mixed = em_in_posterior.of_parameters([GOOD, bounded])
     assert mixed.status == "pass"
     assert "rho is on the boundary or beside it, and not judged" in mixed.detail
-    assert em_in_posterior.of_parameters([edge]).status == "skip"
+    assert em_in_posterior.of_parameters([bounded]).status == "skip"
 
 
 def test_the_headline_claims_nothing_about_the_boundary():
@@ -176,7 +176,7 @@ def test_the_headline_claims_nothing_about_the_boundary():
 
     from latentfit.report.wording import overall
 
-    edge = replace(GOOD, name="rho", em=0.0, at_edge=True)
+    bounded = replace(GOOD, name="rho", em=0.0, at_edge=True)
 
     def sentence(*parameters):
         verdicts = (em_in_posterior.of_parameters(parameters),)
@@ -187,5 +187,5 @@ def test_the_headline_claims_nothing_about_the_boundary():
         ).sentence
 
     assert "in the bulk of the posterior. " in sentence(GOOD)
-    assert "1 parameter is on the boundary" in sentence(GOOD, edge)
-    assert "in the bulk" not in sentence(edge)
+    assert "1 parameter is on the boundary" in sentence(GOOD, bounded)
+    assert "in the bulk" not in sentence(bounded)

@@ -1,4 +1,4 @@
-"""Calls of functions that somebody else wrote."""
+"""Calls of functions of model files."""
 
 import re
 import sys

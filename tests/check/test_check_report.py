@@ -43,7 +43,7 @@ def result(*severities: Any) -> CheckResult:
 
 
 @pytest.mark.parametrize(
-    ("found", "status", "said"),
+    ("found", "status", "message"),
     [
         (result(), "pass", "model passes"),
         (result("warning"), "pass", "message 0"),
@@ -51,10 +51,10 @@ def result(*severities: Any) -> CheckResult:
         ("ValueError: no such thing", "skip", "ValueError: no such thing"),
     ],
 )
-def test_the_verdict_is_that_of_the_check(found: Any, status: str, said: str) -> None:
+def test_the_verdict_is_that_of_the_check(found: Any, status: str, message: str) -> None:
     verdict = derivation.of_check(found)
     assert (verdict.id, verdict.status) == ("check", status)
-    assert said in verdict.detail
+    assert message in verdict.detail
 
 
 @pytest.mark.parametrize(

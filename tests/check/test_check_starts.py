@@ -89,8 +89,8 @@ def test_a_declared_expectation_that_raises_is_one_line(mixture):
 def test_an_expectation_that_does_not_add_up_is_compared_by_draws(mixture, against):
     def e_step(params, data):
         r = mixture.e_step(params, data)["z"]
-        total, spread = r[:, 1].sum(), (r[:, 1] * r[:, 0]).sum()
-        return {"z": r, "square": total**2 + spread}
+        total, variance = r[:, 1].sum(), (r[:, 1] * r[:, 0]).sum()
+        return {"z": r, "square": total**2 + variance}
 
     def square(latents, data):
         return np.sum(latents["z"] == 1) ** 2.0

@@ -47,13 +47,13 @@ class TestLimited:
         assert signal.getsignal(signal.SIGALRM) is before
 
     @pytest.mark.parametrize("slow", [forever, stubborn, lambda: time.sleep(30)])
-    def test_ends_what_takes_too_long(self, slow):
+    def test_a_call_that_takes_too_long_is_stopped(self, slow):
         started = time.monotonic()
         with pytest.raises(Timeout, match=r"took longer than 0\.1 s"):
             limited(slow, 0.1)()
         assert time.monotonic() - started < 2
 
-    def test_ends_it_in_another_thread(self):
+    def test_a_call_in_another_thread_is_stopped(self):
         error = in_thread(limited(lambda: time.sleep(1), 0.1, "nap"))
         assert isinstance(error, Timeout)
         assert str(error) == "nap took longer than 0.1 s"
@@ -82,7 +82,7 @@ class TestLimited:
         with pytest.raises(Timeout, match=r"^outer took longer than 0\.2 s"):
             limited(call, 0.2, "outer")()
 
-    def test_another_timer_still_goes_off(self):
+    def test_another_timer_still_expires(self):
         alarms = []
         before = signal.signal(signal.SIGALRM, lambda *_: alarms.append(time.monotonic()))
         try:

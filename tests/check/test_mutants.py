@@ -1,4 +1,4 @@
-"""Wrong derivations are found, right ones are not accused.
+"""Wrong derivations fail the check, and right ones pass.
 
 The mutants are in `mutants`: small edits of the catalogue's derivations. That each of them is wrong
 in the step and in the quantities that it states is tested here with NumPy alone, without the check.
@@ -127,7 +127,7 @@ def test_unusual_derivation_is_right(variant):
 # The check of mutants, of variants, and of the catalogue.
 
 
-# The models with the most mutants are tested apart, so that processes can share the work.
+# The models with the most mutants are tested separately, so that processes can share the work.
 MANY = ("gaussian-mixture", "hidden-markov")
 
 

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: as another process."""
+"""The command line, run as another process."""
 
 import json
 import os
@@ -158,13 +158,13 @@ class TestNew:
         assert (lifetimes / "lifetimes.py").read_text() == "mine = True\n" != before
 
     @pytest.mark.parametrize("name", ["a/b", "2nd", "", "my model", "_own"])
-    def test_refuses_what_is_no_name(self, tmp_path, name):
+    def test_a_wrong_name_is_refused(self, tmp_path, name):
         assert "cannot be the name of a model" in refusal("new", name, cwd=tmp_path)
         assert not list(tmp_path.iterdir())
 
 
 class TestFit:
-    def test_the_template_as_it_stands(self, lifetimes):
+    def test_the_template_without_changes(self, lifetimes):
         done = run("fit", "lifetimes.py", "--json", "fit.json", cwd=lifetimes)
         assert (done.returncode, done.stderr) == (0, "")
         assert "lam" in done.stdout
@@ -232,7 +232,7 @@ class TestFit:
 
 class TestUsage:
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             ((), "Missing command"),
             (("fti",), "No such command 'fti'"),
@@ -247,8 +247,8 @@ class TestUsage:
             (("compare", "lifetimes.py", "--chains", "0"), "--chains"),
         ],
     )
-    def test_bad_usage(self, lifetimes, arguments, said):
-        assert said in refusal(*arguments, cwd=lifetimes)
+    def test_bad_usage(self, lifetimes, arguments, message):
+        assert message in refusal(*arguments, cwd=lifetimes)
 
 
 class TestBadInput:
@@ -264,7 +264,7 @@ class TestBadInput:
         assert "components" in line.replace("'component'", "")
 
     @pytest.mark.parametrize(
-        ("table", "said"),
+        ("table", "message"),
         [
             ("y\n1\ntwo\n3\n", "line 3: column 'y' holds 'two'"),
             ("y\nNA\n\t\nNA\n", "nothing but missing values"),
@@ -275,9 +275,9 @@ class TestBadInput:
             ("y\n1\nNA\n3\n", "missing value"),
         ],
     )
-    def test_tables(self, lifetimes, table, said):
+    def test_tables(self, lifetimes, table, message):
         line = refusal("fit", "lifetimes.py", "--data", csv(lifetimes, table), cwd=lifetimes)
-        assert said in line
+        assert message in line
 
     def test_missing_file(self, lifetimes):
         line = refusal("fit", "lifetimes.py", "--data", "absent.csv", cwd=lifetimes)
@@ -289,7 +289,7 @@ class TestBadInput:
         assert "no column 'z'; the columns are x, y" in line
 
     @pytest.mark.parametrize(
-        ("table", "settings", "said"),
+        ("table", "settings", "message"),
         [
             ("y\n7\n", (), "single value"),
             ("y\n" + 20 * "7\n", (), "equal"),
@@ -297,9 +297,11 @@ class TestBadInput:
         ],
         ids=["one row", "constant", "more components than distinct points"],
     )
-    def test_data_that_a_gaussian_mixture_has_no_maximum_for(self, tmp_path, table, settings, said):
+    def test_data_that_a_gaussian_mixture_has_no_maximum_for(
+        self, tmp_path, table, settings, message
+    ):
         command = ("fit", "gaussian-mixture", "--data", csv(tmp_path, table), *settings)
-        assert said in refusal(*command, cwd=tmp_path)
+        assert message in refusal(*command, cwd=tmp_path)
 
     @pytest.mark.parametrize("components", ["0", "-1", "1.5", "three"])
     def test_values_that_an_option_cannot_have(self, tmp_path, components):

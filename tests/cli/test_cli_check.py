@@ -46,7 +46,7 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 class TestDerivationFiles:
-    def test_the_steps_are_theirs_and_the_rest_is_the_models(self, tmp_path):
+    def test_only_the_steps_are_those_of_the_derivation_file(self, tmp_path):
         model = load_derivation(
             write(tmp_path, f'"""My proof.\n\nBy hand."""\n{RIGHT}'), "exponential-missing"
         )
@@ -174,7 +174,7 @@ class TestOutput:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing-like-it"], "no model named 'nothing-like-it'"),
         (["hand_in.py"], "a model file defines model, latents"),
@@ -185,7 +185,7 @@ class TestOutput:
         (["exponential-missing", "--set", "components=2"], "no option 'components'"),
     ],
 )
-def test_bad_input_is_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, RIGHT)
     write(tmp_path, "", "empty.py")
@@ -194,7 +194,7 @@ def test_bad_input_is_one_line(arguments, said, tmp_path, monkeypatch, capsys):
     assert out == ""
     assert err.startswith("latentfit: ")
     assert err.count("\n") == 1
-    assert said in err
+    assert message in err
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_an_interrupt_while_sampling_leaves_one_line_and_nothing_written(tmp_pat
         env={**os.environ, "TERM": "xterm"},
     )
     os.close(theirs)
-    said = b""
+    output = b""
     sent = False
     while True:
         try:
@@ -79,13 +79,13 @@ def test_an_interrupt_while_sampling_leaves_one_line_and_nothing_written(tmp_pat
             break
         if not piece:
             break
-        said += piece
-        if not sent and b"NUTS, 4 chains" in said:
+        output += piece
+        if not sent and b"NUTS, 4 chains" in output:
             process.send_signal(signal.SIGINT)
             sent = True
     os.close(ours)
-    assert sent, said.decode()
+    assert sent, output.decode()
     assert process.wait(timeout=60) == 2
-    left = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode().rsplit("\x1b[2K", 1)[-1])
+    left = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.decode().rsplit("\x1b[2K", 1)[-1])
     assert left.split() == ["latentfit:", "interrupted"]
     assert not list(tmp_path.rglob("*.*"))

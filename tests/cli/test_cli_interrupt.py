@@ -1,4 +1,4 @@
-"""An interrupt that Python has nowhere to raise is raised again."""
+"""An interrupt during a callback that swallows exceptions is raised again."""
 
 import ctypes
 import signal

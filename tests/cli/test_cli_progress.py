@@ -1,4 +1,4 @@
-"""Progress on a terminal: seen while it lasts, gone afterwards, absent where nobody watches."""
+"""Progress is shown on a terminal, erased at the end, and absent from pipes and files."""
 
 import builtins
 import os
@@ -101,7 +101,7 @@ def test_an_interrupt_leaves_the_terminal_clean():
 
 
 @pytest.mark.parametrize("progress", [Progress(), Progress(quiet=True), NoProgress()])
-def test_nothing_is_written_where_nobody_watches(capsys, progress):
+def test_nothing_is_written_without_a_terminal(capsys, progress):
     with progress, progress.stage("stage one", total=2) as bar:
         bar.advance()
         bar.update(2)
@@ -132,12 +132,14 @@ def test_imports_are_no_part_of_a_stage(tmp_path, monkeypatch):
     (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.2)\nimport also_slow\n")
     (tmp_path / "also_slow.py").write_text("import time\ntime.sleep(0.2)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with Stopwatch() as watch:
-        progress = NoProgress(clock=watch.clock)
+    with Stopwatch() as stopwatch:
+        progress = NoProgress(clock=stopwatch.clock)
         with progress.stage("stage"):
             import slow_to_import  # noqa: F401
-    assert watch.import_seconds >= 0.4
-    assert progress.stage_seconds["stage"] < watch.import_seconds / 2
-    seconds = [float(line.split()[-2]) for line in watch.table(progress.stage_seconds).splitlines()]
+    assert stopwatch.import_seconds >= 0.4
+    assert progress.stage_seconds["stage"] < stopwatch.import_seconds / 2
+    seconds = [
+        float(line.split()[-2]) for line in stopwatch.table(progress.stage_seconds).splitlines()
+    ]
     assert sum(seconds[:-1]) == pytest.approx(seconds[-1], abs=0.03)
-    assert builtins.__import__ is watch._original_import
+    assert builtins.__import__ is stopwatch._original_import

@@ -1,4 +1,4 @@
-"""A range in place of a value, as a person types it."""
+"""Selection: a range in place of a value on the command line."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def test_short_runs_and_optima_are_in_the_json(tmp_path):
     assert sum(one["count"] for one in result["optima"]) == 2
 
 
-def test_a_folder_in_the_way_is_found_before_anything_runs(tmp_path):
+def test_an_output_path_that_exists_is_refused_before_anything_runs(tmp_path):
     (tmp_path / "components-2").write_text("")
     done = run("compare", "coins", "--set", "components=1..2", "--out", ".", cwd=tmp_path)
     assert done.returncode == 2
@@ -94,7 +94,7 @@ def test_a_folder_in_the_way_is_found_before_anything_runs(tmp_path):
 
 @pytest.mark.slow
 def test_compare_writes_a_report_for_each_value(tmp_path):
-    # Draws so few cannot be trusted; then there is no LOO, and the rest goes on.
+    # With so few draws LOO is withheld, and the other criteria are computed.
     done = run(
         *("compare", "poisson-mixture", "--set", "components=1..2", "--out", "out"),
         *("--draws", "50", "--tune", "100", "--chains", "2", "--json", "a.json"),

@@ -1,4 +1,4 @@
-"""Functions that PyTensor interprets: what NumPy has no loop for, or too few operands."""
+"""Functions that PyTensor interprets, with operations for which NumPy has no loop."""
 
 import numpy as np
 import pytensor
@@ -22,14 +22,14 @@ def compiled(inputs, outputs, how):
     return compile_function(inputs, outputs, rewritten=how == "rewritten")
 
 
-every_way = pytest.mark.parametrize("how", ["whole", "rewritten", "mode"])
+every_compilation = pytest.mark.parametrize("how", ["whole", "rewritten", "mode"])
 
 
 @pytest.mark.slow
-@every_way
+@every_compilation
 @pytest.mark.parametrize("count", [30, 31, 32, 100, 1500])
 def test_sums_and_products_of_many_terms(count, how):
-    """PyTensor hands NumPy 32 operands at most, the result among them."""
+    """PyTensor passes at most 32 operands to NumPy, with the result among them."""
     x = pt.dvectors(count)
     f = compiled(x, [pt.add(*x), pt.mul(*x)], how)
     values = np.random.default_rng(0).uniform(0.9, 1.1, size=(count, 3))
@@ -38,7 +38,7 @@ def test_sums_and_products_of_many_terms(count, how):
     np.testing.assert_allclose(product, values.prod(axis=0), rtol=1e-12)
 
 
-@every_way
+@every_compilation
 def test_softplus_is_right_everywhere(how):
     x = pt.dvector()
     f = compiled([x], pt.softplus(x), how)
@@ -60,24 +60,24 @@ def test_softplus_has_its_derivatives():
     x = pt.dvector()
     (graph,) = stabilise([pt.softplus(x).sum()])
     slope = pytensor.grad(graph, x)
-    bend = pytensor.grad(slope.sum(), x)
+    curvature = pytensor.grad(slope.sum(), x)
     at = np.array([-30.0, -0.5, 0.0, 3.0])
     p = 1 / (1 + np.exp(-at))
     np.testing.assert_allclose(compile_function([x], slope, rewritten=True)(at), p, rtol=1e-12)
     np.testing.assert_allclose(
-        compile_function([x], bend, rewritten=True)(at), p * (1 - p), rtol=1e-12
+        compile_function([x], curvature, rewritten=True)(at), p * (1 - p), rtol=1e-12
     )
 
 
-@every_way
-def test_softplus_takes_no_python_for_each_entry(how):
+@every_compilation
+def test_softplus_does_not_call_python_for_each_entry(how):
     x = pt.dvector()
     f = compiled([x], pt.softplus(x), how)
     assert not without_loop(f)
     np.testing.assert_allclose(f(np.zeros(3)), np.log(2))
 
 
-@every_way
+@every_compilation
 @pytest.mark.parametrize("shape", [(3, 4), (3, None), (None, None), (1, None), (None, 1)])
 def test_derivatives_of_sums_are_repeated(how, shape):
     x, w = pt.tensor("x", shape=shape), pt.dscalar("w")
@@ -87,8 +87,8 @@ def test_derivatives_of_sums_are_repeated(how, shape):
     np.testing.assert_allclose(compiled([x, w], slope, how)(at, 3.0), expected, rtol=1e-14)
 
 
-@every_way
-def test_repeating_takes_no_python_for_each_entry(how):
+@every_compilation
+def test_repeating_does_not_call_python_for_each_entry(how):
     x, y = pt.dmatrix(), pt.drow()
     f = compiled([x, y], [pt.second(x, y), pt.second(y, x), pt.second(x, x + 1)], how)
     assert not without_loop(f)
@@ -110,8 +110,8 @@ def test_no_derivative_of_these_is_interpreted_an_entry_at_a_time(name):
     assert not without_loop(density._likelihood)
 
 
-def test_what_derivatives_are_told_to_leave_alone_they_leave_alone():
-    """Also of a simplified graph: they would run through every search for a mode otherwise."""
+def test_a_disconnected_factor_is_constant_in_derivatives():
+    """Also in a simplified graph, so that no derivative passes through a search for a mode."""
     x = pt.scalar("x")
     (simple,) = stabilise([disconnected_grad(x) * x])
     assert compile_function([x], pytensor.grad(simple, x), rewritten=True)(3.0) == 3.0

@@ -1,4 +1,4 @@
-"""CSV files as data: every way in which they can be wrong has a line of its own."""
+"""CSV files as data: each kind of error has its own message."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class TestReading:
         assert list(columns) == ["eruptions", "waiting"]
         np.testing.assert_array_equal(columns["waiting"], [79.0, 54.0, 74.0])
 
-    def test_columns_that_were_asked_for(self, write):
+    def test_selected_columns(self, write):
         assert list(read_columns(write(FAITHFUL), ["waiting"])) == ["waiting"]
 
     @pytest.mark.parametrize("cell", ["", "  ", "NA", "na", "NaN", "nan", "null", "NULL"])

@@ -1,4 +1,4 @@
-"""Data that a person hands in: what is empty, and what only has no columns."""
+"""Data of callers: empty data are refused, and data without columns are not."""
 
 import numpy as np
 import pytest

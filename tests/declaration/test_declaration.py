@@ -1,4 +1,4 @@
-"""The declaration: roles, data, scales, and what is said of a wrong one."""
+"""The declaration: roles, data, scales, and the messages about wrong declarations."""
 
 import numpy as np
 import pymc as pm

@@ -43,7 +43,7 @@ def tosses(heads, sides):
 
 
 def declared(model, latents=("z",), **entries):
-    """With steps that nobody asks for."""
+    """A model whose E step and M step are not called."""
     return latentfit.LatentModel(model=model, latents=latents, e_step=dict, m_step=dict, **entries)
 
 

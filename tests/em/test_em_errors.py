@@ -236,7 +236,7 @@ def test_without_a_log_likelihood_a_scale_at_rounding_level_has_collapsed():
     assert solution.stop is Stop.COLLAPSED
 
 
-def test_a_start_with_far_too_large_scales_is_no_collapse():
+def test_a_start_with_far_too_large_scales_is_not_degenerate():
     def m_step(expectations, data, params):
         return {"sigma": 1 + 0.1 * np.minimum(params["sigma"] - 1, 1)}
 

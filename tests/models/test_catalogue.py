@@ -263,8 +263,8 @@ def test_published_figures_are_met(name, key):
     figures = [figure for figure in load(name).published if key_of(figure) == key]
     fit = fitted(name, key)
     assert fit.converged, fit.message
-    heights = [figure for figure in figures if figure["name"] == "log_likelihood"]
-    assert not misses(heights, {"log_likelihood": fit.log_likelihood})
+    log_likelihoods = [figure for figure in figures if figure["name"] == "log_likelihood"]
+    assert not misses(log_likelihoods, {"log_likelihood": fit.log_likelihood})
     others = [figure for figure in figures if figure["name"] != "log_likelihood"]
     if not others:
         return

@@ -81,10 +81,10 @@ def test_eight_schools_lead_to_the_boundary():
     bottom = MODEL.log_likelihood({"mu": pooled, "tau": 0.0}, data)
     assert fit.log_likelihood < bottom
     assert fit.log_likelihood == pytest.approx(bottom, abs=0.01)
-    hurried = MODEL.fit(data, seed=0)
-    assert all(solution.converged for solution in hurried.solutions)
-    assert hurried.params["mu"] == pytest.approx(pooled, rel=1e-7)
-    assert hurried.log_likelihood == pytest.approx(bottom, abs=1e-7)
+    accelerated = MODEL.fit(data, seed=0)
+    assert all(solution.converged for solution in accelerated.solutions)
+    assert accelerated.params["mu"] == pytest.approx(pooled, rel=1e-7)
+    assert accelerated.log_likelihood == pytest.approx(bottom, abs=1e-7)
 
 
 def test_zero_is_a_fixed_point():

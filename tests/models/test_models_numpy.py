@@ -71,15 +71,15 @@ def test_exponential_published(exponential):
 
 
 @pytest.mark.parametrize(
-    ("y", "said"),
+    ("y", "message"),
     [
         ([1.0, np.nan, -2.0], "y is -2 in row 3: it must not be negative"),
         ([np.nan, np.nan], "no observed value"),
         ([0.0, np.nan], "every observed value of y is zero"),
     ],
 )
-def test_exponential_refusals(exponential, y, said):
-    with pytest.raises(ValueError, match=said):
+def test_exponential_refusals(exponential, y, message):
+    with pytest.raises(ValueError, match=message):
         exponential.initial({"y": np.ma.masked_invalid(y)}, np.random.default_rng(1))
 
 
@@ -112,8 +112,8 @@ def test_mixture_moves_with_its_data(mixture, seed, shift, scale):
         # Both stop within 1e-8 of the limit, relative to values of which the shift is a part.
         allowed = 1e-7 * scale * (abs(shift) + 10) if name != "w" else 1e-6
         np.testing.assert_allclose(other.params[name], value, rtol=0, atol=allowed)
-    height = plain.log_likelihood - len(x) * np.log(scale)
-    assert other.log_likelihood == pytest.approx(height, abs=1e-7)
+    expected = plain.log_likelihood - len(x) * np.log(scale)
+    assert other.log_likelihood == pytest.approx(expected, abs=1e-7)
     # A tolerance relative to larger values is met a few iterations earlier.
     saved = np.log(1 + abs(shift)) / -np.log(plain.rate)
     assert abs(plain.iterations - other.iterations) <= 4 + saved
@@ -205,8 +205,8 @@ def test_mixture_data_far_out_do_not_underflow(mixture):
     params = {"w": np.array([0.5, 0.5]), "mu": np.array([0.0, 1.0]), "sigma": np.ones(2)}
     r = mixture.e_step(params, {"x": np.array([-1e4, 1e4])})["z"]
     np.testing.assert_array_equal(r, [[1, 0], [0, 1]])
-    height = mixture.log_likelihood(params, {"x": np.array([1e4])})
-    assert height == pytest.approx(np.log(0.5) - 0.5 * np.log(2 * np.pi) - 0.5 * 9999.0**2)
+    value = mixture.log_likelihood(params, {"x": np.array([1e4])})
+    assert value == pytest.approx(np.log(0.5) - 0.5 * np.log(2 * np.pi) - 0.5 * 9999.0**2)
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -239,7 +239,7 @@ def test_mixture_empty_component_is_named(mixture):
 
 
 @pytest.mark.parametrize(
-    ("x", "components", "said"),
+    ("x", "components", "message"),
     [
         ([3.0, 3.0, 3.0], 2, r"all 3 values of x are equal \(3\)"),
         ([3.0], 2, "single value"),
@@ -247,8 +247,8 @@ def test_mixture_empty_component_is_named(mixture):
         ([1.0, 2.0], 0, "at least 1"),
     ],
 )
-def test_mixture_refusals(mixture, x, components, said):
-    with pytest.raises(ValueError, match=said):
+def test_mixture_refusals(mixture, x, components, message):
+    with pytest.raises(ValueError, match=message):
         mixture.initial({"x": np.array(x)}, np.random.default_rng(1), components=components)
 
 

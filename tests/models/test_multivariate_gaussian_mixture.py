@@ -171,8 +171,8 @@ def test_covariances_rotate_with_the_data(seed, covariance):
 @pytest.mark.parametrize("covariance", STRUCTURES)
 def test_one_column_is_the_mixture_in_one_dimension(covariance):
     model, x = latentfit.load("gaussian-mixture"), GEYSER[:, 0]
-    spread = "tied" if covariance == "tied" else "full"
-    one = model.fit(x, seed=1, covariance=spread)
+    structure = "tied" if covariance == "tied" else "full"
+    one = model.fit(x, seed=1, covariance=structure)
     matrix = MODEL.fit(x[:, None], seed=1, covariance=covariance)
     assert matrix.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-8)
     assert matrix.params["mu"].shape == (2, 1)

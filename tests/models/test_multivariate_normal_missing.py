@@ -15,7 +15,7 @@ MODEL = latentfit.load("multivariate-normal-missing")
 DATA = Path(__file__).parents[2] / "models" / "data"
 TIGHT = em.Stopping(distance=1e-11)
 N = np.nan
-HOLES = np.array([[1, 2, 0.5], [N, 1, 3], [2, N, N], [0, -1, 1], [N, N, 0.3], [1.5, 0.2, N]])
+INCOMPLETE = np.array([[1, 2, 0.5], [N, 1, 3], [2, N, N], [0, -1, 1], [N, N, 0.3], [1.5, 0.2, N]])
 PARAMS = {
     "mu": np.array([0.5, 1.0, -0.3]),
     "cov": np.array([[2, 0.6, -0.4], [0.6, 1, 0.2], [-0.4, 0.2, 1.5]]),
@@ -52,10 +52,10 @@ def test_example_is_the_air_of_new_york():
 
 
 def test_e_step_is_the_regression_on_the_observed_entries():
-    data = masked(HOLES)
+    data = masked(INCOMPLETE)
     found = MODEL.e_step(PARAMS, data)
-    mu, cov, centre = PARAMS["mu"], PARAMS["cov"], np.nanmean(HOLES, axis=0)
-    completed, products = HOLES.copy(), np.zeros((3, 3))
+    mu, cov, centre = PARAMS["mu"], PARAMS["cov"], np.nanmean(INCOMPLETE, axis=0)
+    completed, products = INCOMPLETE.copy(), np.zeros((3, 3))
     for row in completed:
         m, o = np.isnan(row), ~np.isnan(row)
         gain = cov[m][:, o] @ np.linalg.inv(cov[o][:, o])
@@ -67,16 +67,18 @@ def test_e_step_is_the_regression_on_the_observed_entries():
     np.testing.assert_allclose(found["x_unobserved"], expected, rtol=1e-12)
     after = MODEL.m_step(found, data)
     np.testing.assert_allclose(after["mu"], completed.mean(axis=0))
-    apart = completed.mean(axis=0) - centre
-    np.testing.assert_allclose(after["cov"], products / 6 - np.outer(apart, apart), rtol=1e-12)
+    difference = completed.mean(axis=0) - centre
+    np.testing.assert_allclose(
+        after["cov"], products / 6 - np.outer(difference, difference), rtol=1e-12
+    )
 
 
 def test_m_step_with_nothing_missing_is_the_maximum_of_a_sample():
-    completed = np.where(np.isnan(HOLES), 0.7, HOLES)
-    holes = np.array([[0.7, 0], [0.7, 0.7], [0.7, 0.7], [0.7, 0]])
-    data = masked(HOLES)
-    products = MODEL.expectations["products"]({"x_unobserved": holes}, data)
-    found = MODEL.m_step({"x_unobserved": holes, "products": products}, data)
+    completed = np.where(np.isnan(INCOMPLETE), 0.7, INCOMPLETE)
+    filled = np.array([[0.7, 0], [0.7, 0.7], [0.7, 0.7], [0.7, 0]])
+    data = masked(INCOMPLETE)
+    products = MODEL.expectations["products"]({"x_unobserved": filled}, data)
+    found = MODEL.m_step({"x_unobserved": filled, "products": products}, data)
     np.testing.assert_allclose(found["mu"], completed.mean(axis=0))
     np.testing.assert_allclose(found["cov"], np.cov(completed.T, bias=True), atol=1e-14)
 
@@ -84,14 +86,14 @@ def test_m_step_with_nothing_missing_is_the_maximum_of_a_sample():
 def test_log_likelihood_is_the_sum_over_rows():
     mu, cov = PARAMS["mu"], PARAMS["cov"]
     expected = 0.0
-    for row in HOLES:
+    for row in INCOMPLETE:
         o = ~np.isnan(row)
         expected += stats.multivariate_normal(mu[o], cov[o][:, o]).logpdf(row[o])
-    assert MODEL.log_likelihood(PARAMS, masked(HOLES)) == pytest.approx(expected, rel=1e-13)
+    assert MODEL.log_likelihood(PARAMS, masked(INCOMPLETE)) == pytest.approx(expected, rel=1e-13)
 
 
 def test_a_row_without_values_does_not_change_the_log_likelihood():
-    data, more = (masked(x) for x in (HOLES, np.vstack([HOLES, [N, N, N]])))
+    data, more = (masked(x) for x in (INCOMPLETE, np.vstack([INCOMPLETE, [N, N, N]])))
     same = MODEL.log_likelihood(PARAMS, data)
     assert MODEL.log_likelihood(PARAMS, more) == pytest.approx(same, rel=1e-14)
     np.testing.assert_allclose(MODEL.e_step(PARAMS, more)["x_unobserved"][-1], PARAMS["mu"])
@@ -124,14 +126,14 @@ def test_monotone_patterns_have_a_closed_form():
 
 def test_example_is_at_the_maximum_of_the_likelihood():
     x = MODEL.example_data()["x"]
-    data, spread = masked(x), np.nanstd(x, axis=0)
+    data, sd = masked(x), np.nanstd(x, axis=0)
     below = np.tril_indices(4)
 
     def descent(t):
         L = np.zeros((4, 4))
         L[below] = t[4:]
-        L = spread[:, None] * L
-        params = {"mu": np.nanmean(x, axis=0) + spread * t[:4], "cov": L @ L.T}
+        L = sd[:, None] * L
+        params = {"mu": np.nanmean(x, axis=0) + sd * t[:4], "cov": L @ L.T}
         return -MODEL.log_likelihood(params, data), params
 
     start = np.concatenate([np.zeros(4), np.eye(4)[below]])

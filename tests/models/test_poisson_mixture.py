@@ -132,7 +132,7 @@ def test_one_component_is_the_mean():
     assert fit.log_likelihood == pytest.approx(sum(math.log(density(int(i), 2.8)) for i in x))
 
 
-def test_groups_far_apart_are_two_samples():
+def test_groups_at_a_large_distance_are_two_samples():
     low, high = [1, 2, 1, 3, 5], [200, 210, 190]
     fit = MODEL.fit(np.array(low + high, float), seed=0)
     assert sorted(fit.params["lam"]) == pytest.approx([2.4, 200])

@@ -166,9 +166,9 @@ def test_a_slight_overlap_is_not_separation(overlap, seed):
     x[1], response[1] = x[0] - 0.5 * overlap, 1
     data = {"response": response, "covariates": x[:, None]}
     assert np.isfinite(MODEL.initial(data, np.random.default_rng(0))["beta"]).all()
-    apart = {"response": (x > np.median(x)).astype(float), "covariates": x[:, None]}
+    separated = {"response": (x > np.median(x)).astype(float), "covariates": x[:, None]}
     with pytest.raises(ValueError, match="perfect separation"):
-        MODEL.initial(apart, np.random.default_rng(0))
+        MODEL.initial(separated, np.random.default_rng(0))
 
 
 def test_almost_separated_answers_have_a_maximum():

@@ -74,13 +74,13 @@ def _q(expectations: Params, data: Params, params: Params) -> float:
 
 
 def _log_prior(params: Params, data: Params) -> float:
-    centre, spread = np.mean(data["x"]), np.std(data["x"])
+    centre, sd_of_x = np.mean(data["x"]), np.std(data["x"])
     mu, log_sigma = params["mu"], np.log(params["sigma"])
     return float(
         np.sum(
-            -0.5 * ((mu - centre) / (2 * spread)) ** 2
+            -0.5 * ((mu - centre) / (2 * sd_of_x)) ** 2
             - log_sigma
-            - 0.5 * (log_sigma - np.log(spread)) ** 2
+            - 0.5 * (log_sigma - np.log(sd_of_x)) ** 2
         )
     )
 

@@ -134,17 +134,20 @@ class TestCounts:
         assert found[2].criteria.free_parameters == 13
         assert any("could not be examined" in note for note in found.notes)
 
-    def test_a_sum_that_no_data_can_split_is_a_ridge(self):
+    def test_parameters_of_which_only_the_sum_matters_have_an_unidentified_direction(self):
         x = np.random.default_rng(1).normal(size=40)
 
-        def height(params, data):
+        def log_likelihood_of(params, data):
             return -np.sum((data - params["a"] - params["b"]) ** 2) / 2
 
         parts = np.split(x, 8)
-        assert information.unidentified_directions(height, parts, {"a": 0.3, "b": -0.1}) == 1
+        assert (
+            information.unidentified_directions(log_likelihood_of, parts, {"a": 0.3, "b": -0.1})
+            == 1
+        )
 
         def penalised(params, data):
-            return height(params, data) - params["a"] ** 2 * len(data)
+            return log_likelihood_of(params, data) - params["a"] ** 2 * len(data)
 
         assert information.unidentified_directions(penalised, parts, {"a": 0.3, "b": -0.1}) == 0
 

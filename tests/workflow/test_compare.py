@@ -56,11 +56,11 @@ def test_toy_posterior_is_gamma(toy):
         error = np.sqrt(probability * (1 - probability) / theta.ess_bulk)
         assert abs(below - probability) < FIVE_SIGMA * error
     missing = toy.tree["posterior"]["y_unobserved"].values.ravel()
-    # Integrating θ out leaves a Lomax distribution of the missing value.
+    # With θ integrated out, the missing value has a Lomax distribution.
     assert stats.kstest(missing[::10], stats.lomax(2, scale=5.001).cdf).pvalue > 1e-4
 
 
-def test_toy_joint_mode_is_shown_as_the_trap_that_it_is(toy):
+def test_the_joint_mode_of_the_toy_is_not_the_estimate(toy):
     assert toy.joint_mode.params["theta"] == pytest.approx(0.4, rel=1e-3)
     assert toy.joint_mode.latents["y_unobserved"] == pytest.approx(0, abs=1e-4)
     assert "0.39992" in toy.joint_mode.sentence
@@ -79,9 +79,9 @@ def test_faithful_agrees(faithful):
     status = verdicts(faithful)
     assert status["em_vs_mle"] == status["chains"] == status["em_in_posterior"] == "pass"
     assert max(abs(p.em_minus_mle) for p in faithful.parameters) < 1e-4
-    heights = faithful.log_likelihood
-    assert heights["em"] == pytest.approx(heights["mle"], abs=1e-9)
-    assert heights["map"] < heights["mle"]
+    log_likelihood = faithful.log_likelihood
+    assert log_likelihood["em"] == pytest.approx(log_likelihood["mle"], abs=1e-9)
+    assert log_likelihood["map"] < log_likelihood["mle"]
 
 
 def test_faithful_latents(faithful):
@@ -100,7 +100,7 @@ def test_faithful_draws_are_aligned_to_em(faithful):
 
 
 def test_faithful_standard_errors_resemble_posterior_sds(faithful):
-    """n = 272 and components well apart: the two differ by little."""
+    """n = 272 and well separated components: the two differ by little."""
     for parameter in faithful.parameters:
         assert parameter.em_se == pytest.approx(parameter.posterior_sd, rel=0.15)
 
@@ -255,8 +255,8 @@ def test_a_built_model_and_no_initial():
         model.fit(y)
 
 
-def test_data_that_em_knows_by_another_name_than_the_argument(exponential):
-    """The argument is called counts, the variable k: the model is asked, and only then built."""
+def test_a_variable_with_another_name_than_its_argument(exponential):
+    """The argument is called counts and the variable k, which the built model shows."""
 
     def model(counts):
         with pm.Model() as model:

@@ -1,8 +1,8 @@
-"""What is refereed, and by whom: a module for each kind of model.
+"""The models and their referees: a module for each kind of model.
 
-Where no package is made for a model, or none is here, one that is made for another fits it in
-disguise (`markov`), or one that maximises whatever it is given is given a likelihood that others
-compute (`items`, `series`, `normal`).
+If no package for a model exists or is installed, the model is written as a special case of another
+model, for which there is a package (`markov`), or a general optimiser maximises a likelihood that
+is computed by other packages (`items`, `series`, `normal`).
 """
 
 from . import (

@@ -1,4 +1,4 @@
-"""A model with data, and the programs that are to find its maximum."""
+"""A model with data, and the programs that maximise its likelihood independently of latentfit."""
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,10 @@ TABLES = ROOT / "models" / "data"
 
 
 @dataclass(frozen=True)
-class End:
-    """Where a referee ended: the height that it reports, and its estimate under our names."""
+class Estimate:
+    """A referee's estimate under latentfit's names, and the log-likelihood that it reports."""
 
-    height: float
+    log_likelihood: float
     params: Mapping[str, np.ndarray]
 
 
@@ -32,13 +32,13 @@ class Referee:
     """``fit(case, start)``; the start is latentfit's estimate, or None for one of its own."""
 
     package: str
-    fit: Callable[["Case", Mapping[str, np.ndarray] | None], End]
+    fit: Callable[["Case", Mapping[str, np.ndarray] | None], Estimate]
     r: bool = False
     # Why its estimate is not the maximum of the likelihood, where that is known.
     reason: str = ""
-    # Which of a package's models, where two of them are asked.
+    # Which of a package's models, where two of them are used.
     variant: str = ""
-    # Whether it can be told where to start.
+    # Whether it accepts starting values.
     restarts: bool = True
 
     @property
@@ -71,18 +71,18 @@ class Case:
         )
 
 
-def best(once: Callable[[int], End], times: int = STARTS) -> End:
-    """The highest of several ends; a start from which the referee fails is none."""
+def best(once: Callable[[int], Estimate], times: int = STARTS) -> Estimate:
+    """The estimate with the highest log-likelihood, from the starts without an exception."""
     ends = []
     for seed in range(times):
         try:
             ends.append(once(seed))
         except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
             failure = error
-    ends = [end for end in ends if np.isfinite(end.height)]
+    ends = [end for end in ends if np.isfinite(end.log_likelihood)]
     if not ends:
         raise failure
-    return max(ends, key=lambda end: end.height)
+    return max(ends, key=lambda end: end.log_likelihood)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""latentfit beside a referee, and what explains a difference."""
+"""Compare latentfit with a referee, and explain a difference."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 import latentfit
 from latentfit import em
 
-from ._case import Case, End, Referee
+from ._case import Case, Estimate, Referee
 
 TOLERANCE = 1e-6
 ITERATIONS = em.Stopping().max_iterations
@@ -38,7 +38,7 @@ def relative(one, other):
 
 
 def _shown(case):
-    """What EM is handed as data: numbers given as options may be among them."""
+    """The data as EM receives them, with options that are numbers among them."""
     given = {name: np.asarray(values) for name, values in case.data.items()}
     numbers = {name: value for name, value in case.options.items() if name not in given}
     return numbers | {
@@ -50,16 +50,16 @@ def _shown(case):
 def compare(case: Case, referee: Referee, fit: em.Fit) -> Row:
     model, ours = latentfit.load(case.model), float(fit.best.log_likelihood)
     data, end = _shown(case), referee.fit(case, None)
-    same = relative(end.height, float(model.log_likelihood(end.params, data)))
+    same = relative(end.log_likelihood, float(model.log_likelihood(end.params, data)))
     note, passed = "", fit.converged
-    if relative(ours, end.height) > TOLERANCE:
+    if relative(ours, end.log_likelihood) > TOLERANCE:
         note, passed = _sent_on(case, referee, fit, end)
     about = (case.model, case.label, _options(case), case.n, referee.name)
-    return Row(*about, ours, end.height, same, note, passed)
+    return Row(*about, ours, end.log_likelihood, same, note, passed)
 
 
 def _onward(case, params, iterations) -> float:
-    """Where EM from these parameters ends."""
+    """The log-likelihood of EM that starts from these parameters."""
     model = latentfit.load(case.model)
     return em.run(
         model.e_step,
@@ -71,11 +71,12 @@ def _onward(case, params, iterations) -> float:
     ).log_likelihood
 
 
-def _carried_on(case: Case, fit: em.Fit, end: End, onward: float) -> tuple[str, bool]:
-    """What becomes of EM where it said that it was not at an end, run much longer.
+def _carried_on(case: Case, fit: em.Fit, end: Estimate, onward: float) -> tuple[str, bool]:
+    """Continue an EM that reported that it has not converged, for many more iterations.
 
-    Towards a standard deviation of zero its variance goes as 1 / k after k iterations, and with
-    it what the log-likelihood lacks: two of its values tell the limit.
+    Where a standard deviation goes to zero, its variance is proportional to 1 / k after k
+    iterations, and so is the distance of the log-likelihood from its limit: two values of the
+    log-likelihood determine the limit.
     """
     ours, done, more = fit.best.log_likelihood, fit.best.iterations, 10 * ITERATIONS
     further = _onward(case, fit.params, more)
@@ -83,30 +84,32 @@ def _carried_on(case: Case, fit: em.Fit, end: End, onward: float) -> tuple[str, 
     note = (
         f"latentfit reports that EM has not converged after {done} iterations; {more} more end at "
         f"{further:.9g}, and if what is missing goes as 1 / iterations, the limit is {limit:.9g}; "
-        f"from the referee's estimate, which is right, EM ends at {onward:.9g}"
+        f"EM from the referee's estimate, which is right, stops at {onward:.9g}"
     )
-    explained = all(relative(end.height, one) <= TOLERANCE for one in (limit, onward))
-    return note, bool(explained and further <= end.height + TOLERANCE * abs(end.height))
+    explained = all(relative(end.log_likelihood, one) <= TOLERANCE for one in (limit, onward))
+    return note, bool(
+        explained and further <= end.log_likelihood + TOLERANCE * abs(end.log_likelihood)
+    )
 
 
-def _sent_on(case: Case, referee: Referee, fit: em.Fit, end: End) -> tuple[str, bool]:
-    """What becomes of either from where the other ended, and whether that explains it."""
+def _sent_on(case: Case, referee: Referee, fit: em.Fit, end: Estimate) -> tuple[str, bool]:
+    """Start each program from the other's estimate; whether that explains the difference."""
     ours = float(fit.best.log_likelihood)
     onward = _onward(case, end.params, ITERATIONS)
-    if not fit.converged and end.height > ours:
+    if not fit.converged and end.log_likelihood > ours:
         return _carried_on(case, fit, end, onward)
-    heights = [end.height, onward]
+    log_likelihoods = [end.log_likelihood, onward]
     sent, returned = f"EM from its estimate ends at {onward:.9g}", "it takes no start"
     if referee.restarts:
-        heights.append(referee.fit(case, fit.params).height)
-        returned = f"sent on from latentfit's estimate, it ends at {heights[-1]:.9g}"
-    highest = max(heights) <= ours + TOLERANCE * abs(ours)
-    stays = bool(referee.reason) or relative(heights[-1], ours) <= TOLERANCE
+        log_likelihoods.append(referee.fit(case, fit.params).log_likelihood)
+        returned = f"sent on from latentfit's estimate, it ends at {log_likelihoods[-1]:.9g}"
+    highest = max(log_likelihoods) <= ours + TOLERANCE * abs(ours)
+    stays = bool(referee.reason) or relative(log_likelihoods[-1], ours) <= TOLERANCE
     if not (highest and (stays or not referee.restarts)):
         return f"not explained; {sent}; {returned}", False
     if referee.reason:
         return f"{referee.reason}; {sent}; {returned}", True
-    if relative(onward, end.height) <= TOLERANCE:
+    if relative(onward, end.log_likelihood) <= TOLERANCE:
         return f"it ended at a lower maximum, and so does EM from there; {returned}", True
     return f"it stopped early; {sent}; {returned}", True
 

@@ -1,4 +1,4 @@
-"""Referees in R: a script of its own for each, with the data in files of a folder."""
+"""Referees in R: each runs a separate script, with the data in files of a folder."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 import latentfit
 
-from ._case import End
+from ._case import Estimate
 
 _PRELUDE = """
 folder <- commandArgs(TRUE)[1]
@@ -26,10 +26,11 @@ best <- function(once, times = 5) {
       failure <<- conditionMessage(e)
       NULL
     })
-    if (!is.null(end) && is.finite(end$height) && (is.null(found) || end$height > found$height))
+    if (!is.null(end) && is.finite(end$log_likelihood) &&
+        (is.null(found) || end$log_likelihood > found$log_likelihood))
       found <- end
   }
-  if (is.null(found)) stop("no start came to an end: ", failure)
+  if (is.null(found)) stop("every start failed: ", failure)
   values <- sapply(found, function(v) paste(sprintf("%.17g", as.vector(v)), collapse = ","))
   writeLines(paste(names(found), values, sep = ","), file.path(folder, "result.csv"))
 }
@@ -37,7 +38,7 @@ best <- function(once, times = 5) {
 
 
 def rscript(package, script, data, size=2, start=None):
-    """The entries that the script leaves behind, as flat arrays in R's order."""
+    """The entries that the script writes, as flat arrays in R's order."""
     given = dict(data) | {"k": size} | ({} if start is None else start)
     with TemporaryDirectory() as folder:
         for name, values in given.items():
@@ -55,17 +56,17 @@ def rscript(package, script, data, size=2, start=None):
     return {name: np.array(values, float) for name, *values in lines}
 
 
-def ended(found, **shapes):
-    """The height, and arrays of the given shapes from R's, first axis fastest."""
+def estimate_of(found, **shapes):
+    """The log-likelihood, and arrays of the given shapes from R's column-major ones."""
     params = {
         name: found[name].reshape(shape, order="F") if shape else found[name][0]
         for name, shape in shapes.items()
     }
-    return End(found["height"][0], params)
+    return Estimate(found["log_likelihood"][0], params)
 
 
 def soft(case, start):
-    """An estimate as responsibilities, a start that programs of any parameterisation take."""
+    """An estimate as responsibilities: a start for programs with any parameterisation."""
     if start is None:
         return None
     z = latentfit.load(case.model).e_step(start, case.data)["z"]

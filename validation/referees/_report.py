@@ -17,7 +17,7 @@ def report(rows: Sequence[Row], absent) -> str:
     lines = [
         "# Independent referees",
         "",
-        "The log-likelihood where latentfit's EM ends, beside the one that an independent "
+        "The log-likelihood of latentfit's EM estimate beside the one that an independent "
         "implementation reaches from starting values of its own. `make referees` writes this page.",
         "",
         f"Of {len(rows)} comparisons {len(agreeing)} agree to a relative difference of "

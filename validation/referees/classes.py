@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._case import STARTS, Case, End, Referee, example
-from ._r import ended, rscript, soft
+from ._case import STARTS, Case, Estimate, Referee, example
+from ._r import estimate_of, rscript, soft
 
 
 def _stepmix(case, measurement, start):
@@ -12,7 +12,7 @@ def _stepmix(case, measurement, start):
     codes = [np.unique(column, return_inverse=True)[1] for column in case.data["x"].T]
     x = np.column_stack(codes)
     sizes = x.max(axis=0) + 1
-    # Where it starts is not for its user to say; its own seeds are all that there is.
+    # It accepts no starting values, but only a seed.
     mixture = StepMix(
         case.size,
         measurement=measurement,
@@ -30,7 +30,7 @@ def _stepmix(case, measurement, start):
     params = {f"p{size}": p[:, sizes == size, :size] for size in np.unique(sizes)} | {
         "w": found["weights"]
     }
-    return End(mixture.score(x) * len(x), params)
+    return Estimate(mixture.score(x) * len(x), params)
 
 
 def stepmix_classes(case, start):
@@ -47,13 +47,13 @@ x <- get("x")
 control <- list(iter.max = 50000, minprior = 0, tolerance = 1e-15)
 best(function() {
   fit <- flexmix(x ~ 1, k = k, cluster = z, model = FLXMCmvbinary(), control = control)
-  list(height = logLik(fit), w = prior(fit), p = parameters(fit))
+  list(log_likelihood = logLik(fit), w = prior(fit), p = parameters(fit))
 })
 """
     found = rscript("flexmix", script, case.data, case.size, soft(case, start))
-    end = ended(found, w=(case.size,), p=(case.data["x"].shape[1], case.size))
+    end = estimate_of(found, w=(case.size,), p=(case.data["x"].shape[1], case.size))
     p = end.params["p"].T
-    return End(end.height, {"w": end.params["w"], "p2": np.stack([1 - p, p], axis=-1)})
+    return Estimate(end.log_likelihood, {"w": end.params["w"], "p2": np.stack([1 - p, p], axis=-1)})
 
 
 _STEPMIX_CLASSES = Referee("stepmix", stepmix_classes, restarts=False, variant="categorical")
@@ -71,7 +71,7 @@ def cases():
     binary = rng.random((3000, 8)) < yes[z]
     items = []
     for size in (2, 2, 3, 3, 4, 5):
-        # Every class has an answer of its own, as far as there are enough.
+        # The classes have different typical answers if there are enough answers.
         p = 0.3 / size + 0.7 * np.eye(size)[np.arange(3) % size]
         items.append((rng.random((3000, 1)) > np.cumsum(p, axis=1)[z, :-1]).sum(axis=1))
     several = np.column_stack(items)

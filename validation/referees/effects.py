@@ -1,9 +1,9 @@
-"""Effects of groups: one-way layouts, lines that differ from group to group, and studies."""
+"""Effects of groups: one-way layouts, regression lines of groups, and meta-analysis."""
 
 import numpy as np
 
-from ._case import Case, End, Referee, example, table
-from ._r import ended, rscript
+from ._case import Case, Estimate, Referee, example, table
+from ._r import estimate_of, rscript
 
 
 def _sloped(case):
@@ -18,7 +18,8 @@ g <- factor(get("group")[, 1])
 best(function() {{
   fit <- lmer({formula}, REML = FALSE, control = lmerControl(optimizer = "bobyqa",
     optCtrl = list(rhoend = 1e-12, maxfun = 100000), calc.derivs = FALSE))
-  list(height = logLik(fit), beta = fixef(fit), cov = VarCorr(fit)$g[, ], sigma = sigma(fit))
+  list(log_likelihood = logLik(fit), beta = fixef(fit), cov = VarCorr(fit)$g[, ],
+    sigma = sigma(fit))
 }}, 1)
 """
     return _effects(rscript("lme4", script, case.data), case)
@@ -32,7 +33,7 @@ g <- factor(get("group")[, 1])
 best(function() {{
   fit <- lme({fixed}, random = {random}, method = "ML", control = lmeControl(
     maxIter = 500, msMaxIter = 500, niterEM = 25, msTol = 1e-14, tolerance = 1e-12, opt = "optim"))
-  list(height = logLik(fit), beta = fixef(fit), cov = getVarCov(fit), sigma = fit$sigma)
+  list(log_likelihood = logLik(fit), beta = fixef(fit), cov = getVarCov(fit), sigma = fit$sigma)
 }}, 1)
 """
     return _effects(rscript("nlme", script, case.data), case)
@@ -46,7 +47,7 @@ def statsmodels_effects(case, start):
     model = MixedLM(y, design, case.data["group"], exog_re=design)
     fit = model.fit(reml=False, method=["bfgs", "nm"], maxiter=5000, gtol=1e-8)
     found = {
-        "height": [fit.llf],
+        "log_likelihood": [fit.llf],
         "beta": fit.fe_params,
         "cov": np.ravel(fit.cov_re),
         "sigma": [np.sqrt(fit.scale)],
@@ -58,12 +59,14 @@ def _effects(found, case):
     sigma = found["sigma"][0]
     if not _sloped(case):
         params = {"mu": found["beta"][0], "tau": np.sqrt(found["cov"][0]), "sigma": sigma}
-        return End(found["height"][0], params)
-    end = ended(found, beta=(2,), cov=(2, 2))
+        return Estimate(found["log_likelihood"][0], params)
+    end = estimate_of(found, beta=(2,), cov=(2, 2))
     cov = end.params["cov"]
     tau = np.sqrt(np.diag(cov))
     rho = cov[0, 1] / np.prod(tau)
-    return End(end.height, {"beta": end.params["beta"], "tau": tau, "rho": rho, "sigma": sigma})
+    return Estimate(
+        end.log_likelihood, {"beta": end.params["beta"], "tau": tau, "rho": rho, "sigma": sigma}
+    )
 
 
 def metafor_studies(case, start):
@@ -72,10 +75,10 @@ y <- get("y")[, 1]; se <- get("se")[, 1]
 best(function() {
   fit <- rma(y, sei = se, method = "ML", control = list(threshold = 1e-14, maxiter = 100000,
     stepadj = 0.5))
-  list(height = logLik(fit), mu = coef(fit), tau = sqrt(fit$tau2))
+  list(log_likelihood = logLik(fit), mu = coef(fit), tau = sqrt(fit$tau2))
 }, 1)
 """
-    return ended(rscript("metafor", script, case.data), mu=(), tau=())
+    return estimate_of(rscript("metafor", script, case.data), mu=(), tau=())
 
 
 def nlme_studies(case, start):
@@ -85,10 +88,10 @@ best(function() {
   fit <- lme(y ~ 1, random = ~ 1 | g, weights = varFixed(~ v), method = "ML",
     control = lmeControl(sigma = 1, maxIter = 500, msMaxIter = 500, msTol = 1e-14,
       tolerance = 1e-12, opt = "optim"))
-  list(height = logLik(fit), mu = fixef(fit), tau = sqrt(getVarCov(fit)[1, 1]))
+  list(log_likelihood = logLik(fit), mu = fixef(fit), tau = sqrt(getVarCov(fit)[1, 1]))
 }, 1)
 """
-    return ended(rscript("nlme", script, case.data), mu=(), tau=())
+    return estimate_of(rscript("nlme", script, case.data), mu=(), tau=())
 
 
 _REFEREES = (
@@ -98,7 +101,7 @@ _REFEREES = (
 )
 
 
-def _one_way():
+def _random_effects():
     rng = np.random.default_rng(17)
     group = np.repeat(np.arange(100.0), rng.integers(1, 12, 100))
     y = 5.0 + rng.normal(0, 1.5, 100)[group.astype(int)] + rng.normal(0, 2.0, len(group))
@@ -142,6 +145,6 @@ def _studies():
 
 
 def cases():
-    yield from _one_way()
+    yield from _random_effects()
     yield from _lines()
     yield from _studies()

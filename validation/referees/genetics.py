@@ -1,13 +1,13 @@
-"""Models that VGAM knows by the names that geneticists give them."""
+"""Models of genetics that VGAM has as families."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from ._case import Case, Referee, example
-from ._r import VGLM, ended, rscript
+from ._r import VGLM, estimate_of, rscript
 
-# VGAM counts the orders in which individuals can stand; the models take them in turn.
+# VGAM includes the number of orders of the individuals; the models take one order.
 _IN_TURN = "logLik(fit) - lgamma(sum(n) + 1) + sum(lgamma(n + 1))"
 
 
@@ -17,11 +17,11 @@ n <- get("count")[, 1]
 best(function() {{
   fit <- vglm(t(n) ~ 1, ABO(), {VGLM})
   p <- plogis(coef(fit))
-  list(height = {_IN_TURN}, p = c(p, 1 - sum(p)))
+  list(log_likelihood = {_IN_TURN}, p = c(p, 1 - sum(p)))
 }}, 1)
 """
-    # A, B, AB, O in VGAM, and here too.
-    return ended(rscript("VGAM", script, case.data), p=(3,))
+    # The order is A, B, AB, O, as in VGAM.
+    return estimate_of(rscript("VGAM", script, case.data), p=(3,))
 
 
 def vgam_linkage(case, start):
@@ -29,14 +29,14 @@ def vgam_linkage(case, start):
 n <- get("counts")[, 1]
 best(function() {{
   fit <- vglm(t(n) ~ 1, AB.Ab.aB.ab(), {VGLM})
-  list(height = {_IN_TURN}, theta = plogis(coef(fit)[[1]])^2)
+  list(log_likelihood = {_IN_TURN}, theta = plogis(coef(fit)[[1]])^2)
 }}, 1)
 """
-    return ended(rscript("VGAM", script, case.data), theta=())
+    return estimate_of(rscript("VGAM", script, case.data), theta=())
 
 
 def _by_group(rows):
-    """VGAM wants the groups in the order A, B, AB, O."""
+    """The counts in the order of VGAM: A, B, AB, O."""
 
     def fit(case, start):
         return vgam_blood_groups(replace(case, data={"count": case.data["count"][rows]}), start)
@@ -50,7 +50,7 @@ def cases():
     a, b, o = 0.27, 0.08, 0.65
     groups = rng.multinomial(20_000, [a * (a + 2 * o), b * (b + 2 * o), 2 * a * b, o * o])
     order = blood["table"].argmax(axis=0)
-    # Genotypes stand as AA, AB, AO, BB, BO, OO: which row shows which group.
+    # Genotypes are in the order AA, AB, AO, BB, BO, OO, and the numbers are those of their groups.
     rows = order[[0, 3, 1, 5]]
     simulated = np.zeros(4)
     simulated[rows] = groups

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._case import Case, End, Referee, best, example, table
-from ._r import ended, rscript
+from ._case import Case, Estimate, Referee, best, example, table
+from ._r import estimate_of, rscript
 
 
 def lme4_rasch(case, start):
@@ -14,15 +14,15 @@ best(function() {
   fit <- glmer(y ~ 0 + item + (1 | person), NULL, binomial, nAGQ = 50,
     control = glmerControl(optimizer = "bobyqa", calc.derivs = FALSE, tolPwrss = 1e-13,
       optCtrl = list(rhobeg = 0.2, rhoend = 1e-8, maxfun = 100000)))
-  list(height = logLik(fit), a = getME(fit, "theta"), c = fixef(fit))
+  list(log_likelihood = logLik(fit), a = getME(fit, "theta"), c = fixef(fit))
 }, 1)
 """
     found = rscript("lme4", script, case.data)
-    return ended(found, a=(), c=(case.data["y"].shape[1],))
+    return estimate_of(found, a=(), c=(case.data["y"].shape[1],))
 
 
 def scipy_logistic(case, start):
-    """Sums over the patterns of answers and 81 Gauss-Hermite nodes, by quasi-Newton steps."""
+    """Sums over answer patterns and 81 Gauss-Hermite nodes, maximised by BFGS."""
     from scipy.optimize import minimize
     from scipy.special import log_expit, logsumexp, roots_hermitenorm
 
@@ -53,10 +53,10 @@ def scipy_logistic(case, start):
         if start is not None:
             begin = np.append(start["a"], start["c"])
         found = minimize(loss, begin, jac=True, method="BFGS", options={"gtol": 1e-8}).x
-        # Of both signs, that in which to be able is to solve items.
+        # Of the two signs, the one with which larger abilities solve more items.
         a = found[:-J] * np.sign(np.sum(found[:-J]))
         params = {"a": a if many > 1 else a[0], "c": found[-J:]}
-        return End(-loss(found)[0], params)
+        return Estimate(-loss(found)[0], params)
 
     return best(once) if start is None else once(0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._case import Case, Referee, example, table
-from ._r import ended, rscript
+from ._r import estimate_of, rscript
 
 
 def mass_exponential(case, start):
@@ -11,10 +11,10 @@ def mass_exponential(case, start):
 y <- get("y")[, 1]
 best(function() {
   fit <- fitdistr(y[!is.na(y)], "exponential")
-  list(height = fit$loglik, theta = fit$estimate)
+  list(log_likelihood = fit$loglik, theta = fit$estimate)
 }, 1)
 """
-    return ended(rscript("MASS", script, case.data), theta=())
+    return estimate_of(rscript("MASS", script, case.data), theta=())
 
 
 def _exponential():
@@ -36,7 +36,7 @@ lower <- get("lower")[, 1]; upper <- get("upper")[, 1]; g <- factor(get("group")
 best(function() {{
   fit <- survreg(Surv(lower, upper, type = "interval2") ~ g - 1, dist = "{distribution}",
     control = survreg.control(rel.tolerance = 1e-14, maxiter = 500))
-  list(height = fit$loglik[2], scale = exp(coef(fit)), shape = 1 / fit$scale)
+  list(log_likelihood = fit$loglik[2], scale = exp(coef(fit)), shape = 1 / fit$scale)
 }}, 1)
 """
     time, happened = np.reshape(case.data["time"], (case.n, -1)), case.data["event"] == 1
@@ -45,11 +45,11 @@ best(function() {{
         "upper": np.where(happened, time[:, -1], np.nan),
         "group": case.data["group"],
     }
-    # A lower end of zero is none.
+    # A lower limit of zero is no limit.
     given["lower"] = np.where(given["lower"] > 0, given["lower"], np.nan)
     groups = len(np.unique(case.data["group"]))
     shapes = {"scale": (groups,)} | ({"shape": ()} if distribution == "weibull" else {})
-    return ended(rscript("survival", script, given), **shapes)
+    return estimate_of(rscript("survival", script, given), **shapes)
 
 
 def _censored():
@@ -57,7 +57,7 @@ def _censored():
     group = rng.integers(3, size=3000).astype(float)
     z = np.take([4.0, 7.0, 12.0], group.astype(int)) * rng.weibull(1.6, 3000)
     lower = np.floor(z)
-    # Seen exactly, at visits once a unit of time, or not any more after the time 8.
+    # Observed exactly, at visits once in a unit of time, or censored after the time 8.
     exact, alive = rng.random(3000) < 0.3, z > 8
     time = np.column_stack([np.where(exact, z, lower), np.where(exact, z, lower + 1)])
     time[alive] = 8

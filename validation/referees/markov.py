@@ -1,17 +1,17 @@
-"""Hidden Markov models, and three models that are one of which a part is held fixed."""
+"""Hidden Markov models, and three models that are special cases with some parameters fixed."""
 
 from math import lgamma
 
 import numpy as np
 
-from ._case import STARTS, Case, End, Referee, best, example, table
+from ._case import STARTS, Case, Estimate, Referee, best, example, table
 
 # hmmlearn stops where an iteration gains less than this, in nats.
 _HMM = {"tol": 1e-10, "n_iter": 5000, "implementation": "scaling"}
 
 
-def _climb(machine, x, lengths):
-    """Fitted by hmmlearn, and the log-likelihood there."""
+def _fit(machine, x, lengths):
+    """Fit by hmmlearn, and return the log-likelihood of the estimate."""
     machine.fit(x, lengths)
     return machine.score(x, lengths)
 
@@ -45,11 +45,11 @@ def hmmlearn_markov(case, start):
         if start is not None:
             _set_markov(machine, start, estimated)
         elif emission == "gaussian":
-            # Its own are the same for every seed: the means of k-means, one common variance.
+            # hmmlearn's own starts do not depend on the seed: k-means, and one common variance.
             rng = np.random.default_rng(seed)
             machine.init_params = machine.init_params.replace("m", "")
             machine.means_ = rng.choice(X, case.size, replace=False)
-        height = _climb(machine, X, lengths)
+        log_likelihood = _fit(machine, X, lengths)
         params = {"P": machine.transmat_}
         if estimated:
             params["start"] = machine.startprob_
@@ -60,7 +60,7 @@ def hmmlearn_markov(case, start):
             params["sigma"] = np.sqrt(machine.covars_[:, 0, 0])
         else:
             params["B"] = machine.emissionprob_
-        return End(height, params)
+        return Estimate(log_likelihood, params)
 
     return best(once, case.starts) if start is None else once(0)
 
@@ -85,8 +85,8 @@ def hmmlearn_coins(case, start):
     heads, tosses = (case.data[name].astype(int) for name in ("heads", "tosses"))
     shown = [np.repeat([1, 0], (h, m - h)) for h, m in zip(heads, tosses, strict=True)]
     X = np.concatenate(shown)[:, None]
-    # A sequence is one order of its heads and tails.
-    ways = sum(
+    # The log of the number of orders of heads and tails, one of which is the sequence.
+    log_orders = sum(
         lgamma(m + 1) - lgamma(h + 1) - lgamma(m - h + 1)
         for h, m in zip(heads, tosses, strict=True)
     )
@@ -98,8 +98,8 @@ def hmmlearn_coins(case, start):
         machine = CategoricalHMM(2, params="e", init_params="", **_HMM)
         machine.startprob_, machine.transmat_ = np.full(2, 0.5), np.eye(2)
         machine.emissionprob_ = np.column_stack([1 - theta, theta])
-        height = _climb(machine, X, tosses)
-        return End(height + ways, {"theta": machine.emissionprob_[:, 1]})
+        log_likelihood = _fit(machine, X, tosses)
+        return Estimate(log_likelihood + log_orders, {"theta": machine.emissionprob_[:, 1]})
 
     return best(once) if start is None else once(0)
 
@@ -107,8 +107,8 @@ def hmmlearn_coins(case, start):
 def hmmlearn_table(case, start):
     """A cell is a state; what was recorded of an individual is a sequence of one symbol.
 
-    Every cell can be recorded in four ways, in full, by its row, by its column or not at all.
-    With a probability of 1/4 each, whatever the cell, they are missing at random.
+    A cell can be recorded in full, by its row, by its column or not at all. With a probability of
+    1/4 each in all cells, values are missing at random.
     """
     from hmmlearn.hmm import CategoricalHMM
 
@@ -135,9 +135,9 @@ def hmmlearn_table(case, start):
         machine = CategoricalHMM(cells, params="s", init_params="", **_HMM)
         machine.startprob_ = p if start is None else start["p"].ravel()
         machine.transmat_, machine.emissionprob_ = np.eye(cells), emission
-        height = _climb(machine, X, np.ones(len(X), int))
+        log_likelihood = _fit(machine, X, np.ones(len(X), int))
         params = {"p": machine.startprob_.reshape(len(rows), len(columns))}
-        return End(height + len(X) * np.log(4), params)
+        return Estimate(log_likelihood + len(X) * np.log(4), params)
 
     return best(once, 2) if start is None else once(0)
 
@@ -145,9 +145,9 @@ def hmmlearn_table(case, start):
 def hmmlearn_observers(case, start):
     """A state is a true class before one of the observers, a patient a sequence of ratings.
 
-    From a class the chain moves between the observers at random and never to another class, and
-    a symbol tells who has spoken. The first observer is a doorkeeper who says the same of all,
-    so that the probabilities at the start are those of the classes.
+    The chain moves between observers at random and never to another class, and a symbol identifies
+    the observer. The first observer is an artificial one with a single rating, so that the start
+    probabilities are those of the classes.
     """
     from hmmlearn.hmm import CategoricalHMM
 
@@ -158,7 +158,7 @@ def hmmlearn_observers(case, start):
     patients, K, J = i.max() + 1, k.max() + 1, y.max() + 1
     symbols = [np.concatenate([[0], 1 + (J * k + y)[i == one]]) for one in range(patients)]
     X, lengths = np.concatenate(symbols)[:, None], [len(one) for one in symbols]
-    # States by observer, the doorkeeper first, and within an observer by class.
+    # States by observer, the artificial one first, and within an observer by class.
     stay = np.kron(np.column_stack([np.zeros(K + 1), np.full((K + 1, K), 1 / K)]), np.eye(J))
 
     def once(seed):
@@ -176,11 +176,11 @@ def hmmlearn_observers(case, start):
         for one in range(K):
             emission[(one + 1) * J : (one + 2) * J, 1 + one * J : 1 + (one + 1) * J] = pi[one]
         machine.emissionprob_ = emission
-        height = _climb(machine, X, lengths)
+        log_likelihood = _fit(machine, X, lengths)
         found = machine.emissionprob_
         rates = [found[(o + 1) * J : (o + 2) * J, 1 + o * J : 1 + (o + 1) * J] for o in range(K)]
         params = {"p": machine.startprob_[:J], "pi": np.array(rates)}
-        return End(height + len(y) * np.log(K), params)
+        return Estimate(log_likelihood + len(y) * np.log(K), params)
 
     return best(once, case.starts) if start is None else once(0)
 

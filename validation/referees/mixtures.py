@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._case import Case, End, Referee, best, example, table
-from ._r import VGLM, ended, rscript, soft
+from ._case import Case, Estimate, Referee, best, example, table
+from ._r import VGLM, estimate_of, rscript, soft
 
 _SKLEARN = {"full": "full", "tied": "tied", "diagonal": "diag", "spherical": "spherical"}
 
@@ -36,7 +36,7 @@ def sklearn_mixture(case, start):
             params = {"w": w, "mu": mu, "cov": cov}
         else:
             params = {"w": w, "mu": mu, "sigma": np.sqrt(cov)}
-        return End(mixture.score(table) * len(table), params)
+        return Estimate(mixture.score(table) * len(table), params)
 
     return best(once) if start is None else once(0)
 
@@ -80,19 +80,20 @@ best(function() {{
   fit <- if (is.null(z)) Mclust(x, k, "{name}", control = control, verbose = FALSE)
          else me(x, "{name}", z, control = control)
   v <- fit$parameters$variance
-  list(height = fit$loglik, w = fit$parameters$pro, mu = t(fit$parameters$mean), spread = {kept})
+  list(log_likelihood = fit$loglik, w = fit$parameters$pro, mu = t(fit$parameters$mean),
+    dispersion = {kept})
 }}, 1)
 """
     found = rscript("mclust", script, case.data, case.size, soft(case, start))
     K = case.size
-    spread = {"VVV": (d, d, K), "EEE": (d, d), "VVI": (K, d), "E": ()}.get(name, (K,))
-    end = ended(found, w=(K,), mu=(K,) if d == 1 else (K, d), spread=spread)
+    dispersion = {"VVV": (d, d, K), "EEE": (d, d), "VVI": (K, d), "E": ()}.get(name, (K,))
+    end = estimate_of(found, w=(K,), mu=(K,) if d == 1 else (K, d), dispersion=dispersion)
     params = dict(end.params)
-    value = params.pop("spread")
+    value = params.pop("dispersion")
     params["cov" if name in ("VVV", "EEE") else "sigma"] = (
         np.moveaxis(value, -1, 0) if name == "VVV" else value
     )
-    return End(end.height, params)
+    return Estimate(end.log_likelihood, params)
 
 
 def mixtools_normal(case, start):
@@ -103,13 +104,13 @@ best(function() {{
   fit <- normalmixEM(x, w, mu, if (is.null(w)) NULL else rep_len(sigma, k), k = k,
     arbvar = {"FALSE" if case.options.get("covariance") == "tied" else "TRUE"},
     epsilon = 1e-11, maxit = 100000, maxrestarts = 0)
-  list(height = fit$loglik, w = fit$lambda, mu = fit$mu, sigma = fit$sigma)
+  list(log_likelihood = fit$loglik, w = fit$lambda, mu = fit$mu, sigma = fit$sigma)
 }})
 """
     found = rscript("mixtools", script, case.data, case.size, start)
     K = case.size
     tied = case.options.get("covariance") == "tied"
-    return ended(found, w=(K,), mu=(K,), sigma=() if tied else (K,))
+    return estimate_of(found, w=(K,), mu=(K,), sigma=() if tied else (K,))
 
 
 def mixtools_regressions(case, start):
@@ -129,7 +130,7 @@ best(function() {
   fit <- if (is.null(z)) regmixEM(y, x, k = k, epsilon = 1e-11, maxit = 100000)
          else regmixEM(y, x, get("w")[, 1], get("b"), get("sigma")[, 1], k = k,
                        epsilon = 1e-11, maxit = 100000)
-  list(height = fit$loglik, w = fit$lambda, b = fit$beta, sigma = fit$sigma)
+  list(log_likelihood = fit$loglik, w = fit$lambda, b = fit$beta, sigma = fit$sigma)
 })
 """
     found = rscript("mixtools", script, case.data, case.size, given)
@@ -144,7 +145,7 @@ control <- list(iter.max = 20000, minprior = 0, tolerance = 1e-15)
 best(function() {
   fit <- flexmix(y ~ x, k = k, cluster = z, control = control)
   p <- parameters(fit)
-  list(height = logLik(fit), w = prior(fit), b = p[-nrow(p), ], sigma = p[nrow(p), ])
+  list(log_likelihood = logLik(fit), w = prior(fit), b = p[-nrow(p), ], sigma = p[nrow(p), ])
 })
 """
     found = rscript("flexmix", script, case.data, case.size, soft(case, start))
@@ -152,12 +153,14 @@ best(function() {
 
 
 def _regressions(found, size, x):
-    """Intercepts are at the origin there and at the mean here."""
-    end = ended(found, w=(size,), b=(1 + x.shape[1], size), sigma=(size,))
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
+    end = estimate_of(found, w=(size,), b=(1 + x.shape[1], size), sigma=(size,))
     params = dict(end.params)
     intercept, *slopes = params.pop("b")
     beta = np.array(slopes).T
-    return End(end.height, params | {"alpha": intercept + beta @ x.mean(axis=0), "beta": beta})
+    return Estimate(
+        end.log_likelihood, params | {"alpha": intercept + beta @ x.mean(axis=0), "beta": beta}
+    )
 
 
 def flexmix_poisson(case, start):
@@ -166,11 +169,11 @@ x <- get("x")
 control <- list(iter.max = 50000, minprior = 0, tolerance = 1e-15)
 best(function() {
   fit <- flexmix(x ~ 1, k = k, cluster = z, model = FLXMCmvpois(), control = control)
-  list(height = logLik(fit), w = prior(fit), lam = parameters(fit))
+  list(log_likelihood = logLik(fit), w = prior(fit), lam = parameters(fit))
 }, 3)
 """
     found = rscript("flexmix", script, case.data, case.size, soft(case, start))
-    return ended(found, w=(case.size,), lam=(case.size,))
+    return estimate_of(found, w=(case.size,), lam=(case.size,))
 
 
 def pscl_inflated(case, start):
@@ -178,10 +181,10 @@ def pscl_inflated(case, start):
 y <- get("y")[, 1]
 best(function() {
   fit <- zeroinfl(y ~ 1 | 1, control = zeroinfl.control(reltol = 1e-15))
-  list(height = fit$loglik, p = plogis(coef(fit)[[2]]), lam = exp(coef(fit)[[1]]))
+  list(log_likelihood = fit$loglik, p = plogis(coef(fit)[[2]]), lam = exp(coef(fit)[[1]]))
 }, 1)
 """
-    return ended(rscript("pscl", script, case.data), p=(), lam=())
+    return estimate_of(rscript("pscl", script, case.data), p=(), lam=())
 
 
 def vgam_inflated(case, start):
@@ -189,10 +192,10 @@ def vgam_inflated(case, start):
 y <- get("y")[, 1]
 best(function() {{
   fit <- vglm(y ~ 1, zipoisson(), {VGLM})
-  list(height = logLik(fit), p = plogis(coef(fit)[[1]]), lam = exp(coef(fit)[[2]]))
+  list(log_likelihood = logLik(fit), p = plogis(coef(fit)[[1]]), lam = exp(coef(fit)[[2]]))
 }}, 1)
 """
-    return ended(rscript("VGAM", script, case.data), p=(), lam=())
+    return estimate_of(rscript("VGAM", script, case.data), p=(), lam=())
 
 
 _SKLEARN_MIXTURE = Referee("scikit-learn", sklearn_mixture)

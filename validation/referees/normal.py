@@ -1,15 +1,15 @@
-"""Samples of a multivariate normal distribution: with values missing, and with common factors."""
+"""Samples of a multivariate normal distribution, with missing values or with common factors."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from ._case import Case, End, Referee, best, example, table
-from ._r import ended, rscript
+from ._case import Case, Estimate, Referee, best, example, table
+from ._r import estimate_of, rscript
 
 
 def lavaan_missing(case, start):
-    """The model in which nothing is fixed, by full information maximum likelihood."""
+    """The model without restrictions, by full information maximum likelihood."""
     d = case.data["x"].shape[1]
     script = """
 x <- as.data.frame(get("x")); names(x) <- paste0("v", seq_along(x))
@@ -26,36 +26,36 @@ best(function() {
     test = "none", baseline = FALSE, control = list(rel.tol = 1e-15, iter.max = 5000,
       eval.max = 10000))
   found <- lavInspect(fit, "implied")
-  list(height = logLik(fit), mu = found$mean, cov = found$cov)
+  list(log_likelihood = logLik(fit), mu = found$mean, cov = found$cov)
 })
 """
-    return ended(rscript("lavaan", script, case.data, start=start), mu=(d,), cov=(d, d))
+    return estimate_of(rscript("lavaan", script, case.data, start=start), mu=(d,), cov=(d, d))
 
 
 def scipy_missing(case, start):
-    """The density of what is seen of each row, by quasi-Newton steps on the Cholesky factor."""
+    """Density of the observed values of each row, maximised over the Cholesky factor by BFGS."""
     from scipy.optimize import minimize
     from scipy.stats import multivariate_normal
 
     x = case.data["x"]
     n, d = x.shape
     below = np.tril_indices(d)
-    centre, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
-    scaled = (x - centre) / spread
+    centre, sd = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+    scaled = (x - centre) / sd
     missing, kind = np.unique(np.isnan(x), axis=0, return_inverse=True)
     parts = [
         (np.flatnonzero(~absent), scaled[kind.ravel() == k][:, ~absent])
         for k, absent in enumerate(missing)
         if not absent.all()
     ]
-    shift = np.sum(~np.isnan(x) * np.log(spread))
+    shift = np.sum(~np.isnan(x) * np.log(sd))
 
     def unpacked(p):
         root = np.zeros((d, d))
         root[below] = p[d:]
         return p[:d], root @ root.T
 
-    def height(p):
+    def log_likelihood(p):
         mu, cov = unpacked(p)
         try:
             each = [
@@ -72,13 +72,15 @@ def scipy_missing(case, start):
             root = np.eye(d) + 0.3 * np.tril(rng.normal(size=(d, d)), -1)
             begin = np.append(np.zeros(d), root[below])
         else:
-            mu = (start["mu"] - centre) / spread
-            root = np.linalg.cholesky(start["cov"] / np.outer(spread, spread))
+            mu = (start["mu"] - centre) / sd
+            root = np.linalg.cholesky(start["cov"] / np.outer(sd, sd))
             begin = np.append(mu, root[below])
-        p = minimize(lambda p: -height(p) / n, begin, method="BFGS", options={"gtol": 1e-8}).x
+        p = minimize(
+            lambda p: -log_likelihood(p) / n, begin, method="BFGS", options={"gtol": 1e-8}
+        ).x
         mu, cov = unpacked(p)
-        params = {"mu": centre + spread * mu, "cov": cov * np.outer(spread, spread)}
-        return End(height(p), params)
+        params = {"mu": centre + sd * mu, "cov": cov * np.outer(sd, sd)}
+        return Estimate(log_likelihood(p), params)
 
     return best(once, 3) if start is None else once(0)
 
@@ -89,20 +91,20 @@ def sklearn_components(case, start):
     x, q = case.data["x"], case.size
     n = len(x)
     centred = x - x.mean(axis=0)
-    # Its variances have the divisor n - 1.
+    # The variances of scikit-learn have the divisor n - 1.
     found = PCA(q, svd_solver="full").fit(centred * np.sqrt((n - 1) / n))
     noise = found.noise_variance_
     W = found.components_.T * np.sqrt(found.explained_variance_ - noise)
     params = {"mu": x.mean(axis=0), "W": W, "sigma": np.sqrt(noise)}
-    return End(found.score(centred) * n, params)
+    return Estimate(found.score(centred) * n, params)
 
 
 def lavaan_factors(case, start):
-    """Zeros among the loadings choose the axes; principal components are factors, errors alike."""
-    d, alike = case.data["x"].shape[1], case.model == "probabilistic-pca"
+    """Zeros among the loadings choose the axes. Probabilistic PCA has equal error variances."""
+    d, equal_errors = case.data["x"].shape[1], case.model == "probabilistic-pca"
     script = f"""
 x <- as.data.frame(get("x")); names(x) <- paste0("v", seq_along(x))
-errors <- paste0(names(x), " ~~ ", "{"e*" if alike else ""}", names(x))
+errors <- paste0(names(x), " ~~ ", "{"e*" if equal_errors else ""}", names(x))
 factors <- paste0("f", 1:k)
 text <- c(
   sapply(1:k, function(j) {{
@@ -116,33 +118,33 @@ best(function() {{
     test = "none", baseline = FALSE, control = list(rel.tol = 1e-15, iter.max = 5000,
       eval.max = 10000))
   found <- lavInspect(fit, "est")
-  list(height = logLik(fit), mu = found$nu, W = found$lambda, psi = diag(found$theta))
+  list(log_likelihood = logLik(fit), mu = found$nu, W = found$lambda, psi = diag(found$theta))
 }}, 1)
 """
     found = rscript("lavaan", script, case.data, case.size)
-    end = ended(found, mu=(d,), W=(d, case.size), psi=(d,))
-    if not alike:
+    end = estimate_of(found, mu=(d,), W=(d, case.size), psi=(d,))
+    if not equal_errors:
         return end
     mu, W, psi = end.params.values()
-    return End(end.height, {"mu": mu, "W": W, "sigma": np.sqrt(psi[0])})
+    return Estimate(end.log_likelihood, {"mu": mu, "W": W, "sigma": np.sqrt(psi[0])})
 
 
 def sklearn_factors(case, start):
     from sklearn.decomposition import FactorAnalysis
 
     x = case.data["x"]
-    # Units make no difference, but to its starting values.
-    spread = x.std(axis=0)
-    scaled = x / spread
+    # Units of measurement matter only for its starting values.
+    sd = x.std(axis=0)
+    scaled = x / sd
     found = FactorAnalysis(
         case.size, tol=1e-13, max_iter=1_000_000, svd_method="lapack", noise_variance_init=None
     ).fit(scaled)
     params = {
         "mu": x.mean(axis=0),
-        "W": found.components_.T * spread[:, None],
-        "psi": found.noise_variance_ * spread**2,
+        "W": found.components_.T * sd[:, None],
+        "psi": found.noise_variance_ * sd**2,
     }
-    return End(found.score(scaled) * len(x) - len(x) * np.sum(np.log(spread)), params)
+    return Estimate(found.score(scaled) * len(x) - len(x) * np.sum(np.log(sd)), params)
 
 
 def factanal_factors(case, start):
@@ -155,13 +157,13 @@ best(function() {
   fit <- factanal(x, k, rotation = "none", nstart = 5, control = list(lower = 1e-6,
     opt = list(factr = 1, maxit = 5000, pgtol = 0)))
   criterion <- fit$criteria[["objective"]]
-  list(height = -n / 2 * (d * log(2 * pi) + 2 * sum(log(s)) + criterion +
+  list(log_likelihood = -n / 2 * (d * log(2 * pi) + 2 * sum(log(s)) + criterion +
       determinant(R)$modulus + d),
     mu = colMeans(x), W = s * unclass(fit$loadings), psi = s^2 * fit$uniquenesses)
 }, 1)
 """
     found = rscript("stats", script, case.data, case.size)
-    return ended(found, mu=(d,), W=(d, case.size), psi=(d,))
+    return estimate_of(found, mu=(d,), W=(d, case.size), psi=(d,))
 
 
 def _components():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._case import Case, End, Referee, example, table
-from ._r import VGLM, ended, rscript
+from ._case import Case, Estimate, Referee, example, table
+from ._r import VGLM, estimate_of, rscript
 
 
 def vgam_student(case, start):
@@ -14,7 +14,7 @@ y <- get("response")[, 1]; x <- get("covariates")
 best(function() {{
   fit <- vglm(y ~ x, {family}, {VGLM})
   p <- predict(fit)[1, ]
-  list(height = logLik(fit), b = coef(fit, matrix = TRUE)[, 1], sigma = exp(p[[2]]),
+  list(log_likelihood = logLik(fit), b = coef(fit, matrix = TRUE)[, 1], sigma = exp(p[[2]]),
     nu = {"exp(exp(p[[3]]))" if df is None else df})
 }}, 1)
 """
@@ -30,12 +30,12 @@ def statsmodels_student(case, start):
     model.df_model, model.df_resid = design.shape[1] - 1, len(y) - design.shape[1]
     fit = model.fit(method="nm", maxiter=50_000, maxfun=50_000, xtol=1e-10, ftol=1e-14, disp=0)
     *b, nu, sigma = fit.params if df is None else (*fit.params[:-1], df, fit.params[-1])
-    found = {"b": np.array(b), "sigma": [abs(sigma)], "nu": [nu], "height": [fit.llf]}
+    found = {"b": np.array(b), "sigma": [abs(sigma)], "nu": [nu], "log_likelihood": [fit.llf]}
     return _student(found, case)
 
 
 def _student(found, case):
-    """Intercepts are at the origin there and at the mean here."""
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
     b = found["b"]
     params = {
         "alpha": b[0] + case.data["covariates"].mean(axis=0) @ b[1:],
@@ -44,10 +44,10 @@ def _student(found, case):
     }
     if "df" not in case.options:
         params["nu"] = found["nu"][0]
-    return End(found["height"][0], params)
+    return Estimate(found["log_likelihood"][0], params)
 
 
-# Counts, and the times in which they were counted.
+# Counts and their exposure times.
 _COUNTS = """
 y <- get("y")[, 1]; t <- get("t")[, 1]
 """
@@ -60,19 +60,19 @@ def _counts(case):
 
 
 def _gamma(found, case):
-    """From the mean of the rates and their shape."""
-    end = ended(found, mean=(), shape=())
+    """Convert the mean and the shape of the rates to the parameters of the model."""
+    end = estimate_of(found, mean=(), shape=())
     mean, shape = end.params["mean"], end.params["shape"]
     if case.model == "negative-binomial":
-        return End(end.height, {"m": mean, "k": shape})
-    return End(end.height, {"alpha": shape, "beta": shape / mean})
+        return Estimate(end.log_likelihood, {"m": mean, "k": shape})
+    return Estimate(end.log_likelihood, {"alpha": shape, "beta": shape / mean})
 
 
 def mass_counts(case, start):
     script = f"""{_COUNTS}
 best(function() {{
   fit <- glm.nb(y ~ offset(log(t)), control = glm.control(epsilon = 1e-14, maxit = 500))
-  list(height = logLik(fit), mean = exp(coef(fit)[[1]]), shape = fit$theta)
+  list(log_likelihood = logLik(fit), mean = exp(coef(fit)[[1]]), shape = fit$theta)
 }}, 1)
 """
     return _gamma(rscript("MASS", script, _counts(case)), case)
@@ -82,7 +82,7 @@ def vgam_counts(case, start):
     script = f"""{_COUNTS}
 best(function() {{
   fit <- vglm(y ~ 1, negbinomial(), offset = cbind(log(t), 0), {VGLM})
-  list(height = logLik(fit), mean = exp(coef(fit)[[1]]), shape = exp(coef(fit)[[2]]))
+  list(log_likelihood = logLik(fit), mean = exp(coef(fit)[[1]]), shape = exp(coef(fit)[[2]]))
 }}, 1)
 """
     return _gamma(rscript("VGAM", script, _counts(case)), case)
@@ -96,7 +96,11 @@ def statsmodels_counts(case, start):
     fit = NegativeBinomial(y, np.ones((len(y), 1)), exposure=t).fit(
         method="bfgs", maxiter=5000, gtol=1e-9, disp=0
     )
-    found = {"height": [fit.llf], "mean": [np.exp(fit.params[0])], "shape": [1 / fit.params[1]]}
+    found = {
+        "log_likelihood": [fit.llf],
+        "mean": [np.exp(fit.params[0])],
+        "shape": [1 / fit.params[1]],
+    }
     return _gamma({name: np.array(value) for name, value in found.items()}, case)
 
 

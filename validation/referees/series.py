@@ -1,13 +1,13 @@
-"""Series in time with a state that nobody sees.
+"""Time series with a latent state.
 
-The first state is as uncertain as the model says, a known number: a referee is given it, where it
-would begin with a diffuse or a stationary one.
+The model fixes the variance of the first state. Referees are given that variance, where they would
+assume a diffuse or a stationary first state by default.
 """
 
 import numpy as np
 
-from ._case import Case, End, Referee, example, table
-from ._r import ended, rscript
+from ._case import Case, Estimate, Referee, example, table
+from ._r import estimate_of, rscript
 
 
 def statsmodels_level(case, start):
@@ -27,11 +27,11 @@ def statsmodels_level(case, start):
     )
     fit = _polished(model, begin)
     irregular, level = np.sqrt(fit.params)
-    return End(fit.llf, {"sigma_irregular": irregular, "sigma_level": level})
+    return Estimate(fit.llf, {"sigma_irregular": irregular, "sigma_level": level})
 
 
 def _polished(model, begin):
-    """By quasi-Newton steps, and by a simplex from there, which needs no derivatives."""
+    """Fit by a quasi-Newton method, and then by a simplex method, which needs no derivatives."""
     fit = model.fit(begin, method="lbfgs", maxiter=2000, pgtol=1e-10, factr=10, disp=0)
     return model.fit(fit.params, method="nm", maxiter=5000, xtol=1e-9, ftol=1e-12, disp=0)
 
@@ -39,30 +39,31 @@ def _polished(model, begin):
 # KalmanLike gives half of log s + mean log F, with s the mean of e^2 / F.
 _KALMAN = """
 y <- as.numeric(get("y")[, 1]); n <- length(y)
-likelihood <- function(a, P, phi, V, h) {
+kalman <- function(a, P, phi, V, h) {
   mod <- list(T = matrix(phi), Z = 1, h = h, V = matrix(V), a = a, P = matrix(P), Pn = matrix(P))
   found <- KalmanLike(y, mod)
   -n / 2 * (log(2 * pi) + 2 * found$Lik - log(found$s2) + found$s2)
 }
-climbed <- function(begin, f) {
+maximiser <- function(begin, f) {
   for (i in 1:4) begin <- optim(begin, f, control = list(
     fnscale = -1, reltol = 1e-15, maxit = 20000))$par
   begin
 }
-spread <- mean((y - mean(y))^2)
+variance <- mean((y - mean(y))^2)
 """
 
 
 def kalman_level(case, start):
     script = f"""{_KALMAN}
-height <- function(p) likelihood(mean(y), 1e4 * spread, 1, exp(p[2]), exp(p[1]))
+log_likelihood <- function(p) kalman(mean(y), 1e4 * variance, 1, exp(p[2]), exp(p[1]))
 best(function() {{
-  p <- climbed(log(c(spread, spread) / 2), height)
-  list(height = height(p), sigma_irregular = exp(p[1] / 2), sigma_level = exp(p[2] / 2))
+  p <- maximiser(log(c(variance, variance) / 2), log_likelihood)
+  list(log_likelihood = log_likelihood(p), sigma_irregular = exp(p[1] / 2),
+    sigma_level = exp(p[2] / 2))
 }}, 1)
 """
     found = rscript("stats", script, case.data)
-    return ended(found, sigma_irregular=(), sigma_level=())
+    return estimate_of(found, sigma_irregular=(), sigma_level=())
 
 
 def _level():
@@ -82,23 +83,23 @@ def statsmodels_state(case, start):
     from statsmodels.tsa.statespace.mlemodel import MLEModel
 
     y = np.reshape(case.data["y"], (case.n, -1))
-    p, spread = y.shape[1], np.std(y, axis=0)
+    p, sd = y.shape[1], np.std(y, axis=0)
 
     class Model(MLEModel):
         def __init__(self):
             super().__init__(y, k_states=1, k_posdef=1)
             self["selection", 0, 0] = 1.0
-            self.ssm.initialize_known([0.0], [[spread[0] ** 2]])
+            self.ssm.initialize_known([0.0], [[sd[0] ** 2]])
 
         @property
         def param_names(self):
-            height, more, error = ([f"{what}{j}" for j in range(p)] for what in "als")
-            return ["phi", "state", *height, *more[1:], *error]
+            intercept, loading, error = ([f"{what}{j}" for j in range(p)] for what in "als")
+            return ["phi", "state", *intercept, *loading[1:], *error]
 
         @property
         def start_params(self):
             loading = [np.cov(y[:, 0], one)[0, 1] / np.var(y[:, 0]) for one in y.T[1:]]
-            return np.array([0.5, spread[0] / 2, *np.mean(y, axis=0), *loading, *spread / 2])
+            return np.array([0.5, sd[0] / 2, *np.mean(y, axis=0), *loading, *sd / 2])
 
         def update(self, params, **more):
             params = super().update(params, **more)
@@ -116,31 +117,33 @@ def statsmodels_state(case, start):
     return _state(fit.llf, fit.params, p)
 
 
-def _state(height, found, p):
+def _state(log_likelihood, found, p):
     params = {
         "phi": found[0],
         "sigma_state": abs(found[1]),
         "alpha": found[2 : p + 2],
         "sigma": np.abs(found[2 * p + 1 :]),
     }
-    return End(height, params | ({"loading": found[p + 2 : 2 * p + 1]} if p > 1 else {}))
+    return Estimate(
+        log_likelihood, params | ({"loading": found[p + 2 : 2 * p + 1]} if p > 1 else {})
+    )
 
 
 def kalman_state(case, start):
-    """Of a single series, which is all that KalmanLike takes."""
+    """For a single series, since KalmanLike accepts no more."""
     script = f"""{_KALMAN}
 seen <- y
-height <- function(p) {{
+log_likelihood <- function(p) {{
   y <<- seen - p[3]
-  likelihood(0, spread, p[1], exp(p[2]), exp(p[4]))
+  kalman(0, variance, p[1], exp(p[2]), exp(p[4]))
 }}
 best(function() {{
-  p <- climbed(c(0.5, log(spread / 2), mean(seen), log(spread / 2)), height)
-  list(height = height(p), found = c(p[1], exp(p[2] / 2), p[3], exp(p[4] / 2)))
+  p <- maximiser(c(0.5, log(variance / 2), mean(seen), log(variance / 2)), log_likelihood)
+  list(log_likelihood = log_likelihood(p), found = c(p[1], exp(p[2] / 2), p[3], exp(p[4] / 2)))
 }}, 1)
 """
     found = rscript("stats", script, case.data)
-    return _state(found["height"][0], found["found"], 1)
+    return _state(found["log_likelihood"][0], found["found"], 1)
 
 
 def _states():

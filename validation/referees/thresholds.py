@@ -1,16 +1,16 @@
-"""Regressions on what is seen through a threshold: probit and tobit."""
+"""Regressions on a latent variable that is observed through a threshold: probit and tobit."""
 
 import numpy as np
 
-from ._case import Case, End, Referee, example, table
+from ._case import Case, Estimate, Referee, example, table
 from ._r import VGLM, rscript
 
 
 def _regression(found, x, *more):
-    """Intercepts are at the origin there and at the mean here."""
+    """Convert intercepts, which refer to the origin in the package and to the mean in latentfit."""
     b = found["b"]
     params = {"alpha": b[0] + x.mean(axis=0) @ b[1:], "beta": b[1:]}
-    return End(found["height"][0], params | {name: found[name][0] for name in more})
+    return Estimate(found["log_likelihood"][0], params | {name: found[name][0] for name in more})
 
 
 def statsmodels_probit(case, start):
@@ -19,7 +19,7 @@ def statsmodels_probit(case, start):
     y, x = case.data["response"], case.data["covariates"]
     design = np.column_stack([np.ones(len(x)), x])
     fit = Probit(y, design).fit(method="newton", maxiter=500, tol=1e-12, disp=0)
-    return _regression({"b": fit.params, "height": [fit.llf]}, x)
+    return _regression({"b": fit.params, "log_likelihood": [fit.llf]}, x)
 
 
 def glm_probit(case, start):
@@ -27,7 +27,7 @@ def glm_probit(case, start):
 y <- get("response")[, 1]; x <- get("covariates")
 best(function() {
   fit <- glm(y ~ x, binomial("probit"), control = list(epsilon = 1e-14, maxit = 500))
-  list(height = logLik(fit), b = coef(fit))
+  list(log_likelihood = logLik(fit), b = coef(fit))
 }, 1)
 """
     return _regression(rscript("stats", script, case.data), case.data["covariates"])
@@ -39,7 +39,7 @@ y <- get("response")[, 1]; x <- get("covariates")
 best(function() {
   fit <- survreg(Surv(y, y > 0, type = "left") ~ x, dist = "gaussian",
     control = survreg.control(rel.tolerance = 1e-14, maxiter = 500))
-  list(height = fit$loglik[2], b = coef(fit), sigma = fit$scale)
+  list(log_likelihood = fit$loglik[2], b = coef(fit), sigma = fit$scale)
 }, 1)
 """
     return _regression(rscript("survival", script, case.data), case.data["covariates"], "sigma")
@@ -51,7 +51,7 @@ y <- get("response")[, 1]; x <- get("covariates")
 best(function() {{
   fit <- vglm(y ~ x, tobit(Lower = 0), {VGLM})
   b <- coef(fit)
-  list(height = logLik(fit), b = b[-2], sigma = exp(b[[2]]))
+  list(log_likelihood = logLik(fit), b = b[-2], sigma = exp(b[[2]]))
 }}, 1)
 """
     return _regression(rscript("VGAM", script, case.data), case.data["covariates"], "sigma")

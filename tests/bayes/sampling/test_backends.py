@@ -54,7 +54,7 @@ def test_python_keeps_the_thread_states_of_chains():
         pm.Normal("x")
     prepared, local, new_threads, calls = prepare_nuts(model), threading.local(), [], []
 
-    def watched():
+    def recording_gradient():
         gradient = prepared.gradient()
 
         def called(at):
@@ -66,8 +66,8 @@ def test_python_keeps_the_thread_states_of_chains():
 
         return called
 
-    watched_model = replace(prepared, gradient=watched)
-    sample_posterior(watched_model, draws=50, tune=50, chains=4, seed=1)
+    recording_model = replace(prepared, gradient=recording_gradient)
+    sample_posterior(recording_model, draws=50, tune=50, chains=4, seed=1)
     assert len(calls) > 400
     assert len(new_threads) <= 4
 

@@ -262,7 +262,7 @@ def test_the_log_likelihood_never_decreases(name):
 
 
 @every
-def test_acceleration_ends_once_em_lowers_the_log_likelihood(name):
+def test_acceleration_stops_once_em_decreases_the_log_likelihood(name):
     """The map is a contraction and a rotation, along which the log-likelihood oscillates."""
     spiral = 0.95 * np.array([[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]])
     limit = np.array([5.0, 5.0])

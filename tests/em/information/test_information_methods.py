@@ -169,9 +169,9 @@ def mixture_covariance(params, x):
     theta = np.array([params["w"][0], *params["mu"], *params["sigma"]], dtype=complex)
     columns = [mixture_gradient(theta + 1e-30j * axis, x).imag / 1e-30 for axis in np.eye(5)]
     inverse = np.linalg.inv(-np.array(columns))
-    spread = np.vstack([[-1, 0, 0, 0, 0], np.eye(5)])  # the other weight goes the other way
+    jacobian = np.vstack([[-1, 0, 0, 0, 0], np.eye(5)])  # w[1] = 1 - w[0]
     order = [1, 0, 2, 3, 4, 5]
-    return (spread @ inverse @ spread.T)[np.ix_(order, order)]
+    return (jacobian @ inverse @ jacobian.T)[np.ix_(order, order)]
 
 
 def log_joint_of(model):

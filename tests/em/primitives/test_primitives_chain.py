@@ -67,11 +67,11 @@ def chain(rng, states):
 
 @pytest.mark.parametrize("states", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("times", [1, 2, 6])
-@pytest.mark.parametrize("spread", [0.1, 3.0, 300.0])
-def test_equals_the_sum_over_all_paths(states, times, spread):
+@pytest.mark.parametrize("scale", [0.1, 3.0, 300.0])
+def test_equals_the_sum_over_all_paths(states, times, scale):
     rng = np.random.default_rng(times)
     start, P = chain(rng, states)
-    log_b = rng.normal(size=(times, states)) * spread
+    log_b = rng.normal(size=(times, states)) * scale
     check(log_b, start, P, all_paths(log_b, start, P))
 
 
@@ -112,12 +112,12 @@ def on_logarithms(log_b, start, P):  # noqa: N803
 
 
 tiny = st.sampled_from([0.0, 1e-320, 1e-180, 1e-95, 1e-30])
-log_spread = st.sampled_from([0.0, 3.0, 40.0, 200.0, 400.0, 1000.0])
+log_scale = st.sampled_from([0.0, 3.0, 40.0, 200.0, 400.0, 1000.0])
 
 
 @quick
-@given(st.integers(0, 10**6), st.integers(2, 4), st.sampled_from([128, 129, 300]), tiny, log_spread)
-def test_exact_in_segments_with_impossible_events(seed, states, times, smallest, spread):
+@given(st.integers(0, 10**6), st.integers(2, 4), st.sampled_from([128, 129, 300]), tiny, log_scale)
+def test_exact_in_segments_with_impossible_events(seed, states, times, smallest, scale):
     """Sequences that are cut into segments, with zeros and tiny numbers in any position."""
     rng = np.random.default_rng(seed)
     rare = rng.choice([1.0, smallest], size=(states, states), p=[0.6, 0.4])
@@ -126,7 +126,7 @@ def test_exact_in_segments_with_impossible_events(seed, states, times, smallest,
     P /= P.sum(axis=1, keepdims=True)
     start = rng.uniform(0.1, 1, size=states) * rng.choice([1.0, smallest], size=states)
     start = start / start.sum() if start.any() else np.full(states, 1 / states)
-    log_b = -spread * rng.exponential(size=(times, states)) * rng.integers(2, size=(times, states))
+    log_b = -scale * rng.exponential(size=(times, states)) * rng.integers(2, size=(times, states))
     log_b[rng.random((times, states)) < rng.choice([0.0, 0.01])] = -np.inf
     bad, expected = on_logarithms(log_b, start, P)
     if bad >= 0:

@@ -379,9 +379,9 @@ def test_mixture_statistics_allocate_nothing_for_each_row():
     em.normal_mixture_statistics(x, w, mu, sigma)
     tracemalloc.start()
     em.normal_mixture_statistics(x, w, mu, sigma)
-    peak = tracemalloc.get_traced_memory()[1]
+    most_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < x.nbytes / 20
+    assert most_bytes < x.nbytes / 20
 
 
 # Arguments.

@@ -145,19 +145,19 @@ def test_an_iteration_allocates_no_table(chain):
     """Forward-backward allocates a few numbers for each segment of more than sixty rows."""
     params = start_of(chain)
 
-    def peak(rows):
+    def most_bytes(rows):
         x, table = np.random.default_rng(1).normal(3.0, 3.0, size=rows), np.empty((2, rows, 3))
         observed = {"x": x, "lengths": np.full(8, rows // 8)}
         e_step = hidden_markov(*table) if chain else mixture(table[0])
         m_step(e_step(params, observed), observed, params)
         tracemalloc.start()
         m_step(e_step(params, observed), observed, params)
-        bytes_at_peak = tracemalloc.get_traced_memory()[1]
+        found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return bytes_at_peak
+        return found
 
     # Both numbers of rows give the maximal number of chunks, each with sums of its own.
-    assert peak(2**20) - peak(2**18) < (2**20 - 2**18) * 3 * 8 / 8
+    assert most_bytes(2**20) - most_bytes(2**18) < (2**20 - 2**18) * 3 * 8 / 8
 
 
 @pytest.mark.parametrize("accelerate", ["none", "quasi-newton", "daarem", "squarem", "parabolic"])

@@ -260,7 +260,7 @@ def test_incremental_em_never_decreases_the_free_energy():
         q[part["unit"].astype(int)] = found["z"]
         return found
 
-    def watched(s, shared):
+    def recording_energy(s, shared):
         params = mixture(s, shared)
         standardised = (data["x"][:, None] - params["mu"]) / params["sigma"]
         log_joint = np.log(params["w"] / params["sigma"]) - standardised**2 / 2
@@ -269,7 +269,7 @@ def test_incremental_em_never_decreases_the_free_energy():
         energies.append(np.sum(q * log_joint) + entropy)
         return params
 
-    given = (remembering, weighted, watched, data, START)
+    given = (remembering, weighted, recording_energy, data, START)
     solution = stochastic.incremental(*given, blocks=8)
     assert solution.converged
     assert len(energies) == 1 + (solution.iterations - 1) * 8
