@@ -181,5 +181,11 @@ def test_slow_em_near_a_variance_of_zero_is_not_reported_as_wrong():
     result = MODEL.check(sample.draw(np.random.default_rng(5)), seed=1, **sample.options)
     assert result.passed
     (finding,) = result.findings
-    assert (finding.name, finding.severity) == ("not converged", "warning")
-    assert finding.message.endswith("the declaration's own EM is as slow there")
+    assert finding.severity == "warning"
+    # Rounding errors, which differ between processors, decide whether EM's last iterate is a
+    # maximum on the boundary or EM has not converged yet. Each finding is right where it is given.
+    if finding.name == "boundary":
+        assert "sigma[0]" in finding.message
+    else:
+        assert finding.name == "not converged"
+        assert finding.message.endswith("the declaration's own EM is as slow there")

@@ -191,4 +191,4 @@ def test_rounding_is_not_reported_as_a_decrease():
     result = MODEL.check(sample.draw(np.random.default_rng(3)), seed=1, **sample.options)
     assert result.passed, result
     (path,) = (check for check in result.checks if check.id == "path.monotone")
-    assert "its own rounding error" in path.detail
+    assert "the rounding error of the objective" in path.detail
