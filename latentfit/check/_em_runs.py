@@ -12,7 +12,7 @@ from latentfit.check import _limit_point, _monotonicity
 from latentfit.check.calls import on_copies
 from latentfit.check.examination import Examination
 from latentfit.check.result import Check, Finding, Outcome
-from latentfit.check.time_limits import Timeout, limited
+from latentfit.supervision import Timeout, limited
 from latentfit.declaration import Params
 from latentfit.errors import LatentfitError
 

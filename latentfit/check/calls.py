@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentfit.check.time_limits import Timeout, limited
+from latentfit.supervision import Timeout, limited
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Frames in these folders lie between a check and the author's function.
