@@ -14,7 +14,7 @@ from latentfit.check.examination import Examination
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.supervision import Timeout, limited
 from latentfit.declaration import Params
-from latentfit.errors import LatentfitError
+from latentfit.errors import LatentfitError, reason_of
 
 # The runs of steps that are known to be wrong are short: they only show whether the objective
 # decreases.
@@ -60,8 +60,8 @@ def examine(
         # Each step is fast enough, and that EM needs many iterations is not an error.
         detail = f"not examined: {error} and was stopped"
         return Outcome((Check("path.monotone", "skip", detail),))
-    except Exception as error:  # the author's steps may raise anything
-        message = f"EM could not be run from several starts: {error}"
+    except Exception as error:  # other exceptions of the author's steps have become StepErrors
+        message = f"EM could not be run from several starts: {reason_of(error)}"
         finding = Finding("contract", "m_step", "error", message)
         # An error of latentfit's own kinds follows from steps that are wrong.
         reported = steps_are_right or not isinstance(error, LatentfitError)

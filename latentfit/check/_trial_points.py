@@ -19,7 +19,8 @@ from latentfit.check.examination import Examination, TrialPoint
 from latentfit.declaration import Params
 from latentfit.em.calls import three_argument_m_step
 from latentfit.em.information import curvature_of
-from latentfit.errors import DeclarationError
+from latentfit.errors import DeclarationError, reason_of
+from latentfit.supervision import CallEnded
 
 # Distance of the trial point near the maximum, in standard errors; on coordinates that are
 # logarithms or log-odds it is limited besides.
@@ -135,9 +136,11 @@ class _Expectations:
         for name, function in self.functions.items():
             try:
                 value = self.complete.expectation(function, statistics)
-            except Exception as error:  # the author's function may raise anything
+            except (KeyboardInterrupt, CallEnded):
+                raise
+            except BaseException as error:  # the author's function may raise anything
                 raise DeclarationError(
-                    f"expectations[{name!r}] raised {type(error).__name__}: {error}"
+                    f"expectations[{name!r}] raised {reason_of(error)}"
                 ) from error
             if value is not None:
                 found[name] = value

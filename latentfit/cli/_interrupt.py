@@ -1,35 +1,97 @@
-"""Make Ctrl-C reliable while native code runs."""
+"""Make Ctrl-C and SIGTERM reliable while native code runs, and end quietly after them."""
 
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from latentfit.supervision import Terminated
 
 _RETRY_SECONDS = 0.05
+# The terminal and the parent process may both send the interrupt that the user sent once.
+_SAME_SIGNAL_SECONDS = 0.5
 
 
-@contextmanager
-def reliable_interrupts() -> Iterator[None]:
-    """Within the block, a KeyboardInterrupt that Python cannot propagate is raised again.
+class Interrupts:
+    """What has been received.
 
-    Python reports an exception in a finaliser or in a callback from native code, and continues. The
-    interrupt signal is sent again after such a report until it is raised in ordinary code.
+    Attributes
+    ----------
+    received : KeyboardInterrupt or None
+        The exception that was raised for the last signal.
     """
-    report = sys.unraisablehook
 
-    def send_again(unraisable: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            report(unraisable)
+    def __init__(self) -> None:
+        self.received: KeyboardInterrupt | None = None
+        self._time = -_SAME_SIGNAL_SECONDS
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Raise `KeyboardInterrupt`, or `Terminated` for SIGTERM."""
+        if time.monotonic() - self._time < _SAME_SIGNAL_SECONDS:
             return
-        # Without a delay the interrupt would be raised in this function and be lost again.
+        self._time = time.monotonic()
+        if not self.received:
+            _silence_logging()
+        self.received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        raise self.received
+
+    def send_again(self) -> None:
+        """Send the last signal again, because its exception was lost."""
+        self._time = -_SAME_SIGNAL_SECONDS
+        number = signal.SIGTERM if isinstance(self.received, Terminated) else signal.SIGINT
+        # Without a delay the exception would be raised in the caller and be lost again.
         main = threading.main_thread().ident
-        timer = threading.Timer(_RETRY_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+        timer = threading.Timer(_RETRY_SECONDS, signal.pthread_kill, (main, number))
         timer.daemon = True
         timer.start()
 
-    sys.unraisablehook = send_again
+
+@contextmanager
+def reliable_interrupts() -> Iterator[Interrupts]:
+    """Within the block, Ctrl-C and SIGTERM raise exceptions that are not lost.
+
+    Python reports an exception in a finaliser or in a callback from native code, and continues. The
+    signal is sent again after such a report until it is raised in ordinary code. After a signal
+    nothing else is reported: exceptions of threads and finalisers, and log messages, are then
+    consequences of the signal.
+    """
+    interrupts = Interrupts()
+    report, report_of_thread = sys.unraisablehook, threading.excepthook
+
+    def unraisable(found: "sys.UnraisableHookArgs") -> None:
+        if issubclass(found.exc_type, KeyboardInterrupt):
+            interrupts.send_again()
+        elif not interrupts.received:
+            report(found)
+
+    def of_thread(found: Any) -> None:
+        if not interrupts.received:
+            report_of_thread(found)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number, default in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is default:
+                before[number] = signal.signal(number, interrupts.handle)
+    sys.unraisablehook, threading.excepthook = unraisable, of_thread
     try:
-        yield
+        yield interrupts
     finally:
-        sys.unraisablehook = report
+        # After a signal its consequences are not reported until the process has ended.
+        if not interrupts.received:
+            sys.unraisablehook, threading.excepthook = report, report_of_thread
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if interrupts.received else handler)
+
+
+def _silence_logging() -> None:
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.disable(logging.CRITICAL)

@@ -13,6 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from latentfit.errors import InputError
+from latentfit.supervision import die_with_parent
+
+# No machine has more cores by an order of magnitude.
+_MAX_WORKERS = 1024
 
 
 @contextmanager
@@ -31,7 +35,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     Raises
     ------
     InputError
-        `count` is below 1.
+        `count` is below 1 or above 1024.
 
     Examples
     --------
@@ -44,12 +48,14 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     """
     if count < 1:
         raise InputError(f"workers must be at least 1, not {count}")
+    if count > _MAX_WORKERS:
+        raise InputError(f"workers must be at most {_MAX_WORKERS}, not {count}")
     if count == 1:
         yield None
         return
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     try:
         yield pool
     except BaseException:
@@ -62,6 +68,8 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def _start_worker() -> None:
     # An interrupt from the terminal reaches all processes, and only the main process reports it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A main process that is killed cannot terminate its workers.
+    die_with_parent()

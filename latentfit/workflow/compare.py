@@ -1,7 +1,7 @@
 """``latentfit compare``: EM, MLE, MAP and posterior of one declaration, side by side."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latentfit import agreement, bayes, display, report
@@ -9,7 +9,7 @@ from latentfit import check as checks
 from latentfit import declaration as declared
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import Fit, information
-from latentfit.errors import InputError, LatentfitError
+from latentfit.errors import InputError, LatentfitError, reason_of
 from latentfit.progress import Progress
 from latentfit.stages import Stages
 from latentfit.threads import one_thread
@@ -20,7 +20,13 @@ from latentfit.workflow.bootstrap import bootstrap_bound
 from latentfit.workflow.bound_model import BoundModel, bind
 from latentfit.workflow.check import derivation_of
 from latentfit.workflow.fit import run_em
-from latentfit.workflow.options import CheckOptions, FitOptions, SamplerOptions, take
+from latentfit.workflow.options import (
+    CheckOptions,
+    FitOptions,
+    SamplerOptions,
+    model_options,
+    take,
+)
 
 if TYPE_CHECKING:
     from latentfit.declaration import Params
@@ -37,6 +43,7 @@ def compare_estimates(
     bootstrap: int = 0,
     profile: Sequence[str] = (),
     progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> agreement.Comparison:
     """Compare EM with PyMC's direct MLE, MAP and posterior of the same declaration.
@@ -55,9 +62,11 @@ def compare_estimates(
         ``"mu[0]"``, or names for all their entries. Each takes hundreds of evaluations of the
         log-likelihood.
     progress : Progress, optional
+    options : mapping, optional
+        Options of ``model``, such as ``{"components": 3}``.
     **settings
         Fields of `FitOptions` (the seed determines everything that is random) and of
-        `SamplerOptions`, and options of ``model``.
+        `SamplerOptions`, and options of ``model`` whose names are not those of other arguments.
 
     Returns
     -------
@@ -75,7 +84,7 @@ def compare_estimates(
         raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
     seed = secrets.randbits(31) if fitting.seed is None else fitting.seed
     stages = Stages(progress or Progress(quiet=True))
-    bound = bind(definition, data, settings)
+    bound = bind(definition, data, model_options(settings, options))
 
     density, starts = _build(bound, seed, fitting.runs, stages)
     profiled = agreement.profile_labels(profile, density.space)
@@ -245,4 +254,4 @@ def _profile_intervals(
 
 
 def _message(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return reason_of(error)

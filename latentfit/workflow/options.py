@@ -1,10 +1,17 @@
 """Settings of the jobs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from latentfit.em import Stopping
 from latentfit.errors import InputError
+
+
+# More of these would exhaust memory or time without a use.
+MAX_STARTS = 100_000
+MAX_DRAWS = 10_000_000
+MAX_CHAINS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +35,7 @@ class FitOptions:
     Raises
     ------
     InputError
-        There are fewer short runs than starts.
+        There are fewer short runs than starts, or more than 100 000 starts or short runs.
     """
 
     seed: int | None = None
@@ -38,7 +45,9 @@ class FitOptions:
     accelerate: str = "auto"
 
     def __post_init__(self) -> None:
-        """Check that there are more short runs than starts."""
+        """Check that there are more short runs than starts, and not too many of either."""
+        _check_bounded("starts", self.starts, MAX_STARTS)
+        _check_bounded("short_runs", self.short_runs, MAX_STARTS)
         if self.short_runs and self.short_runs <= self.starts:
             raise InputError(
                 f"{self.short_runs} short runs are too few to choose {self.starts} starts from: "
@@ -67,7 +76,7 @@ class SamplerOptions:
     Raises
     ------
     InputError
-        A number is below 1.
+        A number is below 1 or unreasonably large.
     """
 
     draws: int = 1000
@@ -76,10 +85,12 @@ class SamplerOptions:
     backend: Literal["numba", "jax", "c"] = "numba"
 
     def __post_init__(self) -> None:
-        """Check that all numbers are positive."""
+        """Check that all numbers are positive and not too large."""
         for label in ("draws", "chains", "tune"):
             if getattr(self, label) < 1:
                 raise InputError(f"{label} must be at least 1, not {getattr(self, label)}")
+            most = MAX_CHAINS if label == "chains" else MAX_DRAWS
+            _check_bounded(label, getattr(self, label), most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +114,45 @@ class CheckOptions:
     starts: int = 3
     timeout: float = 10.0
     paths: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that there are not too many trial points."""
+        _check_bounded("starts", self.starts, MAX_STARTS)
+
+
+# Names of arguments of `fit_model` and `compare_estimates` that are not options of ``model``.
+SETTINGS_OF_JOBS = frozenset(
+    {
+        *(field.name for kind in (FitOptions, SamplerOptions) for field in fields(kind)),
+        "bootstrap",
+        "check",
+        "columns",
+        "executor",
+        "profile",
+        "progress",
+    }
+)
+
+
+def model_options(
+    settings: Mapping[str, Any], options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the options of ``model`` that a job is given.
+
+    Parameters
+    ----------
+    settings : mapping
+        What is left of the keyword arguments of a job.
+    options : mapping, optional
+        The job's argument ``options``, which may also hold options that have the name of one of the
+        job's own settings, such as ``seed``.
+    """
+    return {**settings, **(options or {})}
+
+
+def _check_bounded(name: str, value: int, most: int) -> None:
+    if value > most:
+        raise InputError(f"{name} must be at most {most}, not {value}")
 
 
 def take[T](kind: type[T], settings: dict[str, Any]) -> T:

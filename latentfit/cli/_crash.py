@@ -1,0 +1,56 @@
+"""Report that the child process of a command did not finish."""
+
+from latentfit.cli._streams import print_error, print_text
+from latentfit.cli._unmade_check import ended_process, write_noted
+from latentfit.errors import LatentfitError
+from latentfit.supervision import Ending
+
+_STEPS = ("e_step", "m_step", "log_likelihood")
+_FINDING_STATUS = 1
+_BAD_INPUT_STATUS = 2
+
+
+def report_crash(ending: Ending) -> int:
+    """Report a child process that crashed, did not end, or ended in the middle of its job.
+
+    If a check was calling a step, that is a finding about the step. Otherwise one line on stderr
+    says what happened.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    try:
+        is_check = "target" in ending.notes
+        if is_check and (ending.call in _STEPS or (ending.call == "EM" and _is_the_steps(ending))):
+            return _report_finding(ending)
+        message = f"{ending.call or 'the command'} {ending.reason}"
+        print_error(f"latentfit: {message}")
+        if is_check:
+            write_noted(ending.notes, message)
+    except LatentfitError as error:
+        print_error(f"latentfit: {error}")
+    return _BAD_INPUT_STATUS
+
+
+def _is_the_steps(ending: Ending) -> bool:
+    """Whether one of the steps ended the process while EM ran, and not EM's own code."""
+    return ending.kind != "too long" and bool(ending.place)
+
+
+def _report_finding(ending: Ending) -> int:
+    step = ending.call if ending.call in _STEPS else "the steps"
+    result = ended_process(ending.notes["target"], step, f"{step} {ending.reason}")
+    (finding,) = result["findings"]
+    path = ending.notes.get("json")
+    if path:
+        from latentfit.cli._output import write_json
+
+        write_json(path, result)
+    if not ending.notes.get("quiet") and path != "-":
+        print_text(
+            f"{result['target']} fails: the contract is wrong.\n\n"
+            f"error  contract, {step}\n  {finding['message']}"
+        )
+    return _FINDING_STATUS
