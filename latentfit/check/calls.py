@@ -13,7 +13,7 @@ from latentfit.supervision import CallEnded, Timeout, limited
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Frames in these folders lie between a check and the author's function.
-_FOLDERS_BETWEEN = (_PACKAGE / "check", _PACKAGE / "em")
+_FOLDERS_BETWEEN = (_PACKAGE / "check", _PACKAGE / "em", _PACKAGE / "supervision")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,21 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from latentfit.supervision import Terminated
+from latentfit.supervision import Terminated, acknowledge_signal
 
 _RETRY_SECONDS = 0.05
+# `logging.CRITICAL`, without importing that module.
+_ALL_LEVELS = 50
 # The terminal and the parent process may both send the interrupt that the user sent once.
 _SAME_SIGNAL_SECONDS = 0.5
+
+
+# Signals that are handled, and the handlers that they have unless somebody else handles them.
+_HANDLED = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    **({signal.SIGHUP: signal.SIG_DFL} if hasattr(signal, "SIGHUP") else {}),
+}
 
 
 class Interrupts:
@@ -35,8 +45,9 @@ class Interrupts:
             return
         self._time = time.monotonic()
         if not self.received:
+            acknowledge_signal()
             _silence_logging()
-        self.received = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        self.received = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
         raise self.received
 
     def send_again(self) -> None:
@@ -51,13 +62,18 @@ class Interrupts:
 
 
 @contextmanager
-def reliable_interrupts() -> Iterator[Interrupts]:
+def reliable_interrupts(*, debug: bool = False) -> Iterator[Interrupts]:
     """Within the block, Ctrl-C and SIGTERM raise exceptions that are not lost.
 
     Python reports an exception in a finaliser or in a callback from native code, and continues. The
     signal is sent again after such a report until it is raised in ordinary code. After a signal
-    nothing else is reported: exceptions of threads and finalisers, and log messages, are then
-    consequences of the signal.
+    nothing else is reported: exceptions of threads and log messages are then its consequences.
+
+    Parameters
+    ----------
+    debug : bool
+        Whether other exceptions in finalisers and callbacks are reported. They change no result,
+        and their tracebacks are many lines.
     """
     interrupts = Interrupts()
     report, report_of_thread = sys.unraisablehook, threading.excepthook
@@ -65,7 +81,7 @@ def reliable_interrupts() -> Iterator[Interrupts]:
     def unraisable(found: "sys.UnraisableHookArgs") -> None:
         if issubclass(found.exc_type, KeyboardInterrupt):
             interrupts.send_again()
-        elif not interrupts.received:
+        elif debug and not interrupts.received:
             report(found)
 
     def of_thread(found: Any) -> None:
@@ -74,14 +90,14 @@ def reliable_interrupts() -> Iterator[Interrupts]:
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for number, default in (
-            (signal.SIGINT, signal.default_int_handler),
-            (signal.SIGTERM, signal.SIG_DFL),
-        ):
+        for number, default in _HANDLED.items():
             if signal.getsignal(number) is default:
                 before[number] = signal.signal(number, interrupts.handle)
     sys.unraisablehook, threading.excepthook = unraisable, of_thread
     try:
+        if before and hasattr(signal, "pthread_sigmask"):
+            # The entry point has blocked them until they can be handled.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
         yield interrupts
     finally:
         # After a signal its consequences are not reported until the process has ended.
@@ -92,6 +108,7 @@ def reliable_interrupts() -> Iterator[Interrupts]:
 
 
 def _silence_logging() -> None:
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.disable(logging.CRITICAL)
+    # The module may be in the middle of its import.
+    disable = getattr(sys.modules.get("logging"), "disable", None)
+    if disable is not None:
+        disable(_ALL_LEVELS)

@@ -44,19 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    with reliable_interrupts() as interrupts:
-        try:
+    interrupts = Interrupts()
+    try:
+        with reliable_interrupts(debug="--debug" in arguments) as interrupts:
             # Click and the commands take a tenth of a second to import.
             from latentfit.cli._main import run
 
             return run(arguments, interrupts)
-        except KeyboardInterrupt as error:
-            return report_interrupt(error)
-        except Exception:
-            # An import that was interrupted may raise anything.
-            if not interrupts.received:
-                raise
-            return report_interrupt(interrupts.received)
+    except KeyboardInterrupt as error:
+        return report_interrupt(error)
+    except Exception:
+        # An import that was interrupted may raise anything.
+        if not interrupts.received:
+            raise
+        return report_interrupt(interrupts.received)
 
 
 def report_interrupt(error: BaseException) -> int:

@@ -10,7 +10,7 @@ called before anything else is imported.
 """
 
 from latentfit.supervision._child import is_supported, supervise
-from latentfit.supervision._current import note
+from latentfit.supervision._current import acknowledge_signal, note
 from latentfit.supervision._descendants import die_with_parent
 from latentfit.supervision._endings import CallEnded, Ending, Terminated
 from latentfit.supervision._time_limits import Timeout, limited, running
@@ -20,6 +20,7 @@ __all__ = [
     "Ending",
     "Terminated",
     "Timeout",
+    "acknowledge_signal",
     "die_with_parent",
     "is_supported",
     "limited",

@@ -42,6 +42,7 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
     ----------
     job : callable
         Returns an exit status.
+        It has to unblock SIGINT, SIGTERM and SIGHUP when it can handle them.
     report : callable
         Called in the parent as ``report(ending)`` if the child ended without finishing the job.
         Returns an exit status.
@@ -70,7 +71,6 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
                 os.environ["TMPDIR"] = folder
             faulthandler.enable(place_file)
             faulthandler.register(_WRITE_PLACE_SIGNAL, place_file, all_threads=True)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             status = job()
             record.finish(status)
             return status
@@ -99,11 +99,17 @@ def _watch(child: int, record: Record, place_file: int, awaited: set[signal.Sign
         if ended:
             break
         now = time.monotonic()
+        forwarded = received
         if info is not None and info.si_signo != signal.SIGCHLD:
-            os.kill(child, signal.SIGINT if info.si_signo == signal.SIGINT else signal.SIGTERM)
             wait = _CLEAN_UP_S if received is None else _CLEAN_UP_AFTER_SECOND_SIGNAL_S
-            received = received or signal.Signals(info.si_signo)
             end_at = min(end_at, now + wait)
+            forwarded = signal.Signals(info.si_signo)
+            received = received or forwarded
+        elif record.signal_acknowledged:
+            forwarded = None
+        if forwarded is not None:
+            # Again and again until it is handled: the child may ignore signals for a while.
+            os.kill(child, signal.SIGINT if forwarded is signal.SIGINT else signal.SIGTERM)
         if record.status is not None:
             end_at = min(end_at, now + _CLEAN_UP_S)
         name, deadline, _ = record.call

@@ -15,6 +15,12 @@ def current() -> Record | None:
     return _records[0] if _records else None
 
 
+def acknowledge_signal() -> None:
+    """Let the parent know that this process handles a signal."""
+    if _records:
+        _records[0].acknowledge_signal()
+
+
 def note(**notes: str) -> None:
     """Note texts that the parent needs if this process cannot finish its job."""
     if _records:

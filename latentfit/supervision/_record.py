@@ -9,8 +9,9 @@ import struct
 from typing import Any
 
 _SIZE_BYTES = 64 * 1024
-# Deadline and limit of the running call in seconds, exit status, lengths of the name and the notes.
-_HEADER = struct.Struct("ddiii")
+# Deadline and limit of the running call in seconds, exit status, lengths of the name and the notes,
+# and whether a signal was handled.
+_HEADER = struct.Struct("ddiiii")
 _NAME_BYTES = 200
 _NO_STATUS = -1
 
@@ -21,7 +22,7 @@ class Record:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SIZE_BYTES)
         self._notes: dict[str, str] = {}
-        self._header: list[Any] = [0.0, 0.0, _NO_STATUS, 0, 0]
+        self._header: list[Any] = [0.0, 0.0, _NO_STATUS, 0, 0, 0]
         self._write_header()
 
     def start_call(self, name: str, deadline: float, seconds: float) -> None:
@@ -51,6 +52,11 @@ class Record:
             self._header[4] = len(text)
             self._write_header()
 
+    def acknowledge_signal(self) -> None:
+        """Record that the child handles a signal."""
+        self._header[5] = 1
+        self._write_header()
+
     def finish(self, status: int) -> None:
         """Record the exit status of the finished job."""
         self._header[2] = status
@@ -59,9 +65,14 @@ class Record:
     @property
     def call(self) -> tuple[str, float, float]:
         """Name, deadline and time limit of the running call; an empty name if there is none."""
-        deadline, seconds, _, length, _ = self._read_header()
+        deadline, seconds, _, length = self._read_header()[:4]
         name = self._memory[_HEADER.size : _HEADER.size + length].decode("utf-8", "replace")
         return name, deadline, seconds
+
+    @property
+    def signal_acknowledged(self) -> bool:
+        """Whether the child has handled a signal."""
+        return bool(self._read_header()[5])
 
     @property
     def notes(self) -> dict[str, str]:
@@ -80,5 +91,5 @@ class Record:
     def _write_header(self) -> None:
         _HEADER.pack_into(self._memory, 0, *self._header)
 
-    def _read_header(self) -> tuple[float, float, int, int, int]:
+    def _read_header(self) -> tuple[float, float, int, int, int, int]:
         return _HEADER.unpack_from(self._memory, 0)
