@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from latentfit import __version__
 from latentfit.cli import check, compare, fit, models, new
@@ -79,7 +80,7 @@ def run(arguments: list[str], interrupts: Interrupts) -> int:
 
 def _is_closed_pipe(error: BaseException) -> bool:
     """Whether a reader closed the pipe while Click printed a help text."""
-    return isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    return isinstance(error, SystemExit) and isinstance(sys.stdout, PacifyFlushWrapper)
 
 
 def _error_line(error: BaseException) -> str:
@@ -92,7 +93,9 @@ def _error_line(error: BaseException) -> str:
             return f"{error.format_message().rstrip('.')} (see {command} --help)"
         case click.ClickException():
             return error.format_message()
-        case OSError(strerror=str(reason)) if error.filename is None:
+        case OSError(strerror=str(reason), filename=None):
             return f"stdout cannot be written: {reason}"
+        case OSError(strerror=str(reason), filename=file):
+            return f"{file}: {reason}"
         case _:
             return message_of(error)
