@@ -87,6 +87,10 @@ class DeclarationError(LatentfitError):
     """
 
 
+class CacheWarning(UserWarning):
+    """Compiled code was damaged on the disk and had to be compiled again."""
+
+
 class StepError(LatentfitError):
     """An exception in a function that the user wrote.
 

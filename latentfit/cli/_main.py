@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from latentfit.cli._interrupt import Interrupts
 from latentfit.cli._large_frame import call_in_large_frame
 from latentfit.cli._start import BAD_INPUT_STATUS, report_interrupt
 from latentfit.cli._streams import print_error
-from latentfit.errors import message_of
+from latentfit.errors import CacheWarning, message_of
 
 
 class _Group(click.Group):
@@ -61,6 +62,8 @@ def run(arguments: list[str], interrupts: Interrupts) -> int:
     if not debug and not sys.warnoptions:
         # Warnings of other libraries are suppressed: the results state what matters of them.
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", CacheWarning)
+        warnings.showwarning = _shown_once()
         logging.disable(logging.WARNING)
     try:
         status = call_in_large_frame(
@@ -76,6 +79,19 @@ def run(arguments: list[str], interrupts: Interrupts) -> int:
         print_error(f"latentfit: {_error_line(error)}")
         return BAD_INPUT_STATUS
     return status or 0
+
+
+def _shown_once() -> Callable[..., None]:
+    """Return a function that shows a warning of latentfit in one line, unless it was shown."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *rest: Any) -> None:
+        text = str(message)
+        if text not in shown:
+            shown.add(text)
+            print_error(f"latentfit: note: {text}")
+
+    return show
 
 
 def _is_closed_pipe(error: BaseException) -> bool:
