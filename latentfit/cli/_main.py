@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from latentfit import __version__
 from latentfit.cli import check, compare, fit, models, new
@@ -96,7 +95,8 @@ def _shown_once() -> Callable[..., None]:
 
 def _is_closed_pipe(error: BaseException) -> bool:
     """Whether a reader closed the pipe while Click printed a help text."""
-    return isinstance(error, SystemExit) and isinstance(sys.stdout, PacifyFlushWrapper)
+    # Click then replaces stdout by a wrapper, whose class is private, and exits.
+    return isinstance(error, SystemExit) and type(sys.stdout).__module__.startswith("click.")
 
 
 def _error_line(error: BaseException) -> str:

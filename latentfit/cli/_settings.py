@@ -91,10 +91,7 @@ def _check_names(model: "LatentModel", settings: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in model.options:
             known = ", ".join(model.options) or "none"
-            raise InputError(
-                f"--set {name}: the model {model.name} has no option {name!r}; its options are "
-                f"{known}"
-            )
+            raise InputError(f"--set: {model.name} has no option {name!r}; it has {known}")
 
 
 def split_range(
@@ -117,12 +114,12 @@ def split_range(
     """
     ranges = {name: value for name, value in settings.items() if isinstance(value, Range)}
     others = {name: value for name, value in settings.items() if name not in ranges}
-    _check_names(model, settings)
     check_settings(model, others)
     if len(ranges) > 1:
         raise InputError(f"only one option may be a range, but {' and '.join(ranges)} are")
     for name, value in ranges.items():
-        default = model.options[name]
+        # The model itself refuses an option that it does not have, and says which it has.
+        default = model.options.get(name, value.first)
         if type(default) is not int:
             raise InputError(
                 f"--set {name}={value}: only an option that is a whole number can be a range, and "

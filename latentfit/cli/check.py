@@ -54,6 +54,8 @@ def command(
     They are checked against the PyMC model in the same file, or in the file of --against: first
     each step alone, then both together. The check does not sample from the posterior.
     """
+    from latentfit.workflow.options import model_keywords
+
     check_json_path(options.json, (data, target, against))
     with _reason_written(options, target):
         model = load_model(target, against, seconds=max(timeout, IMPORT_LIMIT_S))
@@ -66,7 +68,7 @@ def command(
                 timeout=timeout,
                 paths=False,
                 progress=progress,
-                options=options.settings,
+                **model_keywords(options.settings),
             )
     if options.json:
         write_json(options.json, result.to_dict())

@@ -68,6 +68,7 @@ def command(
     folder of its own, together with AIC, BIC, ICL and leave-one-out cross-validation.
     """
     from latentfit import report
+    from latentfit.workflow.options import model_keywords
 
     check_json_path(options.json, (data, target))
     model = load_model(target)
@@ -79,7 +80,7 @@ def command(
         "seed": options.seed,
         "bootstrap": bootstrap or 0,
         **sampling,
-        "options": settings,
+        **model_keywords(settings),
     }
     if varied:
         return _select(options, varied, model, values, folder, (data, target), arguments)

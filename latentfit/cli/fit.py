@@ -72,6 +72,7 @@ def command(
     If --data is a folder of Parquet files, the E steps run on a Dask cluster.
     """
     import latentfit
+    from latentfit.workflow.options import model_keywords
 
     check_json_path(options.json, (data, target))
     model = load_model(target)
@@ -92,7 +93,7 @@ def command(
         "short_runs": short_runs,
         "accelerate": accelerate,
         "stopping": stopping,
-        "options": settings,
+        **model_keywords(settings),
     }
     if varied:
         if standard_errors or bootstrap:
@@ -115,7 +116,7 @@ def command(
             )
         if standard_errors:
             with progress.stage("Standard errors"):
-                errors.append(model.standard_errors(fit.params, values, options=settings))
+                errors.append(model.standard_errors(fit.params, values, **model_keywords(settings)))
         if bootstrap:
             replicates = model.bootstrap(
                 fit.params,
@@ -124,7 +125,7 @@ def command(
                 seed=options.seed,
                 stopping=stopping,
                 progress=progress,
-                options=settings,
+                **model_keywords(settings),
             )
             errors.append(replicates.standard_errors)
     if options.json:

@@ -139,9 +139,7 @@ def check_options(definition: ModelDefinition, options: Mapping[str, Any]) -> No
     for name in options:
         if name not in definition.options:
             known = ", ".join(definition.options) or "none"
-            raise InputError(
-                f"the model {definition.name} has no option {name!r}; its options are {known}"
-            )
+            raise InputError(f"{definition.name} has no option {name!r}; it has {known}")
 
 
 def maximise(definition: ModelDefinition) -> Step:

@@ -120,16 +120,28 @@ class CheckOptions:
         _check_bounded("starts", self.starts, MAX_STARTS)
 
 
-# Names of arguments of `fit_model` and `compare_estimates` that are not options of ``model``.
+# Names of arguments of the jobs, which an option of ``model`` may have too.
 SETTINGS_OF_JOBS = frozenset(
     {
-        *(field.name for kind in (FitOptions, SamplerOptions) for field in fields(kind)),
+        *(f.name for kind in (FitOptions, SamplerOptions, CheckOptions) for f in fields(kind)),
+        "against",
         "bootstrap",
         "check",
         "columns",
+        "data",
+        "definition",
         "executor",
+        "on_value",
+        "option",
+        "options",
+        "params",
+        "posterior",
         "profile",
         "progress",
+        "replicates",
+        "samples",
+        "units",
+        "values",
     }
 )
 
@@ -148,6 +160,17 @@ def model_options(
         job's own settings, such as ``seed``.
     """
     return {**settings, **(options or {})}
+
+
+def model_keywords(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments by which a job is given options of ``model``.
+
+    An option whose name is that of an argument of a job, such as ``seed``, is an entry of the
+    argument ``options``.
+    """
+    same = {name: value for name, value in options.items() if name in SETTINGS_OF_JOBS}
+    others = {name: value for name, value in options.items() if name not in SETTINGS_OF_JOBS}
+    return {**others, **({"options": same} if same else {})}
 
 
 def _check_bounded(name: str, value: int, most: int) -> None:

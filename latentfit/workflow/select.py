@@ -11,7 +11,7 @@ from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.workflow.bound_model import bind
 from latentfit.workflow.fit import fit_model
-from latentfit.workflow.options import SETTINGS_OF_JOBS
+from latentfit.workflow.options import SETTINGS_OF_JOBS, model_keywords
 
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison
@@ -100,7 +100,7 @@ def select_value(
                 "seed": seed,
                 "progress": progress,
                 **settings,
-                "options": {**others, option: value},
+                **model_keywords({**others, option: value}),
             }
             try:
                 result = job(definition, arguments or None, **run)
