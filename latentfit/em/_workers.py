@@ -7,13 +7,13 @@ to a thread that was not copied.
 """
 
 import multiprocessing
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 from latentfit.errors import InputError
-from latentfit.supervision import die_with_parent
+from latentfit.supervision import die_with_parent, interrupts_ignored
 
 # No machine has more cores by an order of magnitude.
 _MAX_WORKERS = 1024
@@ -54,8 +54,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(count, mp_context=_WorkerContext(), initializer=die_with_parent)
     try:
         yield pool
     except BaseException:
@@ -68,8 +67,15 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
-    # An interrupt from the terminal reaches all processes, and only the main process reports it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A main process that is killed cannot terminate its workers.
-    die_with_parent()
+class _WorkerProcess(SpawnProcess):
+    """A spawned process that ignores Ctrl-C."""
+
+    def start(self) -> None:
+        with interrupts_ignored():
+            super().start()
+
+
+class _WorkerContext(SpawnContext):
+    """Starts `_WorkerProcess`es."""
+
+    Process = _WorkerProcess

@@ -13,6 +13,7 @@ from latentfit.supervision._child import is_supported, supervise
 from latentfit.supervision._current import acknowledge_signal, note
 from latentfit.supervision._descendants import die_with_parent
 from latentfit.supervision._endings import CallEnded, Ending, Terminated
+from latentfit.supervision._ignored_interrupts import interrupts_ignored
 from latentfit.supervision._time_limits import Timeout, limited, running
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Timeout",
     "acknowledge_signal",
     "die_with_parent",
+    "interrupts_ignored",
     "is_supported",
     "limited",
     "note",

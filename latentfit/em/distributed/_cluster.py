@@ -1,13 +1,12 @@
 """Connections to Dask clusters."""
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from latentfit.errors import InputError
+from latentfit.supervision import interrupts_ignored
 
 # The errors of tasks are raised in this process. What workers log when they are ended in the middle
 # of a task is no news.
@@ -63,29 +62,12 @@ def local(workers: int | None = None) -> Iterator[Any]:
     from dask import config
 
     count = workers or len(os.sched_getaffinity(0))
-    with _without_interrupts(), config.set(_QUIET_WORKERS):
+    with interrupts_ignored(), config.set(_QUIET_WORKERS):
         cluster = dask.LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
         )
     with cluster, dask.Client(cluster) as client:
         yield client
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Within the block, ignore Ctrl-C, so that processes which are started there ignore it for good.
-
-    An interrupt from the terminal reaches all processes, and only this one reports it. A blocked
-    signal would not do, because `multiprocessing` unblocks it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
