@@ -11,6 +11,7 @@ from latentfit.errors import StepError
 from latentfit.progress import Progress
 from latentfit.supervision import limited
 from latentfit.threads import one_thread
+from latentfit.workflow._library_errors import library_errors_explained
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bound_model import BoundModel, bind, declare
 from latentfit.workflow.options import CheckOptions, model_options, take
@@ -64,18 +65,19 @@ def check_derivation(
         starts = initial_params(bound, checking.seed, checking.starts)
     except StepError as error:
         problem = str(error)
-    with progress.stage("Building the model"):
-        against = against or checks.reference(bound.declaration)
-    if not starts:
-        starts = random_params(against.density.space, checking.seed, checking.starts)
-    return checks.check(
-        derivation_of(bound, starts, problem),
-        against,
-        seed=checking.seed,
-        timeout=checking.timeout,
-        paths=checking.paths,
-        progress=progress,
-    )
+    with library_errors_explained(bound):
+        with progress.stage("Building the model"):
+            against = against or checks.reference(bound.declaration)
+        if not starts:
+            starts = random_params(against.density.space, checking.seed, checking.starts)
+        return checks.check(
+            derivation_of(bound, starts, problem),
+            against,
+            seed=checking.seed,
+            timeout=checking.timeout,
+            paths=checking.paths,
+            progress=progress,
+        )
 
 
 def _with_time_limits(definition: ModelDefinition, seconds: float) -> ModelDefinition:

@@ -14,6 +14,7 @@ from latentfit.progress import Progress
 from latentfit.stages import Stages
 from latentfit.threads import one_thread
 from latentfit.workflow._assemble import assemble_comparison, package_versions
+from latentfit.workflow._library_errors import explain, library_errors_explained
 from latentfit.workflow._posterior import sample_posterior
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bootstrap import bootstrap_bound
@@ -86,32 +87,33 @@ def compare_estimates(
     stages = Stages(progress or Progress(quiet=True))
     bound = bind(definition, data, model_options(settings, options))
 
-    density, starts = _build(bound, seed, fitting.runs, stages)
-    profiled = agreement.profile_labels(profile, density.space)
-    with stages("complete_s", "Building the complete-data view"):
-        reference = _reference(bound, density)
-    result = _check(bound, reference, starts, seed, stages) if check else None
+    with library_errors_explained(bound):
+        density, starts = _build(bound, seed, fitting.runs, stages)
+        profiled = agreement.profile_labels(profile, density.space)
+        with stages("complete_s", "Building the complete-data view"):
+            reference = _reference(bound, density)
+        result = _check(bound, reference, starts, seed, stages) if check else None
 
-    fit = _fit(bound, density, starts, fitting, stages)
-    replicates = _bootstrap(bound, fit, bootstrap, seed, fitting, stages) if bootstrap else None
-    problem = _problem(bound, density, fit)
-    with stages("errors_s", "Standard errors"):
-        em = problem.locate(fit.best.params)
-        alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
-        complete = reference if isinstance(reference, str) else reference.complete
-        uncertainty = agreement.estimate_uncertainty(problem, alignment.em, complete, replicates)
+        fit = _fit(bound, density, starts, fitting, stages)
+        replicates = _bootstrap(bound, fit, bootstrap, seed, fitting, stages) if bootstrap else None
+        problem = _problem(bound, density, fit)
+        with stages("errors_s", "Standard errors"):
+            em = problem.locate(fit.best.params)
+            alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
+            complete = reference if isinstance(reference, str) else reference.complete
+            uncertainty = agreement.estimate_uncertainty(problem, alignment.em, complete, replicates)
 
-    maxima = agreement.find_maxima(problem, alignment, stages)
-    posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)
-    if profiled:
-        intervals = _profile_intervals(density, maxima, profiled, stages)
-        uncertainty = uncertainty.with_intervals(intervals)
+        maxima = agreement.find_maxima(problem, alignment, stages)
+        posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)
+        if profiled:
+            intervals = _profile_intervals(density, maxima, profiled, stages)
+            uncertainty = uncertainty.with_intervals(intervals)
 
-    with stages("verdicts_s", "Verdicts"):
-        evidence = agreement.gather_evidence(
-            problem, alignment, maxima, uncertainty, posterior.sampling, result
-        )
-        verdicts = agreement.all_verdicts(evidence)
+        with stages("verdicts_s", "Verdicts"):
+            evidence = agreement.gather_evidence(
+                problem, alignment, maxima, uncertainty, posterior.sampling, result
+            )
+            verdicts = agreement.all_verdicts(evidence)
     run = {
         "starts": fitting.starts,
         "short_runs": fitting.short_runs,
@@ -146,7 +148,7 @@ def _reference(bound: BoundModel, density: bayes.Density) -> checks.Reference | 
     try:
         return checks.reference(bound.declaration, density)
     except Exception as error:  # the rest of the comparison does not depend on it
-        return _message(error)
+        return _message(bound, error)
 
 
 def _check(
@@ -171,7 +173,7 @@ def _check(
                 progress=stages.progress,
             )
         except Exception as error:  # the rest of the comparison does not depend on it
-            return _message(error)
+            return _message(bound, error)
 
 
 def _fit(
@@ -253,5 +255,5 @@ def _profile_intervals(
         )
 
 
-def _message(error: Exception) -> str:
-    return reason_of(error)
+def _message(bound: BoundModel, error: Exception) -> str:
+    return explain(bound, error) or reason_of(error)
