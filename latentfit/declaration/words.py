@@ -20,6 +20,7 @@ _LIBRARIES = ("pymc", "pymc_extras", "pytensor", "nutpie", "numba", "jax", "llvm
 _OPERATION = re.compile(
     r"\w+_rv\b|\w+RV\b|\w+\{|Elemwise|Subtensor|Scan\b|Apply|FunctionGraph|TensorType|<\w+\("
 )
+_SHAPE = re.compile(r"\((?:\d+, ?)*\d*,?\)")
 # Names of operations that differ from those by which users know the distributions.
 _USUAL_NAMES = {"MultivariateNormal": "MvNormal", "RandomWalk": "GaussianRandomWalk"}
 
@@ -120,4 +121,7 @@ def is_library_error(error: BaseException) -> bool:
 def _text_without_operations(error: BaseException) -> str:
     """Return an error's text, or nothing if it names operations of a graph or is long."""
     text = reason_of(error).removeprefix(type(error).__name__).removeprefix(": ")
+    shapes = list(dict.fromkeys(_SHAPE.findall(text)))
+    if len(shapes) > 1 and "shape" in text:
+        return f"arrays of shapes {enumerated(shapes)} do not fit together"
     return "" if _OPERATION.search(text) or len(text) > _MAX_REASON_CHARACTERS else text

@@ -204,7 +204,9 @@ def _objective(bound: BoundModel, density: bayes.Density) -> "Callable[..., floa
 
     def objective(params: "Params", data: Any) -> float:
         point = density.space.locate(bound.to_model(params))
-        return density.objective(point, prior=posterior)
+        # EM would otherwise report an error of PyMC as one of the author's `log_likelihood`.
+        with library_errors_explained(bound):
+            return density.objective(point, prior=posterior)
 
     return objective
 
