@@ -8,7 +8,7 @@ if hasattr(signal, "pthread_sigmask") and __name__ in ("__main__", "latentfit.__
     # An interrupt waits until the command line can report it in one line.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
-from latentfit.cli import main  # noqa: E402 - interrupts of this import wait
+from latentfit.cli import main
 
 __all__ = ["main"]
 

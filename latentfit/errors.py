@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-
 # An exception's own text is shortened to this, so that a message that quotes it fits into one line.
 _MAX_REASON_CHARACTERS = 200
 _MAX_REPR_CHARACTERS = 80

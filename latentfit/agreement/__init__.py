@@ -3,7 +3,8 @@
 | module | job |
 |---|---|
 | `problem` | what is compared |
-| `_exchanges`, `_find_exchanges`, `_reflections` | symmetries of the likelihood: renumberings and changes of sign |
+| `_exchanges`, `_find_exchanges` | symmetries of the likelihood: renumberings |
+| `_reflections` | symmetries of the likelihood: changes of sign |
 | `alignment` | one numbering and one choice of signs for all estimates and draws |
 | `maxima`, `solution_groups` | MLE and MAP; the results of all starts |
 | `uncertainty`, `standard_error_differences` | standard errors by several methods |

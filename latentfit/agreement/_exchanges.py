@@ -14,6 +14,7 @@ them, and its complement to the other.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -93,7 +94,7 @@ def match_components(
         for name, axis in exchange.axes
         if sum(other == name for other, _ in exchange.axes) == 1
     ]
-    cost = 0.0
+    cost: Any = 0.0
     for name, axis in single:
         of_draws = _by_component(values[name], axis + 1, keep=1)
         of_reference = _by_component(reference[name], axis)

@@ -66,7 +66,11 @@ def find_exchanges(
         trial = _Trial(size, points, log_likelihood, log_prior, complete)
         units = _units(size, points[0], parameters, kinds or {}, sums or {})
         largest = next(
-            (chosen for chosen in islice(_sets(units), _MAX_SETS) if trial.keeps_likelihood(chosen)),
+            (
+                chosen
+                for chosen in islice(_sets(units), _MAX_SETS)
+                if trial.keeps_likelihood(chosen)
+            ),
             (),
         )
         for part in _parts(trial, largest):

@@ -27,8 +27,8 @@ Values = Mapping[str, np.ndarray]
 # have no entries that are equal or zero.
 _TRIAL_POINTS = 3
 _TRIAL_DISTANCE = 0.1
-# Relative and absolute difference of two sums of a value and its mirror image, from rounding errors,
-# and the decimals that they do not affect.
+# Largest difference, relative and absolute, of two sums of a value and its mirror image that are
+# the same but for rounding errors, and the number of decimals that these do not affect.
 _SAME_SUM = 1e-10
 _SUM_DECIMALS = 9
 

@@ -12,9 +12,9 @@ from latentfit.check import _limit_point, _monotonicity
 from latentfit.check.calls import on_copies
 from latentfit.check.examination import Examination
 from latentfit.check.result import Check, Finding, Outcome
-from latentfit.supervision import Timeout, limited
 from latentfit.declaration import Params
 from latentfit.errors import LatentfitError, reason_of
+from latentfit.supervision import Timeout, limited
 
 # The runs of steps that are known to be wrong are short: they only show whether the objective
 # decreases.

@@ -1,5 +1,6 @@
 """Report that the child process of a command did not finish."""
 
+from latentfit.cli._interrupt import BAD_INPUT_STATUS
 from latentfit.cli._streams import print_error, print_text
 from latentfit.cli._unmade_check import ended_process, write_noted
 from latentfit.errors import LatentfitError
@@ -7,7 +8,6 @@ from latentfit.supervision import Ending
 
 _STEPS = ("e_step", "m_step", "log_likelihood")
 _FINDING_STATUS = 1
-_BAD_INPUT_STATUS = 2
 
 
 def report_crash(ending: Ending) -> int:
@@ -31,7 +31,7 @@ def report_crash(ending: Ending) -> int:
             write_noted(ending.notes, message)
     except LatentfitError as error:
         print_error(f"latentfit: {error}")
-    return _BAD_INPUT_STATUS
+    return BAD_INPUT_STATUS
 
 
 def _is_the_steps(ending: Ending) -> bool:

@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from latentfit.cli._streams import print_error
 from latentfit.supervision import Terminated, acknowledge_signal
+
+BAD_INPUT_STATUS = 2
+# The status that shells give to a process that SIGTERM ended.
+TERMINATED_STATUS = 143
 
 _RETRY_SECONDS = 0.05
 # `logging.CRITICAL`, without importing that module.
@@ -105,6 +110,13 @@ def reliable_interrupts(*, debug: bool = False) -> Iterator[Interrupts]:
             sys.unraisablehook, threading.excepthook = report, report_of_thread
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if interrupts.received else handler)
+
+
+def report_interrupt(error: BaseException) -> int:
+    """Report Ctrl-C or SIGTERM in one line, and return the exit status."""
+    terminated = isinstance(error, Terminated)
+    print_error(f"latentfit: {'terminated' if terminated else 'interrupted'}")
+    return TERMINATED_STATUS if terminated else BAD_INPUT_STATUS
 
 
 def _silence_logging() -> None:

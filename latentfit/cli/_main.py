@@ -11,9 +11,8 @@ import click
 
 from latentfit import __version__
 from latentfit.cli import check, compare, fit, models, new
-from latentfit.cli._interrupt import Interrupts
+from latentfit.cli._interrupt import BAD_INPUT_STATUS, Interrupts, report_interrupt
 from latentfit.cli._large_frame import call_in_large_frame
-from latentfit.cli._start import BAD_INPUT_STATUS, report_interrupt
 from latentfit.cli._streams import print_error
 from latentfit.errors import CacheWarning, message_of
 

@@ -9,16 +9,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from latentfit.cli._interrupt import Interrupts, reliable_interrupts
-from latentfit.cli._streams import open_closed_streams, print_error
+from latentfit.cli._interrupt import Interrupts, reliable_interrupts, report_interrupt
+from latentfit.cli._streams import open_closed_streams
 from latentfit.supervision import Terminated, is_supported, supervise
 
 if TYPE_CHECKING:
     from latentfit.supervision import Ending
-
-BAD_INPUT_STATUS = 2
-# The status that shells give to a process that SIGTERM ended.
-TERMINATED_STATUS = 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,13 +54,6 @@ def _run(arguments: list[str]) -> int:
         if not interrupts.received:
             raise
         return report_interrupt(interrupts.received)
-
-
-def report_interrupt(error: BaseException) -> int:
-    """Report Ctrl-C or SIGTERM in one line, and return the exit status."""
-    terminated = isinstance(error, Terminated)
-    print_error(f"latentfit: {'terminated' if terminated else 'interrupted'}")
-    return TERMINATED_STATUS if terminated else BAD_INPUT_STATUS
 
 
 def _report(ending: "Ending") -> int:

@@ -22,7 +22,9 @@ def unmade_check(target: str, reason: str) -> dict[str, Any]:
         "passed": False,
         "error": one_line(reason),
         "findings": [],
-        "checks": [{"id": "check.made", "status": "skip", "detail": one_line(f"not made: {reason}")}],
+        "checks": [
+            {"id": "check.made", "status": "skip", "detail": one_line(f"not made: {reason}")}
+        ],
     }
 
 
@@ -38,7 +40,7 @@ def ended_process(target: str, step: str, message: str) -> dict[str, Any]:
     message : str
         What it did, in one sentence.
     """
-    finding = {
+    finding: dict[str, Any] = {
         "step": "contract",
         "name": step,
         "severity": "error",

@@ -9,8 +9,9 @@ import click
 
 from latentfit.cli._data import read_data
 from latentfit.cli._options import Common, common, on_data
-from latentfit.cli._output import check_json_path, print_text, render, write_json
+from latentfit.cli._output import check_json_path, render, write_json
 from latentfit.cli._settings import check_settings
+from latentfit.cli._streams import print_text
 from latentfit.cli._target import IMPORT_LIMIT_S, load_model
 from latentfit.cli._unmade_check import unmade_check
 from latentfit.errors import message_of

@@ -9,8 +9,9 @@ import click
 
 from latentfit.cli._data import read_data
 from latentfit.cli._options import BACKENDS, Common, common, count, fitted
-from latentfit.cli._output import check_json_path, check_not_input, print_text, render, write_json
+from latentfit.cli._output import check_json_path, check_not_input, render, write_json
 from latentfit.cli._settings import Range, split_range
+from latentfit.cli._streams import print_text
 from latentfit.cli._target import load_model
 
 if TYPE_CHECKING:

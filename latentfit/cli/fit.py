@@ -10,8 +10,9 @@ import click
 from latentfit.cli._data import cluster_client, read_data
 from latentfit.cli._fit_json import fit_entries
 from latentfit.cli._options import Common, common, count, fitted
-from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.cli._output import check_json_path, write_json
 from latentfit.cli._settings import Range, split_range
+from latentfit.cli._streams import print_text
 from latentfit.cli._target import load_model
 from latentfit.errors import InputError, LatentfitError
 

@@ -68,9 +68,7 @@ def check_latents(latents: Any) -> tuple[str, ...]:
         If `latents` is empty or holds anything but strings.
     """
     names = (latents,) if isinstance(latents, str) else latents
-    if not (
-        isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names)
-    ):
+    if not (isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names)):
         raise DeclarationError(
             f"latents must be a tuple of strings, the names of the free variables that EM treats "
             f"as missing data, such as ('z',); got {brief_repr(latents)}"

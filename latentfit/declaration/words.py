@@ -42,7 +42,9 @@ def dependents(model: pm.Model, name: str) -> tuple[Any, ...]:
     for variable in model.basic_RVs:
         others = [other for other in model.basic_RVs if other is not variable]
         inputs = variable.owner.inputs
-        if variable.name != name and model[name] in ancestors(inputs, blockers=_without(others, name)):
+        if variable.name != name and model[name] in ancestors(
+            inputs, blockers=_without(others, name)
+        ):
             found.append(variable)
     return tuple(found)
 

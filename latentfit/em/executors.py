@@ -92,4 +92,3 @@ def _next_result[R](pending: "deque[Future[R]]") -> R:
 def _apply(serial_function: bytes, serial_item: bytes) -> Any:
     with threads(1):
         return deserialized(serial_function)(deserialized(serial_item))
-

@@ -16,6 +16,7 @@ _SAME_LOG_LIKELIHOOD_NATS = 1e-4
 # Each value is a fit of its own, and a row of a table.
 MAX_VALUES = 1000
 
+
 def check_values(values: Iterable[int], option: str) -> tuple[int, ...]:
     """Check the values of an option, and return them in increasing order.
 

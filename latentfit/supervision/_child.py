@@ -126,9 +126,10 @@ def _watch(child: int, record: Record, place_file: int, awaited: set[signal.Sign
     place = place_in(os.pread(place_file, 1 << 20, 0).decode("utf-8", "replace"))
     if too_long:
         return Ending("too long", 0, name, seconds, place, record.notes)
+    if received is signal.SIGINT:
+        return Ending("interrupt", 0, name, seconds, "", record.notes)
     if received is not None:
-        kind = "interrupt" if received is signal.SIGINT else "termination"
-        return Ending(kind, 0, name, seconds, "", record.notes)
+        return Ending("termination", 0, name, seconds, "", record.notes)
     return Ending("crash" if number else "exit", number, name, seconds, place, record.notes)
 
 

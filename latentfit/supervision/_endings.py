@@ -53,9 +53,7 @@ class Ending:
             case "crash":
                 return f"ended the process with {_signal_in_words(self.signal)}{self._at}"
             case "too long":
-                return (
-                    f"took longer than {self.seconds:g} s and could not be interrupted{self._at}"
-                )
+                return f"took longer than {self.seconds:g} s and could not be interrupted{self._at}"
             case "exit":
                 return f"ended the process without an error, as os._exit does{self._at}"
             case "interrupt":

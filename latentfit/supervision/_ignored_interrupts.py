@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Within the block, ignore Ctrl-C, so that processes which are started there ignore it for good.
+    """Within the block, ignore Ctrl-C; processes that are started there ignore it for good.
 
     An interrupt from the terminal reaches all processes, and only the main process reports it. A
     blocked signal would not do, because `multiprocessing` unblocks it. In other threads than the

@@ -88,7 +88,7 @@ def _with_time_limits(definition: ModelDefinition, seconds: float) -> ModelDefin
         name: limited(function, seconds, f"expectations[{name!r}]")
         for name, function in definition.expectations.items()
     }
-    limits = {
+    limits: dict[str, Any] = {
         name: limited(function, seconds, name)
         for name, function in functions.items()
         if callable(function)

@@ -101,7 +101,9 @@ def compare_estimates(
             em = problem.locate(fit.best.params)
             alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
             complete = reference if isinstance(reference, str) else reference.complete
-            uncertainty = agreement.estimate_uncertainty(problem, alignment.em, complete, replicates)
+            uncertainty = agreement.estimate_uncertainty(
+                problem, alignment.em, complete, replicates
+            )
 
         maxima = agreement.find_maxima(problem, alignment, stages)
         posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from latentfit.em import Stopping
 from latentfit.errors import InputError
 
-
 # More of these would exhaust memory or time without a use.
 MAX_STARTS = 100_000
 MAX_DRAWS = 10_000_000
@@ -146,9 +145,7 @@ SETTINGS_OF_JOBS = frozenset(
 )
 
 
-def model_options(
-    settings: Mapping[str, Any], options: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def model_options(settings: Mapping[str, Any], options: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the options of ``model`` that a job is given.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Exchangeable components are found from the log-likelihood, however their parameters are written."""
+"""Exchangeable components are found from the log-likelihood, in whatever form they are written."""
 
 import numpy as np
 import pymc as pm
@@ -66,9 +66,7 @@ class TestFinding:
                 "mu": rng.normal(size=2),
                 "w": rng.dirichlet([1, 1]),
             },
-            lambda v: (
-                mixture(v["w"][0], (v["mu"][0], 1), (v["mu"][1], 1)) + 3 * np.log(v["theta"])
-            ),
+            lambda v: mixture(v["w"][0], (v["mu"][0], 1), (v["mu"][1], 1)) + 3 * np.log(v["theta"]),
             ("theta", "mu", "w"),
             sums={"theta": 1.0},
         )
@@ -157,9 +155,7 @@ def alignment():
         z = pm.Categorical("z", p=pm.math.stack([theta, 1 - theta]), shape=8)
         pm.Normal("y", mu[z], 1, observed=[-1.2, -0.8, 0.1, -0.3, 2.7, 3.1, 3.9, 2.2])
     declared = declaration.declare(model, ("z",), {}, {})
-    density = bayes.Density(
-        bayes.observed_view(declared), declaration.parameter_space(declared)
-    )
+    density = bayes.Density(bayes.observed_view(declared), declaration.parameter_space(declared))
     at = {"theta": np.array(0.4), "mu": np.array([-0.5, 3.0])}
     return align(declared, density, density.space.unconstrain(at))
 

@@ -116,7 +116,7 @@ def test_a_signal_is_forwarded_and_nothing_is_left(tmp_path, number):
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=30)
     assert process.returncode == 9
     assert out.startswith("interrupt" if number == signal.SIGINT else "termination")
     assert left_in_session(process) == []

@@ -73,7 +73,8 @@ class TestLimited:
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         assert signal.getsignal(signal.SIGALRM) is before
 
-    @pytest.mark.parametrize("slow",
+    @pytest.mark.parametrize(
+        "slow",
         [
             forever,
             stubborn,

@@ -26,7 +26,9 @@ def validate(examination: Examination, call: Call) -> Iterator[Breach]:
         message, hint = f"m_step returns {reason}", _sums(result, name, reason)
         yield Breach("support", "m_step", name, call.trial, message, hint)
     except Exception as error:  # `to_model` is the author's and may raise anything
-        message = f"what m_step returns cannot be converted to the model's variables: {reason_of(error)}"
+        message = (
+            f"what m_step returns cannot be converted to the model's variables: {reason_of(error)}"
+        )
         yield Breach("support", "m_step", "m_step", call.trial, message)
 
 

@@ -109,7 +109,9 @@ def test_an_error_of_a_library_loses_the_operations_of_its_graph():
     model = built(random_walk)
     error = ValueError("bad node Elemwise{add}(x, normal_rv{0})\nApply node that caused the error")
     message = explain_library_error(model, ("z",), error)
-    assert message.startswith("PyMC cannot evaluate what is needed of this model (ValueError): z is")
+    assert message.startswith(
+        "PyMC cannot evaluate what is needed of this model (ValueError): z is"
+    )
     assert not OPERATIONS.search(message)
 
 

@@ -18,7 +18,7 @@ from latentfit.errors import CacheWarning
 _HASH_BYTES = hashlib.sha256().digest_size
 
 
-class VerifiedCacheFile(IndexDataCacheFile):  # type: ignore[misc] - Numba has no types
+class VerifiedCacheFile(IndexDataCacheFile):
     """The index and the data files of one kernel.
 
     Parameters
@@ -33,7 +33,8 @@ class VerifiedCacheFile(IndexDataCacheFile):  # type: ignore[misc] - Numba has n
 
     def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
         # Another name than Numba's, because files without a hash would look damaged.
-        super().__init__(cache_path, f"{filename_base}.verified", source_stamp)
+        name = f"{filename_base}.verified"
+        super().__init__(cache_path, name, source_stamp)  # type: ignore[no-untyped-call]
 
     def _load_index(self) -> dict[Any, str]:
         try:
@@ -52,7 +53,8 @@ class VerifiedCacheFile(IndexDataCacheFile):  # type: ignore[misc] - Numba has n
         return overloads if stamp == self._source_stamp else {}
 
     def _load_data(self, name: str) -> Any:
-        with open(self._data_path(name), "rb") as file:
+        path: str = self._data_path(name)  # type: ignore[no-untyped-call]
+        with open(path, "rb") as file:
             content = file.read()
         try:
             return self._unpickled(content)
@@ -61,7 +63,7 @@ class VerifiedCacheFile(IndexDataCacheFile):  # type: ignore[misc] - Numba has n
             return None
 
     def _dump(self, value: Any) -> bytes:
-        pickled: bytes = super()._dump(value)
+        pickled: bytes = super()._dump(value)  # type: ignore[no-untyped-call]
         return hashlib.sha256(pickled).digest() + pickled
 
     def _split_index(self, content: bytes) -> tuple[Any, bytes]:
