@@ -189,8 +189,8 @@ def _units(
     without_axis = [name for name in parameters if not any(name == unit[0] for unit in axes)]
     groups: list[Unit] = []
     for kind in dict.fromkeys(kinds.get(name) for name in without_axis):
-        alike = [name for name in without_axis if kind is not None and kinds.get(name) == kind]
-        groups += combinations(alike, size)
+        same_kind = [name for name in without_axis if kind is not None and kinds.get(name) == kind]
+        groups += combinations(same_kind, size)
     complements: list[Unit] = []
     if size == 2:
         complements = [(name, sums[name]) for name in without_axis if name in sums]

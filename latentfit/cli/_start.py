@@ -1,4 +1,4 @@
-"""The entry point of the command line, which runs a command in a child process that it watches.
+"""The entry point of the command line, which runs a command in a child process that it supervises.
 
 This module imports nothing that takes time, so that the child process can be started first. An
 interrupt is then reported in one line whenever it comes, and a crash of the user's code leaves a

@@ -1,4 +1,4 @@
-"""Run a job in a child process that its parent watches, and limit the time of single calls.
+"""Run a job in a child process that its parent supervises, and limit the time of single calls.
 
 `limited` interrupts a Python function that takes too long, whatever exceptions the function
 catches. It cannot interrupt compiled code that does not return, and nothing in a process survives

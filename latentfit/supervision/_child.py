@@ -75,7 +75,7 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
             record.finish(status)
             return status
         try:
-            ending = _watch(child, record, place_file, awaited)
+            ending = _wait_for(child, record, place_file, awaited)
         finally:
             _descendants.end_all()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -88,7 +88,7 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
 _WRITE_PLACE_SIGNAL = signal.SIGRTMAX - 1 if sys.platform == "linux" else signal.SIGTERM
 
 
-def _watch(child: int, record: Record, place_file: int, awaited: set[signal.Signals]) -> Ending:
+def _wait_for(child: int, record: Record, place_file: int, awaited: set[signal.Signals]) -> Ending:
     """Wait until the child has ended, and end it if it has to be."""
     received: signal.Signals | None = None
     end_at = math.inf

@@ -24,7 +24,7 @@ def place_in(dump: str) -> str:
         ``"model.py, line 12"``; empty if there is no such line.
     """
     sections = _SECTION.split(dump)
-    # The thread in which a signal arrived comes first; the main thread runs the author's code.
+    # The thread that received a signal comes first; the main thread runs the author's code.
     sections.sort(key=lambda section: not section.startswith("Current thread"))
     for section in sections:
         for frame in _FRAME.finditer(section):

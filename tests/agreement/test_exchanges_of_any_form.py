@@ -73,7 +73,7 @@ class TestFinding:
         assert set(exchange.axes) == {("mu", 0), ("w", 0)}
         assert exchange.complements == ()
 
-    def test_independent_exchanges_are_told_apart(self):
+    def test_independent_exchanges_are_separate(self):
         def log_likelihood(v):
             first = mixture(v["p"], (v["a"][0], 1), (v["a"][1], 1))
             return first + mixture(v["q"], (v["b"][0], 2), (v["b"][1], 2))

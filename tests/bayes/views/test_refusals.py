@@ -77,7 +77,7 @@ def test_dependents_are_direct_ones():
 
 
 @pytest.mark.parametrize("declaration", [shifted_uniform, custom])
-def test_a_refusal_names_variables_and_a_way_on(declaration):
+def test_a_refusal_names_variables_and_what_would_work(declaration):
     model = built(declaration)
     with pytest.raises(DeclarationError) as caught:
         bayes.observed_view(declare(model, ("z",), {}, {}))
