@@ -349,3 +349,28 @@ class TestSignals:
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
         assert (out, err, process.returncode) == ("", "latentfit: interrupted\n", 2)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("delay", [2.0, 4.0])
+    def test_an_interrupt_in_dask(self, tmp_path, delay):
+        pytest.importorskip("distributed")
+        pandas = pytest.importorskip("pandas")
+        (tmp_path / "rows").mkdir()
+        for number in range(4):
+            frame = pandas.DataFrame({"y": [float(number + row % 7) for row in range(50_000)]})
+            frame.to_parquet(tmp_path / "rows" / f"{number}.parquet")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "latentfit", "fit", "gaussian-mixture"]
+            + ["--data", "rows", "--starts", "500"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (out, err, process.returncode) == ("", "latentfit: interrupted\n", 2)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
