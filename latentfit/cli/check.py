@@ -59,7 +59,7 @@ def command(
 
     check_json_path(options.json, (data, target, against))
     with _reason_written(options, target):
-        model = load_model(target, against, seconds=max(timeout, IMPORT_LIMIT_S))
+        model = load_model(target, against, seconds=max(IMPORT_LIMIT_S, timeout))
         check_settings(model, options.settings)
         values = read_data(model, data, columns)
         with options.progress as progress:

@@ -36,7 +36,7 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
     The function returns in both processes: in the child with the status of the job, and in the
     parent after the child has ended. The parent forwards Ctrl-C and SIGTERM, ends the child if a
     limited call does not end, kills processes that the child leaves behind, and removes its
-    temporary files.
+    temporary files. If the system allows no child process, the job runs in this one.
 
     Parameters
     ----------
@@ -52,8 +52,10 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
     int
         The exit status.
     """
-    record = Record()
-    place_file = os.memfd_create("latentfit-place")
+    try:
+        record, place_file = Record(), os.memfd_create("latentfit-place")
+    except OSError:  # the system forbids shared memory
+        return job()
     awaited = {signal.SIGCHLD} | {
         number
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -63,7 +65,10 @@ def supervise(job: Callable[[], int], report: Callable[[Ending], int]) -> int:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     with temporary_folder() as folder:
         _descendants.adopt()
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:  # the system allows no further process
+            return job()
         if child == 0:
             _descendants.die_with_parent()
             use(record)

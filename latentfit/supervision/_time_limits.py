@@ -17,6 +17,8 @@ from latentfit.supervision._uncatchable import Insistence
 
 # The shortest delay of a timer that is already due: a delay of zero would disarm the timer.
 _SHORTEST_DELAY_S = 1e-6
+# Timers of some platforms do not reach further.
+_LONGEST_LIMIT_S = 1e9
 # After a call has caught the exception that ends it, the exception is raised again this often.
 _INSIST_EVERY_S = 0.2
 # The time beyond its limit after which the parent process ends a call that cannot be interrupted:
@@ -44,7 +46,7 @@ def limited[**P, T](
     ----------
     function : callable
     seconds : float
-        Time for one call; infinity means no limit.
+        Time for one call; more than thirty years, such as infinity, means no limit.
     name : str, optional
         The author's name of the function, for messages; by default its own name.
 
@@ -53,7 +55,7 @@ def limited[**P, T](
     Timeout
         By the returned function.
     """
-    if math.isinf(seconds):
+    if seconds > _LONGEST_LIMIT_S:
         return function
 
     called = name or getattr(function, "__name__", None) or type(function).__name__

@@ -107,6 +107,11 @@ class CheckOptions:
     paths : bool
         Whether to record, if a step is wrong, the iterates of the hand-written steps and of the
         declaration's own EM, for a picture.
+
+    Raises
+    ------
+    InputError
+        There are more than 100 000 starts, or the timeout is not positive.
     """
 
     seed: int = 0
@@ -115,8 +120,10 @@ class CheckOptions:
     paths: bool = True
 
     def __post_init__(self) -> None:
-        """Check that there are not too many trial points."""
+        """Check that there are not too many trial points, and that there is some time."""
         _check_bounded("starts", self.starts, MAX_STARTS)
+        if not self.timeout > 0:  # NaN is no number of seconds either
+            raise InputError(f"timeout must be a positive number of seconds, not {self.timeout}")
 
 
 # Names of arguments of the jobs, which an option of ``model`` may have too.

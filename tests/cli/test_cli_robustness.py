@@ -274,6 +274,13 @@ class TestInputs:
         assert time.monotonic() - started < 2
         assert message in capsys.readouterr().err
 
+    @pytest.mark.parametrize("seconds", ["nan", "-1", "0"])
+    def test_a_time_limit_is_positive(self, seconds, capsys):
+        from latentfit.cli import main
+
+        assert main(["check", "coins", "--timeout", seconds]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
     def test_a_header_of_many_columns(self, tmp_path):
         from latentfit.declaration.columns import bind_columns
         from latentfit.declaration.csv_table import read_table

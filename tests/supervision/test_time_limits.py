@@ -161,3 +161,4 @@ class TestLimited:
 
     def test_infinity_is_no_limit(self):
         assert limited(divmod, float("inf")) is divmod
+        assert limited(divmod, 1e300) is divmod
