@@ -1,5 +1,7 @@
 """Report that the child process of a command did not finish."""
 
+import signal
+
 from latentfit.cli._interrupt import BAD_INPUT_STATUS
 from latentfit.cli._streams import print_error, print_text
 from latentfit.cli._unmade_check import ended_process, write_noted
@@ -23,7 +25,7 @@ def report_crash(ending: Ending) -> int:
     """
     try:
         is_check = "target" in ending.notes
-        if is_check and (ending.call in _STEPS or (ending.call == "EM" and _is_the_steps(ending))):
+        if is_check and _is_finding(ending):
             return _report_finding(ending)
         message = f"{ending.call or 'the command'} {ending.reason}"
         print_error(f"latentfit: {message}")
@@ -34,9 +36,17 @@ def report_crash(ending: Ending) -> int:
     return BAD_INPUT_STATUS
 
 
-def _is_the_steps(ending: Ending) -> bool:
-    """Whether one of the steps ended the process while EM ran, and not EM's own code."""
-    return ending.kind != "too long" and bool(ending.place)
+def _is_finding(ending: Ending) -> bool:
+    """Whether the ending is a property of a step.
+
+    That memory was exhausted is not: the step may be right, and the machine too small. While EM
+    runs, a line of the author's has to be known.
+    """
+    if ending.kind == "crash" and ending.signal == signal.SIGKILL:
+        return False
+    if ending.call == "EM":
+        return ending.kind != "too long" and bool(ending.place)
+    return ending.call in _STEPS
 
 
 def _report_finding(ending: Ending) -> int:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from latentfit.supervision import Ending
 
 
+_SHOW_CURSOR = "\x1b[?25h"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -58,6 +61,9 @@ def _run(arguments: list[str]) -> int:
 
 def _report(ending: "Ending") -> int:
     """Report in the parent process how the child ended, and return the exit status."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        # The child may have hidden the cursor while it showed its progress.
+        print(_SHOW_CURSOR, end="", file=sys.stderr, flush=True)
     if ending.kind == "interrupt":
         status = report_interrupt(KeyboardInterrupt())
     elif ending.kind == "termination":

@@ -18,6 +18,9 @@ from latentfit.supervision._temporary_folder import temporary_folder
 
 # How often the parent compares the deadline of the running call with the time.
 _LOOK_EVERY_S = 0.5
+# If the parent itself did not run for this long, both processes were stopped (Ctrl-Z), and the child
+# has to notice first that its time is over.
+_STOPPED_AFTER_S = 3.0
 # What the child has after Ctrl-C or SIGTERM to clean up, and after its job to exit.
 _CLEAN_UP_S = 10.0
 _CLEAN_UP_AFTER_SECOND_SIGNAL_S = 1.0
@@ -98,12 +101,16 @@ def _wait_for(child: int, record: Record, place_file: int, awaited: set[signal.S
     received: signal.Signals | None = None
     end_at = math.inf
     too_long = False
+    before, resumed = time.monotonic(), -math.inf
     while True:
         info = signal.sigtimedwait(awaited, _LOOK_EVERY_S)
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             break
         now = time.monotonic()
+        if now - before > _STOPPED_AFTER_S:
+            resumed = now
+        before = now
         forwarded = received
         if info is not None and info.si_signo != signal.SIGCHLD:
             wait = _CLEAN_UP_S if received is None else _CLEAN_UP_AFTER_SECOND_SIGNAL_S
@@ -118,7 +125,8 @@ def _wait_for(child: int, record: Record, place_file: int, awaited: set[signal.S
         if record.status is not None:
             end_at = min(end_at, now + _CLEAN_UP_S)
         name, deadline, _ = record.call
-        if name and now > deadline and received is None:
+        just_resumed = now - resumed < _CLEAN_UP_S
+        if name and now > deadline and received is None and not just_resumed:
             too_long = True
             _request_place(child, place_file)
             end_at = now
