@@ -67,7 +67,7 @@ class Interrupts:
 
 
 @contextmanager
-def reliable_interrupts(*, debug: bool = False) -> Iterator[Interrupts]:
+def reliable_interrupts(*, debug: bool = False, ends_process: bool = False) -> Iterator[Interrupts]:
     """Within the block, Ctrl-C and SIGTERM raise exceptions that are not lost.
 
     Python reports an exception in a finaliser or in a callback from native code, and continues. The
@@ -79,6 +79,9 @@ def reliable_interrupts(*, debug: bool = False) -> Iterator[Interrupts]:
     debug : bool
         Whether other exceptions in finalisers and callbacks are reported. They change no result,
         and their tracebacks are many lines.
+    ends_process : bool
+        Whether the process ends after the block: after a signal its consequences are then not
+        reported until the end, and further signals are ignored.
     """
     interrupts = Interrupts()
     report, report_of_thread = sys.unraisablehook, threading.excepthook
@@ -105,11 +108,11 @@ def reliable_interrupts(*, debug: bool = False) -> Iterator[Interrupts]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
         yield interrupts
     finally:
-        # After a signal its consequences are not reported until the process has ended.
-        if not interrupts.received:
+        ignored = ends_process and interrupts.received is not None
+        if not ignored:
             sys.unraisablehook, threading.excepthook = report, report_of_thread
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if interrupts.received else handler)
+            signal.signal(number, signal.SIG_IGN if ignored else handler)
 
 
 def report_interrupt(error: BaseException) -> int:

@@ -37,15 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     open_closed_streams()
     if arguments is not None:
-        return _run(list(arguments))
-    own = sys.argv[1:]
-    return supervise(lambda: _run(own), _report) if is_supported() else _run(own)
+        return _run(list(arguments), ends_process=False)
+
+    def job() -> int:
+        return _run(sys.argv[1:], ends_process=True)
+
+    return supervise(job, _report) if is_supported() else job()
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, ends_process: bool) -> int:
     interrupts = Interrupts()
+    debug = "--debug" in arguments
     try:
-        with reliable_interrupts(debug="--debug" in arguments) as interrupts:
+        with reliable_interrupts(debug=debug, ends_process=ends_process) as interrupts:
             # Click and the commands take a tenth of a second to import.
             from latentfit.cli._main import run
 

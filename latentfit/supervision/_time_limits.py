@@ -145,7 +145,9 @@ def _with_timer[T](call: Callable[[], T], seconds: float, name: str) -> T:
     try:
         try:
             arm()
-            result = call()
+            # An exception that leaves a handler in its first line stays the exception that is being
+            # handled. A generator has a state of its own for that, which ends with it.
+            result = next(_in_generator(call))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             insistence.end()
@@ -162,6 +164,10 @@ def _with_timer[T](call: Callable[[], T], seconds: float, name: str) -> T:
         # The call caught the exception and returned something that it did not finish to compute.
         raise Timeout(_too_long(name, seconds))
     return result
+
+
+def _in_generator[T](call: Callable[[], T]) -> Iterator[T]:
+    yield call()
 
 
 def _in_thread[T](call: Callable[[], T], seconds: float, name: str) -> T:

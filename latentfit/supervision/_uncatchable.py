@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 _TOOL_NAME = "latentfit time limit"
 # Tools 0, 1, 2 and 5 are reserved for debuggers, coverage, profilers and optimisers.
 _FREE_TOOL_IDS = (3, 4)
-_OWN_FOLDER = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class Insistence:
@@ -59,14 +59,19 @@ class Insistence:
 
     def _codes_from(self, frame: FrameType | None) -> Iterator[CodeType]:
         while frame is not None and frame is not self._outermost:
-            # The clean-up of a limit within this one has to run undisturbed.
-            if Path(frame.f_code.co_filename).parent != _OWN_FOLDER:
+            # latentfit's own functions let the exception pass, and their clean-up has to run.
+            if not _is_own(frame.f_code.co_filename):
                 yield frame.f_code
             frame = frame.f_back
 
     def _raise_again(self, code: CodeType, line: int) -> None:
         if threading.get_ident() == self._thread:
             raise self._error
+
+
+def _is_own(file: str) -> bool:
+    path = Path(file)
+    return path.is_relative_to(_PACKAGE) and not path.is_relative_to(_PACKAGE / "models")
 
 
 def _free_tool(on_line: Callable[[CodeType, int], None]) -> int | None:

@@ -120,6 +120,7 @@ class TestFilesThatDoNotEnd:
         assert err.count("\n") == 1
         assert "lifetime.py took longer than 0.3 s" in err
         assert "took longer than" in json.loads(out.read_text())["error"]
+        assert sys.exception() is None
         assert _target.IMPORT_LIMIT_S == 30
 
     @pytest.mark.parametrize(
