@@ -9,6 +9,7 @@ import numpy as np
 from latentfit.bayes import Density
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.declaration import Params
+from latentfit.em.layout import parameter_arrays
 from latentfit.errors import DeclarationError, LatentfitError
 
 
@@ -49,7 +50,8 @@ def with_usable_starts(
 ) -> tuple[Derivation, Outcome]:
     """Return the derivation with starts inside the support, and what was wrong with its own.
 
-    Starts that cannot be used are left out. If none can be, random starts take their place.
+    The starts become arrays in double precision, as EM passes them to the steps. Starts that cannot
+    be used are left out. If none can be, random starts take their place.
 
     Raises
     ------
@@ -57,14 +59,15 @@ def with_usable_starts(
         No start can be used, and random starts cannot be converted by `Derivation.to_model`.
     """
     usable, problem = [], derivation.problem
-    for params in derivation.starts:
+    for given in derivation.starts:
         try:
+            params = parameter_arrays(given, "initial")
             density.space.locate(derivation.to_model(params))
             usable.append(params)
         except LatentfitError as error:
             problem = problem or f"initial: {error}"
     if problem is None:
-        return derivation, Outcome()
+        return replace(derivation, starts=usable), Outcome()
     finding = Finding("contract", "initial", "error", problem)
     if not usable:
         rngs = np.random.default_rng(seed).spawn(max(len(derivation.starts), 1))
