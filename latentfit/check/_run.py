@@ -56,7 +56,7 @@ def check(
     """
     derivation, starts = with_usable_starts(derivation, against.density, seed)
     with progress.stage("Maximising the objective"):
-        examination = examination_of(derivation, against, seed)
+        examination = examination_of(derivation, against, seed, timeout)
     with progress.stage("Marginalising the latents"):
         latents = _latents.examine(examination)
     with progress.stage("Contract"):

@@ -1,6 +1,9 @@
-"""Where the steps are examined: at the starts, near the maximum, and at the maximum.
+"""Where the steps are examined: at a start, at random points, near the maximum, and at it.
 
-A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it.
+A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it. It can
+also be right at starting values that are special (`_generic_points`), so most of them are random.
+The E step has to be right at any θ of the support, and the M step for the expectations that a right
+E step returns at any θ.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +17,15 @@ from latentfit import bayes
 from latentfit.bayes import CompleteData, Density
 from latentfit.bayes.complete_data import Statistics
 from latentfit.check._derivation import Derivation
+from latentfit.check._generic_points import Neighbourhood, prior_draws
 from latentfit.check._reference import Reference
+from latentfit.check.calls import guarded
 from latentfit.check.examination import Examination, TrialPoint
-from latentfit.declaration import Params
+from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
 from latentfit.em.information import curvature_of
-from latentfit.errors import DeclarationError
+from latentfit.em.layout import parameter_arrays
+from latentfit.errors import DeclarationError, LatentfitError
 
 # Distance of the trial point near the maximum, in standard errors; on coordinates that are
 # logarithms or log-odds it is limited besides.
@@ -29,11 +35,15 @@ _MAX_DISTANCE_LOGARITHM = 2.0
 # the log density, is at least the first figure; at most so many factors of e away.
 _MIN_GRADIENT_LOGARITHM = 1e-2
 _MAX_FACTORS_OF_E = 60
+# The stream of random numbers of the generic points: they are the same whatever else is random.
+_GENERIC_POINTS_STREAM = 1
 # Log-odds beyond which the distance to a bound has lost half of its digits in double precision.
 _MAX_LOG_ODDS = 18.0
 
 
-def examination_of(derivation: Derivation, against: Reference, seed: int) -> Examination:
+def examination_of(
+    derivation: Derivation, against: Reference, seed: int, timeout: float
+) -> Examination:
     """Find the maximum of the objective, choose trial points and evaluate the declaration there.
 
     Parameters
@@ -42,11 +52,14 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         All its starts lie inside the support.
     against : Reference
     seed : int
+    timeout : float
+        Seconds that one call of a step may take.
 
     Raises
     ------
     DeclarationError
-        A function in `Derivation.expectations` raised an error.
+        A function in `Derivation.expectations` raised an error, or the latents could not be drawn
+        at any trial point.
     """
     density = against.density
     space, rng = density.space, np.random.default_rng(seed)
@@ -66,28 +79,18 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         # One expectation is not known exactly. The M step needs all its entries from one source.
         complete = against.by_draws
 
-    def trial_point(label: str, params: Params, point: np.ndarray) -> TrialPoint:
-        statistics = complete.statistics(point, rng)
-        return TrialPoint(label, params, point, statistics, expectations.at(point))
-
-    trial_points = [
-        trial_point(f"start {number}", params, point)
-        for number, (params, point) in enumerate(
-            zip(derivation.starts, starts, strict=True), start=1
-        )
-    ]
-    if maximum is not None and from_model is not None:
-        errors = _coordinate_errors(density, maximum)
-        centre = _finite_maximum(density, maximum)
-        for label, distance in (
-            ("near the maximum", _NEAR_MAXIMUM_STANDARD_ERRORS),
-            ("at the maximum", 0.0),
-        ):
-            steps = distance * errors * rng.standard_normal(space.size)
-            # Where the data say little, a standard error reaches values that lose all digits.
-            limited = np.clip(steps, -_MAX_DISTANCE_LOGARITHM, _MAX_DISTANCE_LOGARITHM)
-            point = centre + np.where(space.bounded, limited, steps)
-            trial_points.append(trial_point(label, from_model(space.constrain(point)), point))
+    make = _TrialPoints(complete, expectations, rng)
+    make.add("start 1", derivation.starts[0], starts[0])
+    if from_model is None:
+        for number, (params, point) in enumerate(zip(derivation.starts, starts, strict=True), 1):
+            if number > 1:
+                make.add(f"start {number}", params, point)
+        _add_own_iterate(make, derivation, density, against.declaration.data, timeout)
+    else:
+        _add_generic(make, from_model, against.declaration, starts, seed)
+        if maximum is not None:
+            _add_maximum(make, from_model, density, maximum)
+    trial_points = make.found()
     return Examination(
         name=derivation.name,
         declaration=against.declaration,
@@ -101,7 +104,7 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         draws=lambda trial: against.by_draws.statistics(trial.point, np.random.default_rng(seed)),
         to_model=derivation.to_model,
         from_model=from_model,
-        trial_points=tuple(trial_points),
+        trial_points=trial_points,
         maximum=maximum,
         data=against.declaration.data,
         seed=seed,
@@ -142,6 +145,136 @@ class _Expectations:
             if value is not None:
                 found[name] = value
         return found
+
+
+class _TrialPoints:
+    """Trial points, and the declaration's conditional expectations at each of them.
+
+    Parameters
+    ----------
+    complete : CompleteData
+    expectations : _Expectations
+    rng : Generator
+        For statistics that are draws, and for random points.
+    """
+
+    def __init__(
+        self, complete: CompleteData, expectations: "_Expectations", rng: np.random.Generator
+    ) -> None:
+        self.complete, self.rng = complete, rng
+        self._expectations = expectations
+        self._found: list[TrialPoint] = []
+        self._problem: DeclarationError | None = None
+
+    def add(
+        self, label: str, params: Params, point: np.ndarray, *, visited: bool = True
+    ) -> TrialPoint | None:
+        """Add a trial point, unless the latents cannot be drawn there."""
+        try:
+            statistics = self.complete.statistics(point, self.rng)
+        except DeclarationError as error:
+            self._problem = error
+            return None
+        expected = self._expectations.at(point)
+        self._found.append(TrialPoint(label, params, point, statistics, expected, visited))
+        return self._found[-1]
+
+    def found(self) -> tuple[TrialPoint, ...]:
+        """Return all trial points; raise `DeclarationError` if there is none."""
+        if not self._found and self._problem is not None:
+            raise self._problem
+        return tuple(self._found)
+
+
+def _add_generic(
+    make: _TrialPoints,
+    from_model: Callable[[Params], Params],
+    declaration: Declaration,
+    starts: Sequence[np.ndarray],
+    seed: int,
+) -> None:
+    """Add random points near the starts, one towards a draw from the prior, one after an iteration.
+
+    Where the statistics are draws, each trial point takes seconds: the prior is left out.
+    """
+    complete, rng = make.complete, np.random.default_rng([seed, _GENERIC_POINTS_STREAM])
+    space = complete.density.space
+    added: list[TrialPoint] = []
+
+    def add(label: str, point: np.ndarray | None, *, visited: bool = False) -> None:
+        if point is not None:
+            params = from_model(space.constrain(point))
+            trial = make.add(label, params, point, visited=visited)
+            added.extend([] if trial is None else [trial])
+
+    def around(point: np.ndarray) -> Neighbourhood:
+        return Neighbourhood(complete, declaration, point, complete.statistics(point, make.rng))
+
+    for number, start in list(enumerate(starts, 1))[1 if len(starts) > 1 else 0 :]:
+        add(f"near start {number}", around(start).random_point(rng))
+    if complete.exact:
+        first = around(starts[0])
+        moved = (first.towards(draw) for draw in prior_draws(declaration, space, seed))
+        add(
+            "between start 1 and a draw from the prior",
+            next((point for point in moved if point is not None), None),
+        )
+    if added:
+        last = added[0]
+        near = Neighbourhood(complete, declaration, last.point, last.statistics)
+        add(f"one iteration after the point {last.label}", near.after_one_iteration(), visited=True)
+
+
+def _add_own_iterate(
+    make: _TrialPoints,
+    derivation: Derivation,
+    density: Density,
+    data: Mapping[str, Any],
+    timeout: float,
+) -> None:
+    """Add what the derivation's own steps return at the first start.
+
+    Random points cannot be made in a parameterisation of the derivation's own: two of its
+    parameters may determine each other.
+    """
+    start = derivation.starts[0]
+    e_step = guarded(derivation.e_step, "e_step", timeout=timeout)
+    m_step = guarded(_of_three_arguments(derivation.m_step), "m_step", timeout=timeout)
+    expectations = e_step(start, data)
+    if not isinstance(expectations, Mapping):
+        return
+    params = m_step(expectations, data, start)
+    if not isinstance(params, Mapping) or params.keys() != start.keys():
+        return
+    try:
+        arrays = parameter_arrays(params, "m_step")
+        point = density.space.locate(derivation.to_model(arrays))
+    except LatentfitError:
+        # The contract reports it.
+        return
+    if np.isfinite(point).all():
+        make.add("one iteration after start 1", arrays, point, visited=False)
+
+
+def _add_maximum(
+    make: _TrialPoints,
+    from_model: Callable[[Params], Params],
+    density: Density,
+    maximum: np.ndarray,
+) -> None:
+    """Add a random point near the maximum, and the maximum."""
+    space = density.space
+    errors = _coordinate_errors(density, maximum)
+    centre = _finite_maximum(density, maximum)
+    for label, distance in (
+        ("near the maximum", _NEAR_MAXIMUM_STANDARD_ERRORS),
+        ("at the maximum", 0.0),
+    ):
+        steps = distance * errors * make.rng.standard_normal(space.size)
+        # Where the data say little, a standard error reaches values that lose all digits.
+        limited = np.clip(steps, -_MAX_DISTANCE_LOGARITHM, _MAX_DISTANCE_LOGARITHM)
+        point = centre + np.where(space.bounded, limited, steps)
+        make.add(label, from_model(space.constrain(point)), point)
 
 
 def _maximum(density: Density, starts: Sequence[np.ndarray], *, prior: bool) -> np.ndarray | None:
