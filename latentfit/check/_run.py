@@ -6,6 +6,7 @@ from typing import Any
 
 from latentfit.check import (
     _category_order,
+    _causes,
     _e_step,
     _em_runs,
     _latents,
@@ -63,9 +64,10 @@ def check(
         kept = contract.examine(examination, timeout)
     with progress.stage("E step and M step"):
         e_step, m_step = _both_steps(examination, kept, timeout)
+        called = _causes.with_consequences(examination, kept, e_step, timeout)
     with progress.stage("Log-likelihood"):
         log_likelihood = _log_likelihood.examine(examination, timeout)
-    outcomes = [starts, kept.outcome, latents, e_step, m_step, log_likelihood]
+    outcomes = [starts, called, latents, e_step, m_step, log_likelihood]
     if kept.given and kept.returned:
         with progress.stage("EM from several starts"):
             outcomes.append(
@@ -87,7 +89,7 @@ def check(
     return CheckResult(
         derivation.name,
         tuple(one for outcome in outcomes for one in outcome.checks),
-        tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
+        _causes.by_cause(findings),
         followed,
     )
 

@@ -1,44 +1,33 @@
 """Where the steps are examined: at a start, at random points, near the maximum, and at it.
 
-A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it. It can
-also be right at starting values that are special (`_generic_points`), so most of them are random.
+A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it. It
+can also be right at starting values that are special (`_generic_points`), so most of them are
+random.
 The E step has to be right at any θ of the support, and the M step for the expectations that a right
 E step returns at any θ.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from latentfit import bayes
 from latentfit.bayes import CompleteData, Density
 from latentfit.bayes.complete_data import Statistics
 from latentfit.check._derivation import Derivation
 from latentfit.check._generic_points import Neighbourhood, prior_draws
+from latentfit.check._points_near_maximum import maximum_of_objective, points_near_maximum
 from latentfit.check._reference import Reference
 from latentfit.check.calls import guarded
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
-from latentfit.em.information import curvature_of
 from latentfit.em.layout import parameter_arrays
 from latentfit.errors import DeclarationError, LatentfitError
 
-# Distance of the trial point near the maximum, in standard errors; on coordinates that are
-# logarithms or log-odds it is limited besides.
-_NEAR_MAXIMUM_STANDARD_ERRORS = 2.0
-_MAX_DISTANCE_LOGARITHM = 2.0
-# A maximum at infinity is replaced by a point at which the gradient along a logarithm, in units of
-# the log density, is at least the first figure; at most so many factors of e away.
-_MIN_GRADIENT_LOGARITHM = 1e-2
-_MAX_FACTORS_OF_E = 60
 # The stream of random numbers of the generic points: they are the same whatever else is random.
 _GENERIC_POINTS_STREAM = 1
-# Log-odds beyond which the distance to a bound has lost half of its digits in double precision.
-_MAX_LOG_ODDS = 18.0
 
 
 def examination_of(
@@ -64,7 +53,8 @@ def examination_of(
     density = against.density
     space, rng = density.space, np.random.default_rng(seed)
     starts = [space.locate(derivation.to_model(params)) for params in derivation.starts]
-    maximum = _maximum(density, starts, prior=derivation.objective == "posterior")
+    prior = derivation.objective == "posterior"
+    maximum = maximum_of_objective(density, starts, prior=prior)
 
     names = tuple(derivation.starts[0])
     from_model = None
@@ -89,7 +79,8 @@ def examination_of(
     else:
         _add_generic(make, from_model, against.declaration, starts, seed)
         if maximum is not None:
-            _add_maximum(make, from_model, density, maximum)
+            for label, point in points_near_maximum(density, maximum, make.rng, prior=prior):
+                make.add(label, from_model(space.constrain(point)), point)
     trial_points = make.found()
     return Examination(
         name=derivation.name,
@@ -256,41 +247,6 @@ def _add_own_iterate(
         make.add("one iteration after start 1", arrays, point, visited=False)
 
 
-def _add_maximum(
-    make: _TrialPoints,
-    from_model: Callable[[Params], Params],
-    density: Density,
-    maximum: np.ndarray,
-) -> None:
-    """Add a random point near the maximum, and the maximum."""
-    space = density.space
-    errors = _coordinate_errors(density, maximum)
-    centre = _finite_maximum(density, maximum)
-    for label, distance in (
-        ("near the maximum", _NEAR_MAXIMUM_STANDARD_ERRORS),
-        ("at the maximum", 0.0),
-    ):
-        steps = distance * errors * make.rng.standard_normal(space.size)
-        # Where the data say little, a standard error reaches values that lose all digits.
-        limited = np.clip(steps, -_MAX_DISTANCE_LOGARITHM, _MAX_DISTANCE_LOGARITHM)
-        point = centre + np.where(space.bounded, limited, steps)
-        make.add(label, from_model(space.constrain(point)), point)
-
-
-def _maximum(density: Density, starts: Sequence[np.ndarray], *, prior: bool) -> np.ndarray | None:
-    """Return the highest maximum of the objective found from the starts; None if there is none."""
-    found = bayes.maximum_likelihood(density, starts) if density.tractable else []
-    reached = [maximum for maximum in found if maximum.reached]
-    if not reached:
-        return None
-    point = max(reached, key=lambda maximum: maximum.value).point
-    if not prior:
-        return point
-    hessian = partial(density.hessian, prior=True)
-    mode = bayes.maxima.maximise(density.log_posterior, hessian, point, density.space.bounded)
-    return mode.point if mode.reached else None
-
-
 def _of_three_arguments(
     m_step: Callable[..., Mapping[str, Any]],
 ) -> Callable[..., Mapping[str, Any]]:
@@ -308,32 +264,3 @@ def _of_three_arguments(
             raise TypeError(reason)
 
         return refused
-
-
-def _finite_maximum(density: Density, maximum: np.ndarray) -> np.ndarray:
-    """Return the maximum, or a finite point with a non-zero gradient if it lies at infinity.
-
-    How far out an optimiser stops is chance, and a covariance may be singular there but for
-    rounding.
-    """
-    _, gradient = density.log_likelihood(maximum)
-    shape = curvature_of(density.hessian(maximum), gradient, density.space.bounded)
-    point, origin = maximum.copy(), density.space.origin
-    for axis in np.flatnonzero(shape.boundary_coordinates):
-        # The sign of the gradient is only that of its rounding error at this point.
-        inwards = np.sign(origin[axis] - point[axis])
-        for _ in range(_MAX_FACTORS_OF_E):
-            if abs(density.log_likelihood(point)[1][axis]) >= _MIN_GRADIENT_LOGARITHM:
-                break
-            point[axis] += inwards
-    confined = density.space.two_sided
-    point[confined] = np.clip(point[confined], -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-    return point
-
-
-def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
-    """Return the standard error of each unconstrained coordinate."""
-    _, gradient = density.log_likelihood(point)
-    covariance = curvature_of(density.hessian(point), gradient, density.space.bounded).covariance()
-    assert covariance is not None  # the point is a maximum
-    return np.sqrt(np.diag(covariance))

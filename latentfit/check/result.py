@@ -42,6 +42,9 @@ class Finding:
         The known mistake that reproduces the numbers; None if no known mistake does.
     evidence : dict
         The figures ``given`` and ``expected``, and all other figures in the message.
+    follows : str or None
+        The step whose error causes this finding: with the right expectations of the E step, an
+        M step may do what it does not do with wrong ones. None if the finding is itself a cause.
     """
 
     step: FindingStep
@@ -50,11 +53,13 @@ class Finding:
     message: str
     hint: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    follows: FindingStep | None = None
 
     @property
     def place(self) -> str:
-        """The step in words: ``E step``, ``log-likelihood``."""
-        return _STEP_IN_WORDS[self.step]
+        """The step in words: ``E step``, ``contract, following from the E step``."""
+        following = f", following from the {_STEP_IN_WORDS[self.follows]}" if self.follows else ""
+        return f"{_STEP_IN_WORDS[self.step]}{following}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class CheckResult(HtmlDisplay):
         Name of the derivation that was checked.
     checks : tuple of Check
     findings : tuple of Finding
-        Errors first.
+        Errors first, in the order of their causes: a line of the derivation, the E step, the
+        M step, and what follows from them.
     paths : mapping or None
         ``{name: (handed in, declaration's)}``: the parameter values of two EM algorithms that
         start at the same point, on the natural scale, iterations along the first axis. None
@@ -118,7 +124,8 @@ class CheckResult(HtmlDisplay):
             notes = len(self.findings)
             extra = f", with {notes} note{'s' if notes > 1 else ''}" if notes else ""
             return f"{self.target} passes: these steps are the EM algorithm of the model{extra}"
-        where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in errors))
+        causes = [finding for finding in errors if finding.follows is None] or errors
+        where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in causes))
         return f"{self.target} fails: {where} {'is' if ' and ' not in where else 'are'} wrong"
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +140,7 @@ class CheckResult(HtmlDisplay):
                     "severity": finding.severity,
                     "message": finding.message,
                     "hint": finding.hint,
+                    "follows": finding.follows,
                     "evidence": {key: plain(value) for key, value in finding.evidence.items()},
                 }
                 for finding in self.findings
