@@ -7,6 +7,7 @@ import numpy as np
 
 from latentfit import bayes
 from latentfit.bayes import Density
+from latentfit.check.examination import AT_MAXIMUM
 from latentfit.em.information import Curvature, curvature_of
 
 # Distance of the trial point near the maximum, in standard errors; on coordinates that are
@@ -54,7 +55,7 @@ def points_near_maximum(
     _, gradient = (density.log_posterior if prior else density.log_likelihood)(maximum)
     shape = curvature_of(density.hessian(maximum, prior=prior), gradient, density.space.bounded)
     centre, covariance = _finite_maximum(density, maximum, shape), shape.covariance()
-    points = [("at the maximum", centre)]
+    points = [(AT_MAXIMUM, centre)]
     if covariance is not None:
         errors = np.sqrt(np.diag(covariance))
         steps = _NEAR_MAXIMUM_STANDARD_ERRORS * errors * rng.standard_normal(density.space.size)

@@ -21,6 +21,7 @@ from latentfit.check._points_near_maximum import maximum_of_objective, points_ne
 from latentfit.check._reference import Reference
 from latentfit.check.calls import guarded
 from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.possible_data import require_possible
 from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
 from latentfit.em.layout import parameter_arrays
@@ -46,6 +47,8 @@ def examination_of(
 
     Raises
     ------
+    InputError
+        The data are impossible under the model.
     DeclarationError
         A function in `Derivation.expectations` raised an error, or the latents could not be drawn
         at any trial point.
@@ -53,6 +56,7 @@ def examination_of(
     density = against.density
     space, rng = density.space, np.random.default_rng(seed)
     starts = [space.locate(derivation.to_model(params)) for params in derivation.starts]
+    require_possible(against.declaration, density, starts, seed)
     prior = derivation.objective == "posterior"
     maximum = maximum_of_objective(density, starts, prior=prior)
 

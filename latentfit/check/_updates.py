@@ -132,6 +132,9 @@ def _update(
         params = {n: np.asarray(v, float) for n, v in examination.to_model(returned).items()}
     except Exception:  # the author's conversion may fail on what the M step returned
         return None
+    if not trial.visited and not all(np.isfinite(value).all() for value in params.values()):
+        # EM need not come there, and a right formula may overflow.
+        return None
     try:
         point = space.locate(params)
     except LatentfitError:
@@ -145,6 +148,9 @@ def _update(
         params = {name: np.asarray(value, float) for name, value in returned.items()}
     expected = {name: np.asarray(natural[name]) for name in params if name in natural}
     given = {name: params[name] for name in expected}
+    if any(given[name].shape != value.shape for name, value in expected.items()):
+        # The contract reports shapes; numbers of different shapes cannot be compared.
+        return None
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
     errors = bayes.information.delta_method_errors(space, maximum.point, hessian, gradient)

@@ -12,6 +12,8 @@ from latentfit.bayes import CompleteData, Density
 from latentfit.declaration import Declaration, Params
 
 Step = Callable[..., Mapping[str, Any]]
+# The label of the trial point at the maximum of the objective.
+AT_MAXIMUM = "at the maximum"
 # {TrialPoint.label: what a step was given or returned there}
 ByTrial = Mapping[str, Mapping[str, Any]]
 

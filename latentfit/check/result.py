@@ -117,12 +117,28 @@ class CheckResult(HtmlDisplay):
         return all(finding.severity != "error" for finding in self.findings)
 
     @property
+    def _untested(self) -> list[str]:
+        """The quantities of the two steps that were not compared with the declaration."""
+        return [
+            check.id
+            for check in self.checks
+            if (check.id.startswith(("e_step.", "m_step.")) and check.status == "skip")
+            or (check.id.startswith("e_step.") and check.status == "warn")
+        ]
+
+    @property
     def verdict(self) -> str:
         """The verdict in one sentence."""
         errors = [finding for finding in self.findings if finding.severity == "error"]
         if not errors:
             notes = len(self.findings)
             extra = f", with {notes} note{'s' if notes > 1 else ''}" if notes else ""
+            if untested := self._untested:
+                return (
+                    f"{self.target} passes as far as it could be tested{extra}: "
+                    f"{', '.join(untested)} {'was' if len(untested) == 1 else 'were'} not, or not "
+                    f"completely"
+                )
             return f"{self.target} passes: these steps are the EM algorithm of the model{extra}"
         causes = [finding for finding in errors if finding.follows is None] or errors
         where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in causes))

@@ -132,9 +132,7 @@ def m_step_breaches(
     calls = _m_calls(examination, limited(examination.m_step, timeout, "m_step"), fed)
     params = _validated(calls, _params_breaches)
     breaches = [breach for one in params for breach in one.breaches]
-    breaches += [
-        breach for _, found in _support_breaches(examination, params) for breach in found
-    ]
+    breaches += [breach for _, found in _support_breaches(examination, params) for breach in found]
     return frozenset(breach.about for breach in breaches)
 
 

@@ -11,9 +11,7 @@ def validate(call: Call) -> Iterator[Breach]:
     function, result = call.function, call.result
     if call.failed:
         evidence = {"raised": not call.timed_out}
-        yield Breach(
-            "returns", function, function, call.trial, result.message, evidence=evidence
-        )
+        yield Breach("returns", function, function, call.trial, result.message, evidence=evidence)
     elif not isinstance(result, Mapping):
         returned = "nothing" if result is None else f"a value of type {type(result).__name__}"
         hint = "does the function have a return statement?" if result is None else None
