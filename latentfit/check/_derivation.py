@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from latentfit.bayes import Density
-from latentfit.check.result import Check, Finding, Outcome
+from latentfit.check.result import Check, Finding, Outcome, Severity, Status
 from latentfit.declaration import Params
+from latentfit.em.calls import brief
 from latentfit.em.layout import parameter_arrays
 from latentfit.errors import DeclarationError, LatentfitError
 
@@ -58,17 +59,24 @@ def with_usable_starts(
     DeclarationError
         No start can be used, and random starts cannot be converted by `Derivation.to_model`.
     """
-    usable, problem = [], derivation.problem
+    usable, problem, impossible = [], derivation.problem, None
     for given in derivation.starts:
         try:
             params = parameter_arrays(given, "initial")
-            density.space.locate(derivation.to_model(params))
-            usable.append(params)
+            point = density.space.locate(derivation.to_model(params))
         except LatentfitError as error:
             problem = problem or f"initial: {error}"
-    if problem is None:
+            continue
+        if density.tractable and density.objective(point) == -np.inf:
+            # EM has nothing to increase there. Other starts show whether the steps are right.
+            values = ", ".join(f"{name} = {brief(value)}" for name, value in params.items())
+            impossible = f"initial: log p(x | θ) is minus infinity at {values}"
+            continue
+        usable.append(params)
+    if problem is None and impossible is None:
         return replace(derivation, starts=usable), Outcome()
-    finding = Finding("contract", "initial", "error", problem)
+    severity: Severity = "error" if problem else "warning"
+    finding = Finding("contract", "initial", severity, problem or impossible or "")
     if not usable:
         rngs = np.random.default_rng(seed).spawn(max(len(derivation.starts), 1))
         usable = [density.space.random(rng) for rng in rngs]
@@ -77,8 +85,9 @@ def with_usable_starts(
                 density.space.locate(derivation.to_model(params))
         except LatentfitError as error:
             # In a parameterisation of the derivation's own, only its own `initial` can start EM.
-            raise DeclarationError(problem) from error
-    detail = f"{problem}; {len(usable)} other starts are used"
+            raise DeclarationError(finding.message) from error
+    detail = f"{finding.message}; {len(usable)} other starts are used"
+    status: Status = "fail" if problem else "warn"
     return replace(derivation, starts=usable), Outcome(
-        (Check("contract.initial", "fail", detail),), (finding,)
+        (Check("contract.initial", status, detail),), (finding,)
     )

@@ -47,8 +47,8 @@ def require_possible(
         return
     place = _impossible_values(density, [*points, *others])
     raise InputError(
-        f"these data are impossible under the model: log p(x | θ) is minus infinity at all "
-        f"{len(points)} starts, and at all other values of θ that were tried{place}"
+        f"these data are impossible under the model: log p(x | θ) is minus infinity at every θ "
+        f"that was tried, the starts among them{place}"
     )
 
 

@@ -128,8 +128,8 @@ def _build(
     if starts is None:
         starts = random_params(density.space, seed, count)
     # Raises an error if the names of the params are not those of the model's variables.
-    points = [density.space.locate(bound.to_model(start)) for start in starts]
-    checks.require_possible(bound.declaration, density, points, seed)
+    first = density.space.locate(bound.to_model(starts[0]))
+    checks.require_possible(bound.declaration, density, [first], seed)
     return density, starts
 
 
