@@ -63,10 +63,11 @@ class Neighbourhood:
         steps = rng.uniform(_SHORTEST_STEP_UNITS, _LONGEST_STEP_UNITS, size)
         return self._moderate(steps * rng.choice([-1.0, 1.0], size) * self._coordinate_units())
 
-    def towards(self, other: np.ndarray) -> np.ndarray | None:
-        """Return a moderate point in the direction of another one; None if there is none."""
+    def towards(self, other: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+        """Return a random moderate point between the start and another point, if there is one."""
         limit = _MAX_UNITS_TO_PRIOR_DRAW * self._coordinate_units()
-        return self._moderate(np.clip(other - self.start, -limit, limit))
+        steps = np.clip(other - self.start, -limit, limit)
+        return self._moderate(steps * rng.uniform(0.5, 1.0, len(steps)))
 
     def after_one_iteration(self) -> np.ndarray | None:
         """Return the maximiser of Q(· | start); None if none is found in the interior."""

@@ -209,7 +209,7 @@ def _add_generic(
         add(f"near start {number}", around(start).random_point(rng))
     if complete.exact:
         first = around(starts[0])
-        moved = (first.towards(draw) for draw in prior_draws(declaration, space, seed))
+        moved = (first.towards(draw, rng) for draw in prior_draws(declaration, space, seed))
         add(
             "between start 1 and a draw from the prior",
             next((point for point in moved if point is not None), None),
