@@ -48,7 +48,7 @@ def m_step(expectations, data):
 
 def initial(data, rng):
     """Starts in which variances equal standard deviations, as lists."""
-    return {"w": [0.5, 0.5], "mu": list([1, 3] + rng.normal(0, 0.05, 2)), "var": [1, 1]}
+    return {"w": [0.5, 0.5], "mu": (np.array([1.0, 3.0]) + rng.normal(0, 0.05, 2)).tolist(), "var": [1, 1]}
 
 
 MIXTURE = latentfit.LatentModel(
@@ -97,7 +97,9 @@ def test_a_mistake_that_does_not_show_at_the_starts_is_found(against, seed):
     assert "variance where the standard deviation" in finding.hint
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_a_right_derivation_passes_at_the_same_points(against, seed):
     result = MIXTURE.check(X, against=against, seed=seed)
     assert result.passed, result
