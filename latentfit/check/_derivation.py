@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from latentfit.bayes import Density
+from latentfit.check.possible_data import impossible_at
 from latentfit.check.result import Check, Finding, Outcome, Severity, Status
 from latentfit.declaration import Params
 from latentfit.em.calls import brief
@@ -67,7 +68,7 @@ def with_usable_starts(
         except LatentfitError as error:
             problem = problem or f"initial: {error}"
             continue
-        if density.tractable and density.objective(point) == -np.inf:
+        if density.tractable and impossible_at(density, point):
             # EM has nothing to increase there. Other starts show whether the steps are right.
             values = ", ".join(f"{name} = {brief(value)}" for name, value in params.items())
             impossible = f"initial: log p(x | θ) is minus infinity at {values}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
+from pymc.logprob.utils import ParameterValueError
 
 from latentfit.bayes import CompleteData
 from latentfit.bayes.complete_data import Statistics
@@ -35,6 +36,7 @@ _UNIT_WITHOUT_CURVATURE_RELATIVE = 0.1
 _MAX_UNITS_TO_PRIOR_DRAW = 4.0
 # A step is halved until its end is moderate, at most so many times.
 _MAX_HALVINGS = 8
+_RANDOM_DIRECTIONS = 4
 _PRIOR_DRAWS = 4
 
 
@@ -58,10 +60,14 @@ class Neighbourhood:
     statistics: Statistics
 
     def random_point(self, rng: np.random.Generator) -> np.ndarray | None:
-        """Return a random moderate point; None if there is none in a random direction."""
-        size = len(self.start)
-        steps = rng.uniform(_SHORTEST_STEP_UNITS, _LONGEST_STEP_UNITS, size)
-        return self._moderate(steps * rng.choice([-1.0, 1.0], size) * self._coordinate_units())
+        """Return a random moderate point; None if there is none in several random directions."""
+        size, units = len(self.start), self._coordinate_units()
+        for _ in range(_RANDOM_DIRECTIONS):
+            steps = rng.uniform(_SHORTEST_STEP_UNITS, _LONGEST_STEP_UNITS, size)
+            point = self._moderate(steps * rng.choice([-1.0, 1.0], size) * units)
+            if point is not None:
+                return point
+        return None
 
     def towards(self, other: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
         """Return a random moderate point between the start and another point, if there is one."""
@@ -76,7 +82,8 @@ class Neighbourhood:
             self.complete.density.space.constrain(maximum.point)
         ):
             return None
-        return maximum.point
+        point: np.ndarray = maximum.point
+        return point
 
     def _moderate(self, step: np.ndarray) -> np.ndarray | None:
         """Return the end of the step, halved until Q there is not much lower than at the start."""
@@ -89,7 +96,11 @@ class Neighbourhood:
         return None
 
     def _q(self, point: np.ndarray) -> float:
-        return self.complete.q(self.statistics, point)[0]
+        try:
+            return self.complete.q(self.statistics, point)[0]
+        except ParameterValueError:
+            # A variable computed from the parameters is outside its support.
+            return -np.inf
 
     def _observed_values(self) -> int:
         data = self.declaration.data

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
 from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
-from latentfit.check._updates import Update, updates_of
+from latentfit.check._updates import Update, updates_of, why_not_compared
 from latentfit.check.closeness import close
 from latentfit.check.component_orders import orders
 from latentfit.check.examination import ByTrial, Examination
@@ -44,10 +44,7 @@ def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
         return _skipped("the M step could not be called: see the contract")
     updates = updates_of(examination, returned)
     if not updates:
-        return _skipped(
-            "not tested: no maximum of Q was found to compare with, or the M step returned other "
-            "shapes than those of the parameters"
-        )
+        return _skipped(f"not tested: {why_not_compared(examination, returned)}")
     left_out = len(returned) - len(updates)
     if not any(update.differs(name) for update in updates for name in update.expected):
         return MStepOutcome(_passed(examination, updates, left_out))

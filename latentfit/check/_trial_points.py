@@ -74,11 +74,12 @@ def examination_of(
         complete = against.by_draws
 
     make = _TrialPoints(complete, expectations, rng)
-    make.add("start 1", derivation.starts[0], starts[0])
+    # A start at which the latents cannot be drawn is left out.
+    for number, (params, point) in enumerate(zip(derivation.starts, starts, strict=True), 1):
+        trial = make.add(f"start {number}", params, point)
+        if trial is not None and from_model is not None:
+            break
     if from_model is None:
-        for number, (params, point) in enumerate(zip(derivation.starts, starts, strict=True), 1):
-            if number > 1:
-                make.add(f"start {number}", params, point)
         _add_own_iterate(make, derivation, density, against.declaration.data, timeout)
     else:
         _add_generic(make, from_model, against.declaration, starts, seed)
@@ -190,34 +191,37 @@ def _add_generic(
 ) -> None:
     """Add random points near the starts, one towards a draw from the prior, one after an iteration.
 
-    Where the statistics are draws, each trial point takes seconds: the prior is left out.
+    Where the statistics are draws, each further θ takes seconds: only the first start is used.
     """
     complete, rng = make.complete, np.random.default_rng([seed, _GENERIC_POINTS_STREAM])
-    space = complete.density.space
-    added: list[TrialPoint] = []
+    space, first = complete.density.space, make.found()[0]
 
-    def add(label: str, point: np.ndarray | None, *, visited: bool = False) -> None:
-        if point is not None:
-            params = from_model(space.constrain(point))
-            trial = make.add(label, params, point, visited=visited)
-            added.extend([] if trial is None else [trial])
+    def add(label: str, point: np.ndarray | None, *, visited: bool = False) -> TrialPoint | None:
+        if point is None:
+            return None
+        return make.add(label, from_model(space.constrain(point)), point, visited=visited)
 
-    def around(point: np.ndarray) -> Neighbourhood:
-        return Neighbourhood(complete, declaration, point, complete.statistics(point, make.rng))
+    def around(trial: TrialPoint) -> Neighbourhood:
+        return Neighbourhood(complete, declaration, trial.point, trial.statistics)
 
-    for number, start in list(enumerate(starts, 1))[1 if len(starts) > 1 else 0 :]:
-        add(f"near start {number}", around(start).random_point(rng))
+    near = [(first.label, around(first))]
+    if complete.exact and len(starts) > 1:
+        near = [
+            (
+                f"start {number}",
+                Neighbourhood(complete, declaration, start, complete.statistics(start, rng)),
+            )
+            for number, start in enumerate(starts[1:], 2)
+        ]
+    random = [add(f"near {label}", one.random_point(rng)) for label, one in near]
     if complete.exact:
-        first = around(starts[0])
-        moved = (first.towards(draw, rng) for draw in prior_draws(declaration, space, seed))
-        add(
-            "between start 1 and a draw from the prior",
-            next((point for point in moved if point is not None), None),
-        )
-    if added:
-        last = added[0]
-        near = Neighbourhood(complete, declaration, last.point, last.statistics)
-        add(f"one iteration after the point {last.label}", near.after_one_iteration(), visited=True)
+        draws = prior_draws(declaration, space, seed)
+        moved = (around(first).towards(draw, rng) for draw in draws)
+        label = f"between {first.label} and a draw from the prior"
+        random.append(add(label, next((point for point in moved if point is not None), None)))
+    before = next((trial for trial in random if trial is not None), first)
+    label = f"one iteration after the point {before.label}"
+    add(label, around(before).after_one_iteration(), visited=True)
 
 
 def _add_own_iterate(

@@ -111,6 +111,25 @@ def updates_of(examination: Examination, returned: ByTrial) -> list[Update]:
     return [update for update in found if update is not None]
 
 
+def why_not_compared(examination: Examination, returned: ByTrial) -> str:
+    """Return why there is no update at any trial point.
+
+    Parameters
+    ----------
+    examination, returned
+        As in `updates_of`, which is empty for them.
+    """
+    for trial in examination.trial_points:
+        if trial.label in returned:
+            maximum = _maximum_of_q(examination, trial, None)
+            if not maximum.reached:
+                return f"no maximum of Q was found to compare with ({maximum.problem})"
+    return (
+        "the M step does not return finite numbers in the shapes of the parameters when it is "
+        "given the conditional expectations under the model"
+    )
+
+
 def worst(updates: Sequence[Update], names: Sequence[str] = ()) -> tuple[Update, str]:
     """Return the update and the parameter with the largest difference.
 

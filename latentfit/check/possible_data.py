@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from pymc.logprob.utils import ParameterValueError
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import graph_replace
 
@@ -52,10 +53,27 @@ def require_possible(
     )
 
 
+def impossible_at(density: Density, point: np.ndarray) -> bool:
+    """Return whether log p(x | θ) is minus infinity.
+
+    Parameters
+    ----------
+    density : Density
+        Of which log p(x | θ) can be evaluated.
+    point : ndarray, shape (size,)
+        θ, unconstrained.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            return density.objective(point) == -np.inf
+        except ParameterValueError:
+            # PyMC refuses θ, which says nothing about the data.
+            return False
+
+
 def _possible_at_one(density: Density, points: Sequence[np.ndarray]) -> bool:
     """Return whether the log-likelihood is larger than minus infinity, or unknown, somewhere."""
-    with np.errstate(all="ignore"):
-        return any(density.objective(point) != -np.inf for point in points)
+    return not all(impossible_at(density, point) for point in points)
 
 
 def _value(variable: Any) -> np.ndarray:

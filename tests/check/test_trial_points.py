@@ -48,7 +48,11 @@ def m_step(expectations, data):
 
 def initial(data, rng):
     """Starts in which variances equal standard deviations, as lists."""
-    return {"w": [0.5, 0.5], "mu": (np.array([1.0, 3.0]) + rng.normal(0, 0.05, 2)).tolist(), "var": [1, 1]}
+    return {
+        "w": [0.5, 0.5],
+        "mu": (np.array([1.0, 3.0]) + rng.normal(0, 0.05, 2)).tolist(),
+        "var": [1, 1],
+    }
 
 
 MIXTURE = latentfit.LatentModel(
