@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from latentfit.check._log_likelihood_error import log_likelihood_error
 from latentfit.check.closeness import SAME_VALUE_RELATIVE
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes import explain_entry
@@ -76,6 +77,14 @@ def compare(
             f"(exact comparison)"
         )
         return Outcome((Check(id, "pass", detail),))
+    precision = log_likelihood_error(examination, worst_trial.point)
+    if worst <= precision:
+        detail = (
+            f"not decided: {entry} is {given_there:.6g}, and its {quantity} is "
+            f"{expected_there:.6g}, but the integral over the latents has a relative error of "
+            f"about {precision:.1g} (θ is {worst_trial.label})"
+        )
+        return Outcome((Check(id, "warn", detail),))
     explanation = explain_entry(examination, name, trials, values)
     hint = explanation.hint if explanation else None
     if hint is None and probabilities and _only_normalisation_is_missing(name, trials, values):

@@ -41,7 +41,10 @@ def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
         ``{TrialPoint.label: params}``: what the M step returned for the right expectations.
     """
     if not returned:
-        return _skipped("the M step could not be called: see the contract")
+        return _skipped(
+            "not tested: the M step could not be called with the conditional expectations under "
+            "the model"
+        )
     updates = updates_of(examination, returned)
     if not updates:
         return _skipped(f"not tested: {why_not_compared(examination, returned)}")

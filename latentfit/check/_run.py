@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from latentfit.check import (
     _category_order,
     _causes,
@@ -121,10 +123,17 @@ def _examine_m_step(
     for trial in examination.trial_points:
         if trial.label in kept.returned:
             expectations = right_expectations(examination, trial, kept.given, order)
+            if not _same_shapes(expectations, kept.given.get(trial.label, {})):
+                # The M step cannot be given what its own E step does not return.
+                continue
             result = m_step(expectations, examination.data, trial.params)
             if isinstance(result, Mapping):
                 returned[trial.label] = result
     return _m_step.examine(examination, returned)
+
+
+def _same_shapes(expectations: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    return all(np.shape(own[name]) == np.shape(expectations[name]) for name in own)
 
 
 def _followed(examination: Examination, timeout: float) -> Trajectories | None:

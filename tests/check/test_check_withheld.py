@@ -98,6 +98,11 @@ def test_an_expectation_that_the_model_does_not_know_contradicts_nothing():
     only(exact([1.0, 2.0], [1.0, 2.0]), "pass")
 
 
+def test_a_difference_within_the_error_of_an_expectation_is_not_decided(monkeypatch):
+    monkeypatch.setattr(_exact_expectations, "log_likelihood_error", lambda *_: 0.01)
+    assert "error of about 0.01" in only(exact([1.0, 2.0], [1.0, 2.01]), "warn")
+
+
 def test_an_expectation_of_another_shape_is_not_compared():
     assert "shape (1,)" in only(exact([[1.0, 2.0]], [1.0]), "skip")
 
