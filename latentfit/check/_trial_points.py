@@ -196,10 +196,10 @@ def _add_generic(
     complete, rng = make.complete, np.random.default_rng([seed, _GENERIC_POINTS_STREAM])
     space, first = complete.density.space, make.found()[0]
 
-    def add(label: str, point: np.ndarray | None, *, visited: bool = False) -> TrialPoint | None:
+    def add(label: str, point: np.ndarray | None) -> TrialPoint | None:
         if point is None:
             return None
-        return make.add(label, from_model(space.constrain(point)), point, visited=visited)
+        return make.add(label, from_model(space.constrain(point)), point, visited=False)
 
     def around(trial: TrialPoint) -> Neighbourhood:
         return Neighbourhood(complete, declaration, trial.point, trial.statistics)
@@ -221,7 +221,7 @@ def _add_generic(
         random.append(add(label, next((point for point in moved if point is not None), None)))
     before = next((trial for trial in random if trial is not None), first)
     label = f"one iteration after the point {before.label}"
-    add(label, around(before).after_one_iteration(), visited=True)
+    add(label, around(before).after_one_iteration())
 
 
 def _add_own_iterate(

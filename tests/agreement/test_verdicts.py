@@ -238,6 +238,24 @@ def test_a_parameter_on_the_boundary_is_not_judged():
     assert em_in_posterior.of_parameters([bounded]).status == "skip"
 
 
+def test_the_headline_of_a_comparison_that_could_not_be_made():
+    from latentfit.report.wording import overall
+
+    nowhere = replace(MAXIMUM, problem="the gradient is not finite")
+    verdicts = (em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, nowhere, "MLE"),)
+    banner = overall(
+        SimpleNamespace(
+            verdicts=verdicts,
+            agree=agreement(verdicts),
+            objective="likelihood",
+            parameters=(GOOD,),
+        )
+    )
+    assert banner.status == "skip"
+    assert "Nothing contradicts EM" in banner.sentence
+    assert "No MLE to compare with" in banner.sentence
+
+
 def test_the_headline_claims_nothing_about_the_boundary():
     from types import SimpleNamespace
 
