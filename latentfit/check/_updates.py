@@ -170,6 +170,8 @@ def _update(
     if any(given[name].shape != value.shape for name, value in expected.items()):
         # The contract reports shapes; numbers of different shapes cannot be compared.
         return None
+    if not all(np.isfinite(value).all() for value in expected.values()):
+        return None
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
     errors = bayes.information.delta_method_errors(space, maximum.point, hessian, gradient)
