@@ -51,8 +51,8 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
         detail = f"the objective never decreased over {iterations} iterations"
         if rounding:
             detail += (
-                f", except by less than {max(rounding.values()):.1g}, the error of the objective "
-                f"there"
+                f", except by less than {max(rounding.values()):.1g}, the rounding error of the "
+                f"objective there"
             )
         return Outcome((Check("path.monotone", "pass", detail),))
     worst, start = max(decreases, key=lambda pair: pair[0].amount)
