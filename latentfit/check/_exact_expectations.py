@@ -62,7 +62,8 @@ def compare(
     every = sum(value.size for value in values)
     if every and not compared:
         detail = (
-            f"not tested: no conditional expectation of {name} under the model is a finite number"
+            f"not tested: no conditional expectation of {name} under the model is a finite number "
+            f"at these values of θ; check the derivation with other data or starts"
         )
         return Outcome((Check(id, "skip", detail),))
     if worst <= SAME_VALUE_RELATIVE:

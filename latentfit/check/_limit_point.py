@@ -80,16 +80,16 @@ def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray)
 def _without_derivatives(best: Solution, on_boundary: list[str]) -> Outcome:
     if not best.converged:
         return noted("not converged", f"EM did not converge: {best.message}")
-    message = (
-        "the gradient or the second derivatives of the objective are not finite at EM's limit "
-        "point, so that it is not known whether this is a maximum"
+    where = (
+        f", which lies on the boundary of the parameter space ({listed(on_boundary)}),"
+        if on_boundary
+        else ","
     )
-    if on_boundary:
-        message += (
-            f". It lies on the boundary of the parameter space: {listed(on_boundary)}. Compare "
-            f"the log-likelihoods of several starts"
-        )
-    return withheld(message)
+    return withheld(
+        f"the gradient or the second derivatives of the objective are not finite at EM's limit "
+        f"point{where} so that it is not known whether this is a maximum. Compare the "
+        f"log-likelihoods that EM reaches from several starts"
+    )
 
 
 def _classified(

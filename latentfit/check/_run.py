@@ -1,4 +1,4 @@
-"""The story of a check: each part examines one thing, and later parts rest on earlier ones."""
+"""A whole check: each part examines one thing, and later parts use the results of earlier ones."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
