@@ -36,6 +36,8 @@ _UNIT_WITHOUT_CURVATURE_RELATIVE = 0.1
 _MAX_UNITS_TO_PRIOR_DRAW = 4.0
 # A step is halved until its end is moderate, at most so many times.
 _MAX_HALVINGS = 8
+# A step is shortened by this factor where Q is not known at the start.
+_SHORTENING_WITHOUT_Q = 4
 _RANDOM_DIRECTIONS = 4
 _PRIOR_DRAWS = 4
 
@@ -89,6 +91,9 @@ class Neighbourhood:
         """Return the end of the step, halved until Q there is not much lower than at the start."""
         with np.errstate(all="ignore"):
             lowest = self._q(self.start) - _MAX_DECREASE_NATS_PER_VALUE * self._observed_values()
+            if np.isnan(lowest):
+                # Q does not show what is moderate, and a short step has to do.
+                return self.start + step / _SHORTENING_WITHOUT_Q
             for _ in range(_MAX_HALVINGS):
                 if self._q(self.start + step) >= lowest:
                     return self.start + step
