@@ -34,6 +34,10 @@ _UNIT_WITHOUT_CURVATURE_RELATIVE = 0.1
 # Along a coordinate, no more units than this lie between a start and the point towards a draw from
 # the prior, which may be vague.
 _MAX_UNITS_TO_PRIOR_DRAW = 4.0
+# The step along each coordinate is shortened by a random factor, which is at least this.
+_LEAST_SHARE_OF_STEP = 0.5
+# A scale or probability that one iteration changes by more factors of e is close to a bound.
+_MAX_LOGARITHMS_OF_ITERATION = 10.0
 # A step is halved until its end is moderate, at most so many times.
 _MAX_HALVINGS = 8
 # A step is shortened by this factor where Q is not known at the start.
@@ -75,16 +79,16 @@ class Neighbourhood:
         """Return a random moderate point between the start and another point, if there is one."""
         limit = _MAX_UNITS_TO_PRIOR_DRAW * self._coordinate_units()
         steps = np.clip(other - self.start, -limit, limit)
-        return self._moderate(steps * rng.uniform(0.5, 1.0, len(steps)))
+        return self._moderate(steps * rng.uniform(_LEAST_SHARE_OF_STEP, 1.0, len(steps)))
 
     def after_one_iteration(self) -> np.ndarray | None:
         """Return the maximiser of Q(· | start); None if none is found in the interior."""
+        space = self.complete.density.space
         maximum = self.complete.maximise(self.statistics, self.start)
-        if not maximum.reached or self.complete.density.space.on_boundary(
-            self.complete.density.space.constrain(maximum.point)
-        ):
-            return None
         point: np.ndarray = maximum.point
+        far = np.abs(point - self.start)[space.bounded] > _MAX_LOGARITHMS_OF_ITERATION
+        if not maximum.reached or far.any() or space.on_boundary(space.constrain(point)):
+            return None
         return point
 
     def _moderate(self, step: np.ndarray) -> np.ndarray | None:
@@ -93,11 +97,12 @@ class Neighbourhood:
             lowest = self._q(self.start) - _MAX_DECREASE_NATS_PER_VALUE * self._observed_values()
             if np.isnan(lowest):
                 # Q does not show what is moderate, and a short step has to do.
-                return self.start + step / _SHORTENING_WITHOUT_Q
-            for _ in range(_MAX_HALVINGS):
-                if self._q(self.start + step) >= lowest:
-                    return self.start + step
-                step = step / 2
+                short: np.ndarray = self.start + step / _SHORTENING_WITHOUT_Q
+                return short
+            for halvings in range(_MAX_HALVINGS):
+                end: np.ndarray = self.start + step / 2**halvings
+                if self._q(end) >= lowest:
+                    return end
         return None
 
     def _q(self, point: np.ndarray) -> float:
