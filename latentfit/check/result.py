@@ -156,8 +156,9 @@ class CheckResult(HtmlDisplay):
                     "severity": finding.severity,
                     "message": finding.message,
                     "hint": finding.hint,
-                    "follows": finding.follows,
                     "evidence": {key: plain(value) for key, value in finding.evidence.items()},
+                    # Only findings that follow from another step have this field.
+                    **({"follows": finding.follows} if finding.follows else {}),
                 }
                 for finding in self.findings
             ],

@@ -376,4 +376,4 @@ def test_the_verdict_names_causes_only():
     result = CheckResult("tobit", (), (finding("E"), following))
     assert result.verdict == "tobit fails: the E step is wrong"
     assert "contract, following from the E step" in repr(result)
-    assert [one["follows"] for one in result.to_dict()["findings"]] == [None, "E"]
+    assert [one.get("follows") for one in result.to_dict()["findings"]] == [None, "E"]
