@@ -367,9 +367,9 @@ class TestSignals:
         for number in range(4):
             frame = pandas.DataFrame({"y": [float(number + row % 7) for row in range(50_000)]})
             frame.to_parquet(tmp_path / "rows" / f"{number}.parquet")
+        arguments = ("--data", "rows", "--starts", "500")
         process = subprocess.Popen(
-            [sys.executable, "-m", "latentfit", "fit", "gaussian-mixture"]
-            + ["--data", "rows", "--starts", "500"],
+            [sys.executable, "-m", "latentfit", "fit", "gaussian-mixture", *arguments],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
