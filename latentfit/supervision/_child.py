@@ -18,7 +18,7 @@ from latentfit.supervision._temporary_folder import temporary_folder
 
 # How often the parent compares the deadline of the running call with the time.
 _LOOK_EVERY_S = 0.5
-# If the parent itself did not run for this long, both processes were stopped (Ctrl-Z), and the child
+# If the parent itself did not run for this long, both processes were stopped by Ctrl-Z. The child
 # has to notice first that its time is over.
 _STOPPED_AFTER_S = 3.0
 # What the child has after Ctrl-C or SIGTERM to clean up, and after its job to exit.
