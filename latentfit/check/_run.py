@@ -14,6 +14,7 @@ from latentfit.check import (
     contract,
 )
 from latentfit.check._derivation import Derivation, with_usable_starts
+from latentfit.check._hint_points import HintPoints
 from latentfit.check._m_step_inputs import right_expectations
 from latentfit.check._reference import Reference
 from latentfit.check._trajectories import Trajectories, trajectories
@@ -32,6 +33,7 @@ def check(
     seed: int,
     timeout: float,
     paths: bool = False,
+    strict: bool = False,
     progress: Progress,
 ) -> CheckResult:
     """Examine a derivation against the declaration.
@@ -47,6 +49,8 @@ def check(
     paths : bool
         If a step is wrong, also iterate the derivation's EM and the declaration's own from one
         start, for a picture.
+    strict : bool
+        Whether an M step that increases Q without maximising it is an error.
     progress : Progress
 
     Raises
@@ -62,9 +66,10 @@ def check(
     with progress.stage("Contract"):
         kept = contract.examine(examination, timeout)
     with progress.stage("E step and M step"):
-        e_step, m_step = _both_steps(examination, kept, timeout)
+        hint_points = HintPoints(examination, timeout)
+        e_step, m_step = _both_steps(examination, kept, hint_points, timeout, strict=strict)
     with progress.stage("Log-likelihood"):
-        log_likelihood = _log_likelihood.examine(examination, timeout)
+        log_likelihood = _log_likelihood.examine(examination, timeout, hint_points)
     outcomes = [starts, kept.outcome, latents, e_step, m_step, log_likelihood]
     if kept.given and kept.returned:
         with progress.stage("EM from several starts"):
@@ -93,12 +98,19 @@ def check(
 
 
 def _both_steps(
-    examination: Examination, kept: Contract, timeout: float
+    examination: Examination,
+    kept: Contract,
+    hint_points: HintPoints,
+    timeout: float,
+    *,
+    strict: bool,
 ) -> tuple[Outcome, Outcome]:
     """Examine the E step, and the M step fed what the E step should have returned."""
     m_step = guarded(examination.m_step, "m_step", timeout=timeout)
-    examine_m_step = partial(_examine_m_step, examination, kept, m_step)
-    e_step = _e_step.examine(examination, kept.given)
+    examine_m_step = partial(
+        _examine_m_step, examination, kept, m_step, hint_points, strict=strict
+    )
+    e_step = _e_step.examine(examination, kept.given, hint_points)
     order = _category_order.consistent_order(examination, kept.given)
     if order is None:
         return e_step, examine_m_step(None).outcome
@@ -113,7 +125,10 @@ def _examine_m_step(
     examination: Examination,
     kept: Contract,
     m_step: Callable[..., Any],
+    hint_points: HintPoints,
     order: tuple[int, ...] | None,
+    *,
+    strict: bool,
 ) -> _m_step.MStepOutcome:
     returned: dict[str, Mapping[str, Any]] = {}
     for trial in examination.trial_points:
@@ -122,7 +137,8 @@ def _examine_m_step(
             result = m_step(expectations, examination.data, trial.params)
             if isinstance(result, Mapping):
                 returned[trial.label] = result
-    return _m_step.examine(examination, returned)
+    further = partial(hint_points.updates, order)
+    return _m_step.examine(examination, returned, further, strict=strict)
 
 
 def _followed(examination: Examination, timeout: float) -> Trajectories | None:

@@ -88,6 +88,11 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
             limited = np.clip(steps, -_MAX_DISTANCE_LOGARITHM, _MAX_DISTANCE_LOGARITHM)
             point = centre + np.where(space.bounded, limited, steps)
             trial_points.append(trial_point(label, from_model(space.constrain(point)), point))
+
+    def trial_at(label: str, point: np.ndarray) -> TrialPoint:
+        assert from_model is not None
+        return trial_point(label, from_model(space.constrain(point)), point)
+
     return Examination(
         name=derivation.name,
         declaration=against.declaration,
@@ -105,6 +110,7 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         maximum=maximum,
         data=against.declaration.data,
         seed=seed,
+        trial_at=trial_at if from_model is not None and complete.exact else None,
     )
 
 

@@ -76,6 +76,9 @@ class Examination:
     data : mapping
         As the steps are given it.
     seed : int
+    trial_at : callable or None
+        From a label and a θ, unconstrained, to a `TrialPoint`; None if such a point cannot be made,
+        or if its statistics are draws, which take long.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Examination:
     maximum: np.ndarray | None
     data: Mapping[str, Any]
     seed: int
+    trial_at: Callable[[str, np.ndarray], TrialPoint] | None = None
 
     @property
     def with_prior(self) -> bool:

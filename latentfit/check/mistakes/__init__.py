@@ -144,6 +144,7 @@ its place.
 import importlib
 import pkgutil
 
+from latentfit.check.mistakes._confirmation import CONFIRMATIONS, confirmed
 from latentfit.check.mistakes._context import MistakeContext, Quantity
 from latentfit.check.mistakes._explain import Explanation, explain_entry, explain_parameter
 from latentfit.check.mistakes._maximisers import QMaximisers
@@ -164,6 +165,7 @@ from latentfit.check.mistakes.function_of_expectation import (  # noqa: E402
 )
 
 __all__ = [
+    "CONFIRMATIONS",
     "FUNCTION_OF_EXPECTATION",
     "Explanation",
     "KnownMistake",
@@ -171,6 +173,7 @@ __all__ = [
     "Prediction",
     "QMaximisers",
     "Quantity",
+    "confirmed",
     "explain_entry",
     "explain_parameter",
     "known_mistake",

@@ -1,18 +1,25 @@
 """Maximisers of Q, and of the variants of Q to which known mistakes in an M step lead."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from latentfit.bayes.complete_data import Statistics
 from latentfit.bayes.maxima import maximise
 from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.mistakes._category_counts import category_counts
 from latentfit.declaration import Params
 
 
 @dataclass(frozen=True)
 class QMaximisers:
     """What maximises Q(· | θ') and variants of it at one trial point θ', on the natural scale.
+
+    A variant is maximised in one parameter, all others being as the M step returned them. The
+    maximiser is then what an M step with a mistake in this parameter alone returns, and also what
+    one with the same mistake in all parameters returns.
 
     Attributes
     ----------
@@ -22,59 +29,124 @@ class QMaximisers:
         The maximiser of Q, unconstrained.
     expected : dict
         The maximiser of Q.
+    returned : ndarray, shape (size,), or None
+        What the M step returned, unconstrained; None if it is outside the support.
     """
 
     examination: Examination
     trial: TrialPoint
     point: np.ndarray
     expected: Params
+    returned: np.ndarray | None = None
+    _found: dict[tuple[str, ...], np.ndarray | None] = field(default_factory=dict, compare=False)
+
+    def with_prior(self, name: str) -> np.ndarray | None:
+        """Return the maximiser of Q plus the log prior; None if none was found."""
+        return self._kept("prior", name, self._returned(), prior=True)
+
+    def with_statistics(
+        self, name: str, words: str, changed: Mapping[str, np.ndarray]
+    ) -> np.ndarray | None:
+        """Return the maximiser of Q with other statistics; None if none was found.
+
+        Parameters
+        ----------
+        name : str
+        words : str
+            What distinguishes these statistics from others.
+        changed : mapping
+            Some of the statistics of `TrialPoint`.
+        """
+        return self._kept(words, name, self._returned(), statistics=changed)
+
+    def with_old(self, name: str, others: tuple[str, ...]) -> np.ndarray | None:
+        """Return the maximiser of Q with old values of other parameters; None if none was found.
+
+        Parameters
+        ----------
+        name : str
+        others : tuple of str
+            The parameters with old values.
+        """
+        point, slices = self._returned().copy(), self.examination.parameter_slices
+        for other in others:
+            point[slices[other]] = self.trial.point[slices[other]]
+        return self._kept(" ".join(("old", *others)), name, point)
+
+    def with_all_old(self, name: str) -> np.ndarray | None:
+        """Return the maximiser of Q with old values of all other parameters; None if none."""
+        return self._kept("all old", name, self.trial.point)
+
+    def pooled(self, name: str) -> np.ndarray | None:
+        """Return the maximiser of Q with one value for all components; None if none was found."""
+        return self._kept("pooled", name, self._returned(), pooled=True)
 
     @cached_property
-    def with_prior(self) -> Params | None:
-        """The maximiser of Q plus the log prior; None if none was found."""
-        found = self.examination.complete.maximise(self.trial.statistics, self.point, prior=True)
-        return self._natural(found.point) if found.reached else None
+    def category_counts(self) -> dict[str, np.ndarray]:
+        """Expected numbers of observations in the categories of each vector of probabilities.
 
-    @cached_property
-    def with_hard_assignments(self) -> Params | None:
-        """The maximiser of Q if the most probable category has probability 1; None if none."""
-        complete = self.examination.complete
-        if complete.joint is None:
+        ``{parameter: counts}`` for parameters that are probabilities of categories, in the shape of
+        the parameter, and for those that are single probabilities, in its shape with an axis of
+        length two (success, failure) added.
+        """
+        return category_counts(self.examination, self.trial, self.point)
+
+    def _returned(self) -> np.ndarray:
+        return self.point if self.returned is None else self.returned
+
+    def _kept(
+        self,
+        words: str,
+        name: str,
+        at: np.ndarray,
+        *,
+        statistics: Statistics | None = None,
+        prior: bool | None = None,
+        pooled: bool = False,
+    ) -> np.ndarray | None:
+        """Maximise once for each variant and parameter."""
+        part = self.examination.parameter_slices.get(name)
+        if part is None:
             return None
-        hard = {
-            name: np.eye(r.shape[-1])[r.argmax(axis=-1)]
-            for name, r in self.trial.statistics.items()
-        }
-        found = complete.maximise(hard, self.point)
-        return self._natural(found.point) if found.reached else None
+        if (words, name) not in self._found:
+            with_prior = self.examination.with_prior if prior is None else prior
+            used = {**self.trial.statistics, **(statistics or {})}
+            self._found[words, name] = self._maximiser(name, part, at, used, with_prior, pooled)
+        return self._found[words, name]
 
-    @cached_property
-    def one_at_a_time(self) -> Params:
-        """The maximiser of Q in each parameter, all other parameters being at their old values."""
-        result = dict(self.expected)
-        for name, part in self.examination.parameter_slices.items():
-            if name in result and (value := self._maximiser_in(name, part)) is not None:
-                result[name] = value
-        return result
-
-    def _maximiser_in(self, name: str, part: slice) -> np.ndarray | None:
-        old, bounded = self.trial.point, self.examination.density.space.bounded
-        q, q_hessian = self.examination.q(self.trial), self.examination.q_hessian(self.trial)
+    def _maximiser(
+        self,
+        name: str,
+        part: slice,
+        at: np.ndarray,
+        statistics: Statistics,
+        prior: bool,
+        pooled: bool,
+    ) -> np.ndarray | None:
+        space, complete = self.examination.density.space, self.examination.complete
+        size = part.stop - part.start
+        # Coordinates of the parameter as a linear function of those that are free.
+        free = np.ones((size, 1)) if pooled else np.eye(size)
+        start = self.point[part]
+        start = start.mean(keepdims=True) if pooled else start.copy()
 
         def inserted(values: np.ndarray) -> np.ndarray:
-            point = old.copy()
-            point[part] = values
+            point = at.copy()
+            point[part] = free @ values
             return point
 
         def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = q(inserted(values))
-            return value, gradient[part].copy()
+            value, gradient = complete.q(statistics, inserted(values), prior=prior)
+            return value, free.T @ gradient[part]
 
         def hessian(values: np.ndarray) -> np.ndarray:
-            return np.asarray(q_hessian(inserted(values))[part, part]).copy()
+            matrix = complete.hessian(statistics, inserted(values), prior=prior)[part, part]
+            result: np.ndarray = free.T @ matrix @ free
+            return result
 
-        found = maximise(objective, hessian, old[part].copy(), bounded[part])
-        return self._natural(inserted(found.point))[name] if found.reached else None
-
-    def _natural(self, point: np.ndarray) -> Params:
-        return self.examination.density.space.constrain(point)
+        bounded = space.bounded[part][: len(start)]
+        try:
+            found = maximise(objective, hessian, start, bounded)
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+            return None
+        return space.constrain(inserted(found.point))[name] if found.reached else None

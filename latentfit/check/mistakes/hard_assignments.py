@@ -28,5 +28,6 @@ def hard_posterior(context: MistakeContext) -> Iterator[Prediction]:
 )
 def hard_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q with hard assignments."""
-    if context.with_hard_assignments is not None:
-        yield predict(context.with_hard_assignments)
+    value = context.with_hard_assignments
+    if value is not None:
+        yield predict(value)

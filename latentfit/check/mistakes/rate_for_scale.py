@@ -15,7 +15,8 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 )
 def reciprocal_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict 1 / E[z | x]."""
-    yield predict(1 / context.expected)
+    if context.is_latent:
+        yield predict(1 / context.expected)
 
 
 @known_mistake(

@@ -1,0 +1,42 @@
+"""A factor 2 that is left out of the probabilities of some categories, or too much in them."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from latentfit.check.mistakes._context import MistakeContext
+from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+from latentfit.check.mistakes._softmax import softmax
+
+# With more categories there are too many subsets of them.
+_MAX_CATEGORIES = 8
+
+
+@known_mistake(
+    step="E",
+    quantity="categorical latent",
+    priority=155,
+    hint="in p(x, z) a factor 2 is left out for {left_out}, or too much for {all_others}",
+)
+def factor_of_categories(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the posterior if p(x, z = k) were half as large for some categories k."""
+    joint = context.log_joint
+    size = joint.shape[-1]
+    if size > _MAX_CATEGORIES:
+        return
+    for count in range(1, size):
+        for chosen in combinations(range(size), count):
+            changed = joint.copy()
+            changed[..., list(chosen)] -= np.log(2)
+            others = [k for k in range(size) if k not in chosen]
+            yield predict(
+                context.entry_for_posterior(softmax(changed)),
+                left_out=_words(chosen),
+                all_others=_words(others),
+            )
+
+
+def _words(categories: "tuple[int, ...] | list[int]") -> str:
+    plural = "categories" if len(categories) > 1 else "category"
+    return f"{plural} {', '.join(map(str, categories))}"

@@ -1,0 +1,96 @@
+"""A number that is added to counts or to a divisor: pseudo-counts, smoothing, protection from 0/0.
+
+The number is found from what the M step returned, and stands in the hint.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from latentfit.check.mistakes._context import MistakeContext
+from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+
+# Significant digits of the number: more than a constant in a formula has, and fewer than are exact.
+_DIGITS = 5
+
+
+def rounded(number: float) -> str:
+    """Return a number as it stands in the hint."""
+    return f"{number:.{_DIGITS}g}"
+
+
+@known_mistake(
+    step="M",
+    quantity="parameter",
+    priority=140,
+    hint="{number} is added to {what}: smoothing, or a prior, which Q does not have",
+    searched=True,
+)
+def added_to_counts(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict (c_k + ε) / (C + K ε), (c_k + ε) / C and c_k / (C + ε)."""
+    counts = context.category_counts
+    if counts is None:
+        return
+    single = counts.shape != context.expected.shape
+    if single and counts.shape[:-1] != context.expected.shape:
+        return
+    given = context.given[..., None] if single else context.given
+    total = counts.sum(axis=-1, keepdims=True)
+    categories = counts.shape[-1]
+    # The entry from which ε is found with the fewest digits lost.
+    place = np.unravel_index(np.argmax(np.abs(counts / total - 1 / categories)), counts.shape)
+    place = (*place[:-1], 0) if single else place
+    c, n, p = counts[place], total[(*place[:-1], 0)], given[place]
+    forms = (
+        ("each count", (c - p * n) / (categories * p - 1), lambda e: (counts + e) / (total + categories * e)),
+        ("each count, but not to their sum", p * n - c, lambda e: (counts + e) / total),
+        ("the sum of the counts", c / p - n, lambda e: counts / (total + e)),
+    )
+    for what, found, value in forms:
+        if np.isfinite(found) and found != 0:
+            number = rounded(found)
+            predicted = value(float(number))
+            yield predict(predicted[..., 0] if single else predicted, number=number, what=what)
+
+
+@known_mistake(
+    step="M",
+    quantity="parameter",
+    priority=145,
+    hint="{number} is added to {what}",
+    searched=True,
+)
+def added_to_divisor(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict θ⁺ n / (n + ε) and θ⁺ √(n / (n + ε)) for the responsibilities' sums n."""
+    expected, n = context.expected, context.counts.get("the responsibilities' sum")
+    if n is None or n.shape != expected.shape or context.category_counts is not None:
+        return
+    ratio = expected / context.given
+    for power, place in ((1.0, "the divisor"), (0.5, "the divisor of the variance")):
+        found = float((n * (ratio ** (1 / power) - 1)).flat[0])
+        if np.isfinite(found) and found != 0:
+            number = rounded(found)
+            value = expected * (n / (n + float(number))) ** power
+            yield predict(value, number=number, what=f"the responsibilities' sum in {place}")
+
+
+@known_mistake(
+    step="M",
+    quantity="parameter",
+    priority=470,
+    hint="{number} is added to {what}",
+    only_numbers=True,
+    searched=True,
+)
+def added_to_parameter(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict θ⁺ + ε and √(θ⁺² + ε)."""
+    expected, given = context.expected, context.given
+    if not expected.size or given.shape != expected.shape:
+        return
+    for what, power in (("the right value", 1.0), ("the square of the right value", 2.0)):
+        found = float((given**power - expected**power).flat[0])
+        if np.isfinite(found) and found != 0:
+            number = rounded(found)
+            yield predict(
+                (expected**power + float(number)) ** (1 / power), number=number, what=what
+            )

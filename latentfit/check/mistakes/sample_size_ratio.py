@@ -1,0 +1,81 @@
+"""A ratio of two sample sizes that is too much or missing, found by search."""
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import numpy as np
+
+from latentfit.check.mistakes._context import MistakeContext
+from latentfit.check.mistakes._counts import sizes_of
+from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+
+# Relative: a ratio of two of the many numbers that are tried may come close to any number.
+_SAME_RATIO_RELATIVE = 1e-7
+# If more pairs of numbers of one simplicity have this ratio, it says nothing about the cause.
+_MAX_PAIRS = 2
+
+
+@known_mistake(
+    step="E",
+    quantity="entry",
+    priority=590,
+    hint="{quantity} is {ratio} times what it should be: {words}",
+    only_numbers=True,
+    relative=_SAME_RATIO_RELATIVE,
+)
+def ratio_in_expectation(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the expectation times a ratio of two sample sizes."""
+    yield from _ratios(context, (("this", 1.0),))
+
+
+@known_mistake(
+    step="M",
+    quantity="parameter",
+    priority=450,
+    hint="{quantity} is {ratio} times what it should be: {words}",
+    only_numbers=True,
+    relative=_SAME_RATIO_RELATIVE,
+)
+def ratio_in_parameter(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the parameter, or its square, times a ratio of two sample sizes."""
+    yield from _ratios(context, (("this", 1.0), ("the square of this", 2.0)))
+
+
+def _ratios(
+    context: MistakeContext, quantities: tuple[tuple[str, float], ...]
+) -> Iterator[Prediction]:
+    expected, given = context.expected, context.given
+    if not expected.size or given.shape != expected.shape:
+        return
+    place = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+    factor = float(given[place] / expected[place])
+    if not np.isfinite(factor) or factor <= 0:
+        return
+    for quantity, power in quantities:
+        for words, a, b in _pairs(context, factor**power):
+            value = expected * (a / b) ** (1 / power)
+            yield predict(value, quantity=quantity, ratio=f"{a:g}/{b:g}", words=words)
+
+
+def _pairs(context: MistakeContext, ratio: float) -> list[tuple[str, float, float]]:
+    """Return the simplest pairs of sizes with this ratio; none if there are too many of them."""
+    sizes = list(sizes_of(context.examination).items())
+    one_off = [(f"{words} {sign} 1", n + by) for words, n in sizes for sign, by in _BY_ONE]
+    products = [
+        (f"{words} times {other}", n * m)
+        for i, (words, n) in enumerate(sizes)
+        for other, m in [*sizes[i + 1 :], *one_off]
+        if words not in other
+    ]
+    for numbers in (sizes, [*sizes, *one_off], [*sizes, *one_off, *products]):
+        found = [
+            (f"the ratio of {words} and {other}", n, m)
+            for (words, n), (other, m) in permutations(numbers, 2)
+            if m > 0 and n > 0 and n != m and abs(n / m - ratio) <= _SAME_RATIO_RELATIVE * ratio
+        ]
+        if found:
+            return found if len(found) <= _MAX_PAIRS else []
+    return []
+
+
+_BY_ONE = (("-", -1), ("+", 1))
