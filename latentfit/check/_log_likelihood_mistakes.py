@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import softmax
 
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes import confirmed
+from latentfit.errors import DeclarationError
 
 # Relative to the largest log-likelihood.
 SAME_LOG_LIKELIHOOD_RELATIVE = 1e-8
@@ -98,12 +100,77 @@ def _no_logarithm(given: _Values) -> str | None:
     return None
 
 
+def _parts_of_mixture(given: _Values) -> str | None:
+    """Explain a mistake with the terms p(z) and p(x | z) of categorical latents."""
+    joint = given.examination.complete.joint
+    if joint is None:
+        return None
+    terms = [list(joint(trial.point).values()) for trial in given.trials]
+    if any(len(one) != 1 for one in terms):
+        return None
+    pairs = [one for (one,) in terms]
+
+    def total(log_weights: np.ndarray) -> float:
+        return float(np.logaddexp.reduce(log_weights, axis=-1).sum())
+
+    # What the log-likelihood has besides the terms of the mixture.
+    rest = given.exact - [total(both) for both, _ in pairs]
+    for hint, value in (
+        ("the mixing weights p(z) are left out", lambda both, prior: total(both - prior)),
+        (
+            "only the largest of the terms p(x, z) of each observation is counted, not their sum",
+            lambda both, prior: float(both.max(axis=-1).sum()),
+        ),
+        (
+            "the logarithms log p(x, z) are summed over z, in place of the densities",
+            lambda both, prior: float(both.sum()),
+        ),
+        (
+            "this is Q, the expected complete-data log-likelihood, not log p(x | θ)",
+            lambda both, prior: float(np.sum(softmax(both, axis=-1) * both)),
+        ),
+        (
+            "the densities are summed over all observations before the logarithm is taken",
+            lambda both, prior: float(np.logaddexp.reduce(both, axis=None)),
+        ),
+    ):
+        predicted = np.array([value(both, prior) for both, prior in pairs]) + rest
+        if np.ptp(given.values - predicted) <= given.tolerance:
+            return hint
+    return None
+
+
+def _function_of_parameter(given: _Values) -> str | None:
+    """Explain a log-likelihood at other parameters, of which one is a function of the right one."""
+    density, space = given.examination.density, given.examination.density.space
+    for name in space.parameters:
+        for words, function in (
+            ("the square of", np.square),
+            ("the square root of", np.sqrt),
+            ("the reciprocal of", np.reciprocal),
+        ):
+            try:
+                predicted = []
+                for trial in given.trials:
+                    natural = space.constrain(trial.point)
+                    changed = {n: np.asarray(natural[n], float) for n in space.parameters}
+                    point = space.unconstrain({**changed, name: function(changed[name])})
+                    predicted.append(density.log_likelihood(point)[0])
+            except DeclarationError:
+                continue
+            if np.ptp(given.values - np.array(predicted)) <= given.tolerance:
+                return f"{words} {name} is used in place of {name}"
+    return None
+
+
 _MISTAKES: tuple[Callable[[_Values], str | None], ...] = (
     _constant,
     _previous_call,
     _factor,
     _prior_counted,
     _no_logarithm,
+    _parts_of_mixture,
+    _function_of_parameter,
 )
 
 

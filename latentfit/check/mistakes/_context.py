@@ -194,8 +194,8 @@ class MistakeContext:
         return tuple(name for name in self.examination.parameter_slices if name != self.name)
 
     @property
-    def with_prior(self) -> np.ndarray | None:
-        """The maximiser of Q plus the log prior; None if there is none."""
+    def with_prior(self) -> tuple[np.ndarray | None, ...]:
+        """The maximisers of Q plus the log prior, given returned and given right other values."""
         return self._maximisers.with_prior(self.name)
 
     def with_statistics(self, words: str, changed: Statistics) -> np.ndarray | None:
@@ -231,6 +231,14 @@ class MistakeContext:
     def pooled(self) -> np.ndarray | None:
         """The maximiser of Q with one value for all components; None if there is none."""
         return self._maximisers.pooled(self.name)
+
+    def with_pooled_other(self, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q if all components of another parameter had one value."""
+        return self._maximisers.with_pooled_other(self.name, other)
+
+    def with_other_zero(self, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q if another, unbounded parameter were zero."""
+        return self._maximisers.with_other_zero(self.name, other)
 
     @property
     def category_counts(self) -> np.ndarray | None:

@@ -22,6 +22,11 @@ def counts_of(examination: Examination, trial: TrialPoint) -> dict[str, np.ndarr
         for name in complete.latents:
             r = trial.statistics[name]
             counts["the responsibilities' sum"] = r.reshape(-1, r.shape[-1]).sum(axis=0)
+    if complete.chain is not None:
+        (name,) = complete.latents
+        r = trial.statistics[name]
+        left = r[..., :-1, :].reshape(-1, r.shape[-1]).sum(axis=0)
+        counts["the number of transitions from each state"] = left
     for words, n in sizes_of(examination).items():
         counts[words] = np.asarray(n)
     return counts

@@ -47,7 +47,12 @@ class _Candidate:
 
     mistake: KnownMistake
     latent: str | None
-    hint: str
+    words: tuple[tuple[str, str], ...]
+
+    @property
+    def hint(self) -> str:
+        """The mistake in one sentence."""
+        return self.mistake.hint.format_map(dict(self.words))
 
 
 def explain_entry(
@@ -149,8 +154,8 @@ def _errors(
                 for prediction in mistake.predict(context):
                     error = relative_error(context.given, prediction.value)
                     if error <= mistake.relative:
-                        hint = mistake.hint.format_map(prediction.words)
-                        errors[_Candidate(mistake, context.latent, hint)] = error
+                        words = tuple(prediction.words.items())
+                        errors[_Candidate(mistake, context.latent, words)] = error
     return errors
 
 

@@ -38,11 +38,32 @@ class QMaximisers:
     point: np.ndarray
     expected: Params
     returned: np.ndarray | None = None
-    _found: dict[tuple[str, ...], np.ndarray | None] = field(default_factory=dict, compare=False)
+    _points: dict[tuple[str, str], np.ndarray | None] = field(default_factory=dict, compare=False)
 
-    def with_prior(self, name: str) -> np.ndarray | None:
-        """Return the maximiser of Q plus the log prior; None if none was found."""
-        return self._kept("prior", name, self._returned(), prior=True)
+    def with_prior(self, name: str) -> tuple[np.ndarray | None, ...]:
+        """Return the maximisers of Q plus the log prior; None if none was found.
+
+        For the values of the other parameters that the M step returned, and for their right values.
+        """
+        return (
+            self._kept("prior", name, self._returned(), prior=True),
+            self._kept("prior at right values", name, self.point, prior=True),
+        )
+
+    def with_pooled_other(self, name: str, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q if all components of another parameter had one value."""
+        pooled = self._point("pooled", other, self._returned(), pooled=True)
+        if pooled is None:
+            return None
+        point, part = self._returned().copy(), self.examination.parameter_slices[other]
+        point[part] = pooled[part]
+        return self._kept(f"pooled {other}", name, point)
+
+    def with_other_zero(self, name: str, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q if another, unbounded parameter were zero."""
+        point = self._returned().copy()
+        point[self.examination.parameter_slices[other]] = 0
+        return self._kept(f"zero {other}", name, point)
 
     def with_statistics(
         self, name: str, words: str, changed: Mapping[str, np.ndarray]
@@ -104,31 +125,41 @@ class QMaximisers:
         prior: bool | None = None,
         pooled: bool = False,
     ) -> np.ndarray | None:
+        """Return the maximiser of a variant of Q in one parameter, natural scale; None if none."""
+        point = self._point(words, name, at, statistics=statistics, prior=prior, pooled=pooled)
+        if point is None:
+            return None
+        value: np.ndarray = self.examination.density.space.constrain(point)[name]
+        return value
+
+    def _point(
+        self,
+        words: str,
+        name: str,
+        at: np.ndarray,
+        *,
+        statistics: Statistics | None = None,
+        prior: bool | None = None,
+        pooled: bool = False,
+    ) -> np.ndarray | None:
         """Maximise once for each variant and parameter."""
         part = self.examination.parameter_slices.get(name)
-        if part is None:
+        if part is None or part.start == part.stop:
             return None
-        if (words, name) not in self._found:
+        if (words, name) not in self._points:
             with_prior = self.examination.with_prior if prior is None else prior
             used = {**self.trial.statistics, **(statistics or {})}
-            self._found[words, name] = self._maximiser(name, part, at, used, with_prior, pooled)
-        return self._found[words, name]
+            self._points[words, name] = self._maximised(part, at, used, with_prior, pooled)
+        return self._points[words, name]
 
-    def _maximiser(
-        self,
-        name: str,
-        part: slice,
-        at: np.ndarray,
-        statistics: Statistics,
-        prior: bool,
-        pooled: bool,
+    def _maximised(
+        self, part: slice, at: np.ndarray, statistics: Statistics, prior: bool, pooled: bool
     ) -> np.ndarray | None:
-        space, complete = self.examination.density.space, self.examination.complete
-        size = part.stop - part.start
+        """Maximise over one parameter, from the maximiser of Q."""
+        complete, size = self.examination.complete, part.stop - part.start
         # Coordinates of the parameter as a linear function of those that are free.
         free = np.ones((size, 1)) if pooled else np.eye(size)
-        start = self.point[part]
-        start = start.mean(keepdims=True) if pooled else start.copy()
+        start = self.point[part].mean(keepdims=True) if pooled else self.point[part].copy()
 
         def inserted(values: np.ndarray) -> np.ndarray:
             point = at.copy()
@@ -144,9 +175,9 @@ class QMaximisers:
             result: np.ndarray = free.T @ matrix @ free
             return result
 
-        bounded = space.bounded[part][: len(start)]
+        bounded = self.examination.density.space.bounded[part][: len(start)]
         try:
             found = maximise(objective, hessian, start, bounded)
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return None
-        return space.constrain(inserted(found.point))[name] if found.reached else None
+        return inserted(found.point) if found.reached else None

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
+from latentfit.check.closeness import close
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 from latentfit.check.mistakes._softmax import softmax
@@ -17,7 +18,7 @@ _MAX_CATEGORIES = 8
     step="E",
     quantity="categorical latent",
     priority=155,
-    hint="in p(x, z) a factor 2 is left out for {left_out}, or too much for {all_others}",
+    hint="in p(x, z) a factor 2 is left out for {left_out}, relative to the others",
 )
 def factor_of_categories(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the posterior if p(x, z = k) were half as large for some categories k."""
@@ -25,18 +26,18 @@ def factor_of_categories(context: MistakeContext) -> Iterator[Prediction]:
     size = joint.shape[-1]
     if size > _MAX_CATEGORIES:
         return
+    before: list[np.ndarray] = []
     for count in range(1, size):
         for chosen in combinations(range(size), count):
             changed = joint.copy()
             changed[..., list(chosen)] -= np.log(2)
-            others = [k for k in range(size) if k not in chosen]
-            yield predict(
-                context.entry_for_posterior(softmax(changed)),
-                left_out=_words(chosen),
-                all_others=_words(others),
-            )
+            entry = context.entry_for_posterior(softmax(changed))
+            # A category that the data determine may be among them or not: the numbers are the same.
+            if not any(close(entry, other) for other in before):
+                before.append(entry)
+                yield predict(entry, left_out=_words(chosen))
 
 
-def _words(categories: "tuple[int, ...] | list[int]") -> str:
+def _words(categories: tuple[int, ...]) -> str:
     plural = "categories" if len(categories) > 1 else "category"
     return f"{plural} {', '.join(map(str, categories))}"

@@ -12,6 +12,8 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 
 # Significant digits of the number: more than a constant in a formula has, and fewer than are exact.
 _DIGITS = 5
+# Smaller numbers, in observations or in units of the parameter, are taken for rounding.
+_SMALLEST = 1e-9
 
 
 def rounded(number: float) -> str:
@@ -23,7 +25,7 @@ def rounded(number: float) -> str:
     step="M",
     quantity="parameter",
     priority=140,
-    hint="{number} is added to {what}: smoothing, or a prior, which Q does not have",
+    hint="{number} is {mistake}",
     searched=True,
 )
 def added_to_counts(context: MistakeContext) -> Iterator[Prediction]:
@@ -41,16 +43,26 @@ def added_to_counts(context: MistakeContext) -> Iterator[Prediction]:
     place = np.unravel_index(np.argmax(np.abs(counts / total - 1 / categories)), counts.shape)
     place = (*place[:-1], 0) if single else place
     c, n, p = counts[place], total[(*place[:-1], 0)], given[place]
+    # Only the first form is smoothing. In the others a part of the counts may be missing, too.
     forms = (
-        ("each count", (c - p * n) / (categories * p - 1), lambda e: (counts + e) / (total + categories * e)),
-        ("each count, but not to their sum", p * n - c, lambda e: (counts + e) / total),
-        ("the sum of the counts", c / p - n, lambda e: counts / (total + e)),
+        (
+            "added to each count: smoothing, or a prior, which Q does not have",
+            max((c - p * n) / (categories * p - 1), 0.0),
+            lambda e: (counts + e) / (total + categories * e),
+        ),
+        (
+            "added to each count, but not to their sum",
+            max(p * n - c, 0.0),
+            lambda e: (counts + e) / total,
+        ),
+        ("added to the sum of the counts", max(c / p - n, 0.0), lambda e: counts / (total + e)),
+        ("missing in the sum of the counts", max(n - c / p, 0.0), lambda e: counts / (total - e)),
     )
-    for what, found, value in forms:
-        if np.isfinite(found) and found != 0:
+    for mistake, found, value in forms:
+        if np.isfinite(found) and found > _SMALLEST:
             number = rounded(found)
             predicted = value(float(number))
-            yield predict(predicted[..., 0] if single else predicted, number=number, what=what)
+            yield predict(predicted[..., 0] if single else predicted, number=number, mistake=mistake)
 
 
 @known_mistake(
@@ -68,7 +80,8 @@ def added_to_divisor(context: MistakeContext) -> Iterator[Prediction]:
     ratio = expected / context.given
     for power, place in ((1.0, "the divisor"), (0.5, "the divisor of the variance")):
         found = float((n * (ratio ** (1 / power) - 1)).flat[0])
-        if np.isfinite(found) and found != 0:
+        # A sum that is wrong by one has a hint of its own.
+        if np.isfinite(found) and abs(found) > _SMALLEST and abs(abs(found) - 1) > _SMALLEST:
             number = rounded(found)
             value = expected * (n / (n + float(number))) ** power
             yield predict(value, number=number, what=f"the responsibilities' sum in {place}")
@@ -89,7 +102,7 @@ def added_to_parameter(context: MistakeContext) -> Iterator[Prediction]:
         return
     for what, power in (("the right value", 1.0), ("the square of the right value", 2.0)):
         found = float((given**power - expected**power).flat[0])
-        if np.isfinite(found) and found != 0:
+        if np.isfinite(found) and abs(found) > _SMALLEST:
             number = rounded(found)
             yield predict(
                 (expected**power + float(number)) ** (1 / power), number=number, what=what

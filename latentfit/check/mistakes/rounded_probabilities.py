@@ -1,11 +1,12 @@
 """Posterior probabilities that are rounded, clipped or squared before they are used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+from latentfit.check.mistakes._softmax import softmax
 
 _MAX_DECIMALS = 4
 # Significant digits of a bound: more than a constant in a program has.
@@ -39,10 +40,13 @@ def clipped_posterior(context: MistakeContext) -> Iterator[Prediction]:
     r = context.posterior
     if context.given.shape != r.shape:
         return
-    least = float(context.given.min())
-    row = context.given[np.unravel_index(context.given.argmin(), r.shape)[:-1]]
-    # After normalisation the other probabilities of the row have changed by the same factor.
-    for then, found in (("", least), (", and then normalised", least / _sum_before(row, r))):
+    given = context.given
+    place = np.unravel_index(given.argmin(), r.shape)
+    least = float(given[place])
+    # By normalisation all other probabilities of the row have changed by the same factor.
+    largest = (*place[:-1], given[place[:-1]].argmax())
+    before = least * float(r[largest] / given[largest])
+    for then, found in (("", least), (", and then normalised", before)):
         if 0 < found < 1:
             bound = f"{found:.{_DIGITS}g}"
             clipped = np.maximum(r, float(bound))
@@ -50,29 +54,42 @@ def clipped_posterior(context: MistakeContext) -> Iterator[Prediction]:
             yield predict(context.entry_for_posterior(value), bound=bound, then=then)
 
 
-def _sum_before(row: np.ndarray, r: np.ndarray) -> float:
-    """Return by which factor normalisation changed the largest probability of a row."""
-    nearest = np.abs(r - row).sum(axis=-1).argmin()
-    largest = row.argmax()
-    return float(row[largest] / r.reshape(-1, r.shape[-1])[nearest][largest])
-
-
 @known_mistake(
     step="M",
     quantity="parameter",
     priority=530,
-    hint="the responsibilities are {what} before they are used",
+    hint="the responsibilities are {what}{where} before they are used",
 )
 def changed_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
-    """Predict the maximiser of Q with squared or rounded responsibilities."""
-    value = context.with_probabilities("squared", np.square)
-    if value is not None:
-        yield predict(value, what="squared")
-    sizes = {r.shape[-1] for r in map(context.trial.statistics.get, _latents(context))}
-    if sizes and min(sizes) > 2:
-        value = context.with_probabilities("rounded", np.round)
-        if value is not None:
-            yield predict(value, what="rounded to 0 or 1")
+    """Predict the maximiser of Q with squared, rounded or twice normalised responsibilities."""
+    changes = [("squared", np.square), ("normalised by a softmax again", _softmax_again)]
+    latents = _latents(context)
+    if latents and min(context.trial.statistics[name].shape[-1] for name in latents) > 2:
+        changes.append(("rounded to 0 or 1", np.round))
+    for what, change in changes:
+        for value, where in _with_and_without_divisor(context, what, change):
+            yield predict(value, what=what, where=where)
+
+
+def _softmax_again(r: np.ndarray) -> np.ndarray:
+    return softmax(r)
+
+
+def _with_and_without_divisor(
+    context: MistakeContext, what: str, change: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield the maximiser of Q, and the same with changed responsibilities in numerators alone."""
+    value = context.with_probabilities(what, change)
+    if value is None:
+        return
+    yield value, ""
+    (name, *others) = context.examination.complete.latents
+    n = context.counts["the responsibilities' sum"]
+    if not others and n.shape == value.shape:
+        r = change(context.trial.statistics[name])
+        ratio = r.reshape(-1, r.shape[-1]).sum(axis=0) / n
+        for power in (1.0, 0.5):
+            yield value * ratio**power, " in the numerator"
 
 
 def _latents(context: MistakeContext) -> tuple[str, ...]:
@@ -89,18 +106,8 @@ def _latents(context: MistakeContext) -> tuple[str, ...]:
 )
 def unweighted(context: MistakeContext) -> Iterator[Prediction]:
     """Predict sums over all observations without their responsibilities."""
-    value = context.with_probabilities("equal", lambda r: np.full_like(r, 1 / r.shape[-1]))
-    if value is None:
-        return
-    yield predict(value, where="")
-    (name, *others) = context.examination.complete.latents
-    n = context.counts["the responsibilities' sum"]
-    if not others and n.shape == value.shape:
-        # The sums over observations are unweighted, but their divisor is not.
-        r = context.trial.statistics[name]
-        ratio = (r.size / r.shape[-1]) / n
-        for power in (1.0, 0.5):
-            yield predict(value * ratio**power, where=" of the numerator")
+    for value, where in _with_and_without_divisor(context, "left out", np.ones_like):
+        yield predict(value, where=where)
 
 
 @known_mistake(
@@ -114,3 +121,19 @@ def not_normalised(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the posterior probabilities times the sums of what the step returned."""
     if context.is_latent and context.given.shape == context.posterior.shape:
         yield predict(context.posterior * context.given.sum(axis=-1, keepdims=True))
+
+
+@known_mistake(
+    step="E",
+    quantity="entry",
+    priority=455,
+    hint="some entries are zero, and all others are right: is part of the data left out?",
+    only_numbers=True,
+)
+def some_entries_zero(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the expectation, and zero where the step returned zero."""
+    given, expected = context.given, context.expected
+    if given.shape == expected.shape and np.any(given) and not np.all(given):
+        # The same entries have to be zero at all trial points.
+        which = ",".join(map(str, np.flatnonzero(given == 0)))
+        yield predict(np.where(given == 0, 0.0, expected), which=which)

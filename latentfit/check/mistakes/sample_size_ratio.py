@@ -13,6 +13,8 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 _SAME_RATIO_RELATIVE = 1e-7
 # If more pairs of numbers of one simplicity have this ratio, it says nothing about the cause.
 _MAX_PAIRS = 2
+# In a longer table of counts a single count is not a divisor.
+_MAX_SINGLE_COUNTS = 12
 
 
 @known_mistake(
@@ -59,7 +61,10 @@ def _ratios(
 
 def _pairs(context: MistakeContext, ratio: float) -> list[tuple[str, float, float]]:
     """Return the simplest pairs of sizes with this ratio; none if there are too many of them."""
-    sizes = list(sizes_of(context.examination).items())
+    sizes = list((sizes_of(context.examination) | _sums(context)).items())
+    for words, n in sizes:
+        if abs(n * ratio - 1) <= _SAME_RATIO_RELATIVE:
+            return [(f"it is divided by {words}", 1.0, n)]
     one_off = [(f"{words} {sign} 1", n + by) for words, n in sizes for sign, by in _BY_ONE]
     products = [
         (f"{words} times {other}", n * m)
@@ -79,3 +84,18 @@ def _pairs(context: MistakeContext, ratio: float) -> list[tuple[str, float, floa
 
 
 _BY_ONE = (("-", -1), ("+", 1))
+
+
+def _sums(context: MistakeContext) -> dict[str, float]:
+    """Return the sums of counts among the data, and single counts if they are few."""
+    found: dict[str, float] = {}
+    for name, values in context.examination.data.items():
+        array = np.ma.asarray(values)
+        if not array.ndim or array.dtype.kind not in "iuf" or np.ma.is_masked(array):
+            continue
+        numbers = np.asarray(array, float)
+        if np.all(numbers == np.round(numbers)) and np.all(numbers >= 0):
+            found[f"the sum of {name}"] = float(numbers.sum())
+            if numbers.ndim == 1 and numbers.size <= _MAX_SINGLE_COUNTS:
+                found |= {f"{name}[{i}]": float(n) for i, n in enumerate(numbers)}
+    return found

@@ -45,6 +45,16 @@ def _terms(context: MistakeContext) -> Iterator[tuple[str, np.ndarray]]:
             yield name, one
 
 
+    observed = context.observed
+    if observed.size:
+        for words, number in (
+            ("the largest observed value", observed.max()),
+            ("the smallest observed value", observed.min()),
+            ("the mean of the observed values", observed.mean()),
+        ):
+            yield words, np.asarray(number)
+
+
 def _numeric(data: object) -> dict[str, np.ndarray]:
     assert hasattr(data, "items")
     return {
