@@ -132,7 +132,7 @@ Tests
 
 
     def test_ten_times_the_right_value():
-        hint = explain_theta(given=[[3.0, 7.0]], expected=[[0.3, 0.7]]).hint
+        hint = explain_theta(lambda right, old: 10 * right).hint
         assert hint == "theta is ten times what it should be"
 
 A mutant, a module in ``tests/mutants`` as its ``__init__`` describes, tests that the check of a

@@ -9,6 +9,7 @@ import numpy as np
 
 from latentfit.bayes.complete_data import Statistics, pairs_key
 from latentfit.bayes.views import MarkovChainTerms
+from latentfit.check.closeness import close
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes._counts import counts_of
 from latentfit.check.mistakes._maximisers import QMaximisers
@@ -133,6 +134,11 @@ class MistakeContext:
     def entry_for_chain(self, states: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
         """Return the entry's value for these probabilities of states and of neighbouring pairs."""
         assert self.latent is not None
+        transitions = self.transitions
+        if transitions is not None and close(self.expected, transitions):
+            # Sums of pairs that contradict the states, as wrong pairs do, are those of the pairs.
+            total: np.ndarray = neighbours.reshape(-1, *transitions.shape).sum(axis=0)
+            return total
         return self.entry_for({self.latent: states, pairs_key(self.latent): neighbours})
 
     def entry_at(self, params: Params) -> np.ndarray | None:
@@ -232,13 +238,14 @@ class MistakeContext:
         """The maximiser of Q with one value for all components; None if there is none."""
         return self._maximisers.pooled(self.name)
 
-    def with_pooled_other(self, other: str) -> np.ndarray | None:
-        """Return the maximiser of Q if all components of another parameter had one value."""
-        return self._maximisers.with_pooled_other(self.name, other)
+    def with_other(self, other: str, value: np.ndarray, words: str) -> np.ndarray | None:
+        """Return the maximiser of Q if another, unbounded parameter had a given value."""
+        return self._maximisers.with_other(self.name, other, value, words)
 
-    def with_other_zero(self, other: str) -> np.ndarray | None:
-        """Return the maximiser of Q if another, unbounded parameter were zero."""
-        return self._maximisers.with_other_zero(self.name, other)
+    def right_value(self, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q for another parameter; None if the derivation has none."""
+        value = self._maximisers.expected.get(other)
+        return None if value is None else np.asarray(value, float)
 
     @property
     def category_counts(self) -> np.ndarray | None:

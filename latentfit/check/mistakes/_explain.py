@@ -5,7 +5,7 @@ tried, and if at least `CONFIRMATIONS` of these differ in every coordinate. This
 mistakes, whatever they predict.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes._confirmation import CONFIRMATIONS, confirmed
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._maximisers import QMaximisers
-from latentfit.check.mistakes._registry import KnownMistake, registered
+from latentfit.check.mistakes._registry import KnownMistake, Prediction, registered
 
 # Two predictions cannot be told apart if the error of one is at most so many times that of the
 # other, or if both errors, relative to the largest entry, are at most the second figure.
@@ -151,7 +151,7 @@ def _errors(
             for context in contexts:
                 if mistake.step != context.step or mistake.quantity not in context.quantities:
                     continue
-                for prediction in mistake.predict(context):
+                for prediction in _predictions(mistake, context):
                     error = relative_error(context.given, prediction.value)
                     if error <= mistake.relative:
                         words = tuple(prediction.words.items())
@@ -159,11 +159,19 @@ def _errors(
     return errors
 
 
+def _predictions(mistake: KnownMistake, context: MistakeContext) -> Iterator[Prediction]:
+    """Yield the predictions; none that would follow one whose computation fails."""
+    try:
+        yield from mistake.predict(context)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return
+
+
 def _named(errors: Mapping[_Candidate, float]) -> Explanation | None:
     """Choose which of the candidates are named.
 
-    Candidates that name a cause come before those that only relate the numbers. If more than
-    `_MAX_NAMED` remain that cannot be told apart, none is named.
+    Of those that name a cause, all are named if they are no more than `_MAX_NAMED`. Otherwise the
+    first of those that only relate the numbers is named, which is true whatever the cause is.
     """
     if not errors:
         return None
@@ -172,10 +180,10 @@ def _named(errors: Mapping[_Candidate, float]) -> Explanation | None:
         (candidate for candidate, error in errors.items() if error <= largest),
         key=lambda candidate: (candidate.mistake.priority, candidate.mistake.name),
     )
-    for only_numbers in (False, True):
-        named = [one for one in equal if one.mistake.only_numbers == only_numbers]
-        hints = list(dict.fromkeys(candidate.hint for candidate in named))
-        if 0 < len(hints) <= _MAX_NAMED:
-            increases_q = any(candidate.mistake.increases_q for candidate in named)
-            return Explanation(", or ".join(hints), increases_q)
-    return None
+    causes = [candidate for candidate in equal if not candidate.mistake.only_numbers]
+    hints = list(dict.fromkeys(candidate.hint for candidate in causes))
+    if 0 < len(hints) <= _MAX_NAMED:
+        increases_q = any(candidate.mistake.increases_q for candidate in causes)
+        return Explanation(", or ".join(hints), increases_q)
+    relation = next((one for one in equal if one.mistake.only_numbers), None)
+    return None if relation is None else Explanation(relation.hint, relation.mistake.increases_q)

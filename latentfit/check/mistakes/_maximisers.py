@@ -1,6 +1,5 @@
 """Maximisers of Q, and of the variants of Q to which known mistakes in an M step lead."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -50,23 +49,8 @@ class QMaximisers:
             self._kept("prior at right values", name, self.point, prior=True),
         )
 
-    def with_pooled_other(self, name: str, other: str) -> np.ndarray | None:
-        """Return the maximiser of Q if all components of another parameter had one value."""
-        pooled = self._point("pooled", other, self._returned(), pooled=True)
-        if pooled is None:
-            return None
-        point, part = self._returned().copy(), self.examination.parameter_slices[other]
-        point[part] = pooled[part]
-        return self._kept(f"pooled {other}", name, point)
-
-    def with_other_zero(self, name: str, other: str) -> np.ndarray | None:
-        """Return the maximiser of Q if another, unbounded parameter were zero."""
-        point = self._returned().copy()
-        point[self.examination.parameter_slices[other]] = 0
-        return self._kept(f"zero {other}", name, point)
-
     def with_statistics(
-        self, name: str, words: str, changed: Mapping[str, np.ndarray]
+        self, name: str, words: str, changed: Statistics
     ) -> np.ndarray | None:
         """Return the maximiser of Q with other statistics; None if none was found.
 
@@ -97,6 +81,12 @@ class QMaximisers:
     def with_all_old(self, name: str) -> np.ndarray | None:
         """Return the maximiser of Q with old values of all other parameters; None if none."""
         return self._kept("all old", name, self.trial.point)
+
+    def with_other(self, name: str, other: str, value: np.ndarray, words: str) -> np.ndarray | None:
+        """Return the maximiser of Q if another, unbounded parameter had a given value."""
+        point = self._returned().copy()
+        point[self.examination.parameter_slices[other]] = np.ravel(value)
+        return self._kept(f"{other} {words}", name, point)
 
     def pooled(self, name: str) -> np.ndarray | None:
         """Return the maximiser of Q with one value for all components; None if none was found."""

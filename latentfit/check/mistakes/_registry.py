@@ -26,7 +26,7 @@ class Prediction:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def predict(value: np.ndarray, **words: str) -> Prediction:
+def predict(value: np.ndarray, /, **words: str) -> Prediction:
     """Return a `Prediction`, with the words for the placeholders of the hint."""
     return Prediction(value, words)
 

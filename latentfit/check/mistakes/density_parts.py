@@ -61,7 +61,6 @@ def exponent_of_normal_density(context: MistakeContext) -> Iterator[Prediction]:
         rest = context.log_joint - exponent
         for mistake, changed in (
             ("has the wrong sign", -exponent),
-            ("lacks the factor 1/2", 2 * exponent),
             ("lacks the square", -distance / 2),
             (f"is divided by {name}, not by its square", exponent * sigma),
             (f"is not divided by the square of {name}", exponent * sigma**2),

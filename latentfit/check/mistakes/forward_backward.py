@@ -89,7 +89,6 @@ def backward_pass(context: MistakeContext) -> Iterator[Prediction]:
     chain = context.chain
     emission = chain.emission
     early = np.concatenate([emission[..., :1, :], emission[..., :-1, :]], axis=-2)
-    none = np.zeros_like(emission)
     transposed = np.swapaxes(chain.transition, -1, -2)
     for mistake, backward in (
         ("the transition matrix is transposed", replace(chain, transition=transposed)),
@@ -98,7 +97,6 @@ def backward_pass(context: MistakeContext) -> Iterator[Prediction]:
             "time step too few",
             replace(chain, emission=early),
         ),
-        ("the observations are left out", replace(chain, emission=none)),
     ):
         yield predict(context.entry_for_chain(*_combined(chain, backward)), mistake=mistake)
 

@@ -5,9 +5,11 @@ from itertools import combinations
 
 import numpy as np
 
+from latentfit.check.closeness import close
 from latentfit.check.component_orders import MAX_PERMUTED_COMPONENTS, reordered
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
+from latentfit.declaration import Params
 
 _FUNCTIONS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("the square of {}", "a variance where the standard deviation belongs", np.square),
@@ -20,7 +22,7 @@ _FUNCTIONS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("2 {}²", "a factor 2 with the square", lambda value: 2 * value**2),
     ("{}²/2", "a factor 2 with the square", lambda value: value**2 / 2),
     ("√2 {}", "a factor 2 too much with its square", lambda value: np.sqrt(2) * value),
-    ("{}/√2", "a factor 2 left out with its square, as in exp(-u²/2)", lambda v: v / np.sqrt(2)),
+    ("{}/√2", "a factor 2 is left out, as in exp(-u²) for exp(-u²/2)", lambda v: v / np.sqrt(2)),
 )
 
 
@@ -60,15 +62,30 @@ def components_of_parameter(context: MistakeContext) -> Iterator[Prediction]:
         if not value.ndim or not 1 < value.shape[-1] <= MAX_PERMUTED_COMPONENTS:
             continue
         changes = [(f"{name} in the order {order}", moved) for order, moved in reordered(value)]
-        for k in range(value.shape[-1]):
-            one = np.broadcast_to(value[..., k : k + 1], value.shape)
-            changes.append((f"component {k} of {name}, for all components,", one))
-        mean = np.broadcast_to(value.mean(axis=-1, keepdims=True), value.shape)
-        changes.append((f"the mean of {name} over the components", mean))
+        if space.transform(name) != "simplex":
+            changes += list(_one_for_all(context, params, name))
         for words, changed in changes:
             entry = context.entry_at({**params, name: changed})
             if entry is not None:
                 yield predict(entry, value=words, parameter=name)
+
+
+def _one_for_all(
+    context: MistakeContext, params: Params, name: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield values of a parameter that are the same for all components."""
+    value = params[name]
+    singles = [
+        np.broadcast_to(value[..., k : k + 1], value.shape) for k in range(value.shape[-1])
+    ]
+    entries = [context.entry_at({**params, name: one}) for one in singles[:2]]
+    # If the value does not matter once it is common, the numbers do not say what was used.
+    if entries[0] is None or entries[1] is None or close(entries[0], entries[1]):
+        return
+    for k, one in enumerate(singles):
+        yield f"component {k} of {name}, for all components,", one
+    mean = np.broadcast_to(value.mean(axis=-1, keepdims=True), value.shape)
+    yield f"the mean of {name} over the components", mean
 
 
 @known_mistake(

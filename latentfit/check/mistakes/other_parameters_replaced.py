@@ -5,6 +5,8 @@ Sums of squares about zero or about the mean of all observations are examples.
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 
@@ -13,19 +15,21 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     step="M",
     quantity="parameter",
     priority=160,
-    hint="in the update, {other} is {replaced}",
+    hint="in the update, {replaced} in place of {other}",
 )
 def other_parameter_replaced(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q if another parameter were zero, or equal in all components."""
     space = context.examination.density.space
+    n = context.counts.get("the responsibilities' sum")
     for other in context.other_parameters:
-        if not space.transform(other):
-            value = context.with_other_zero(other)
-            if value is not None:
-                yield predict(value, other=other, replaced="taken to be zero")
-        shape = space.shapes[other]
-        if shape and shape[-1] > 1 and space.transform(other) != "simplex":
-            value = context.with_pooled_other(other)
-            if value is not None:
-                words = "estimated from all components together"
-                yield predict(value, other=other, replaced=words)
+        right = context.right_value(other)
+        if right is None or space.transform(other):
+            continue
+        changes = [("zero is used", np.zeros_like(right))]
+        if n is not None and n.shape == right.shape:
+            common = np.full_like(right, right @ n / n.sum())
+            changes.append(("the mean of all observations is used", common))
+        for replaced, value in changes:
+            predicted = context.with_other(other, value, replaced)
+            if predicted is not None:
+                yield predict(predicted, other=other, replaced=replaced)

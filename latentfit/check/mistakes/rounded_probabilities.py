@@ -58,13 +58,14 @@ def clipped_posterior(context: MistakeContext) -> Iterator[Prediction]:
     step="M",
     quantity="parameter",
     priority=530,
-    hint="the responsibilities are {what}{where} before they are used",
+    hint="the responsibilities are {what} before they are used{where}",
 )
 def changed_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q with squared, rounded or twice normalised responsibilities."""
     changes = [("squared", np.square), ("normalised by a softmax again", _softmax_again)]
-    latents = _latents(context)
-    if latents and min(context.trial.statistics[name].shape[-1] for name in latents) > 2:
+    # Where all rows are rounded to a single 1, these are hard assignments.
+    rounded = [np.round(context.trial.statistics[name]) for name in _latents(context)]
+    if any(np.any(r.sum(axis=-1) != 1) for r in rounded):
         changes.append(("rounded to 0 or 1", np.round))
     for what, change in changes:
         for value, where in _with_and_without_divisor(context, what, change):
@@ -120,7 +121,9 @@ def unweighted(context: MistakeContext) -> Iterator[Prediction]:
 def not_normalised(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the posterior probabilities times the sums of what the step returned."""
     if context.is_latent and context.given.shape == context.posterior.shape:
-        yield predict(context.posterior * context.given.sum(axis=-1, keepdims=True))
+        sums = context.given.sum(axis=-1, keepdims=True)
+        if np.all(sums != 0):
+            yield predict(context.posterior * sums)
 
 
 @known_mistake(
