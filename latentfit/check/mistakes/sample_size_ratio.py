@@ -33,7 +33,7 @@ def ratio_in_expectation(context: MistakeContext) -> Iterator[Prediction]:
 @known_mistake(
     step="M",
     quantity="parameter",
-    priority=450,
+    priority=460,
     hint="{quantity} is {ratio} times what it should be: {words}",
     only_numbers=True,
     relative=_SAME_RATIO_RELATIVE,
