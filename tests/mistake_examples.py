@@ -8,7 +8,6 @@ from scipy.special import softmax
 from latentfit.check.examination import TrialPoint
 from latentfit.check.mistakes import QMaximisers, explain_entry, explain_parameter
 
-
 # Values of a parameter that maximise Q at three θ', and its values in these θ'.
 RIGHT = np.array([[0.3, 0.7, 1.9], [0.4, 0.9, 1.2], [0.6, 0.5, 2.3]])
 OLD = np.array([[5.0, 6.0, 7.0], [4.0, 8.0, 3.0], [6.0, 2.0, 9.0]])
@@ -90,7 +89,9 @@ class Mixture:
         """Return ``{latent: (log p(x, z = k), log p(z = k))}`` at one of the trial points."""
         rng = np.random.default_rng(int(point[0]))
         log_prior = {z: np.log(softmax(rng.normal(size=(1, 3)), axis=1)) for z in self.latents}
-        return {z: (log_prior[z] + rng.normal(size=(self.size, 3)), log_prior[z]) for z in log_prior}
+        return {
+            z: (log_prior[z] + rng.normal(size=(self.size, 3)), log_prior[z]) for z in log_prior
+        }
 
     def explain(self, name, value):
         """Return the hint for an entry of the E step; None if no known mistake explains it.

@@ -35,9 +35,7 @@ def examine(examination: Examination, given: ByTrial, hint_points: HintPoints) -
     )
 
 
-def _entry(
-    examination: Examination, name: str, given: ByTrial, hint_points: HintPoints
-) -> Outcome:
+def _entry(examination: Examination, name: str, given: ByTrial, hint_points: HintPoints) -> Outcome:
     trials = [trial for trial in examination.trial_points if name in given.get(trial.label, {})]
     if not trials:
         if examination.expectations and name not in examination.expectations:

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentfit.check import _log_likelihood_mistakes
 from latentfit.check._hint_points import HintPoints
-from latentfit.check._log_likelihood_mistakes import SAME_LOG_LIKELIHOOD_RELATIVE
+from latentfit.check._log_likelihood_values import SAME_LOG_LIKELIHOOD_RELATIVE
 from latentfit.check.calls import Failure, guarded
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes import CONFIRMATIONS

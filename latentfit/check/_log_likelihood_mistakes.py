@@ -5,40 +5,17 @@ is a constant, the ratio is a factor, or the values belong to other parameters.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy.special import softmax
 
+from latentfit.check._log_likelihood_parts import parts_of_chain, parts_of_mixture
+from latentfit.check._log_likelihood_values import SAME_LOG_LIKELIHOOD_RELATIVE, Values
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes import confirmed
 from latentfit.errors import DeclarationError
 
-# Relative to the largest log-likelihood.
-SAME_LOG_LIKELIHOOD_RELATIVE = 1e-8
 # Relative: a factor that is a simple number but for rounding.
 _SAME_FACTOR_RELATIVE = 1e-7
-
-
-@dataclass(frozen=True)
-class _Values:
-    """What ``log_likelihood`` returned at the trial points, in the order of the calls."""
-
-    examination: Examination
-    trials: Sequence[TrialPoint]
-    values: np.ndarray
-
-    @cached_property
-    def exact(self) -> np.ndarray:
-        """log p(x | θ) at the trial points."""
-        density = self.examination.density
-        return np.array([density.log_likelihood(trial.point)[0] for trial in self.trials])
-
-    @property
-    def tolerance(self) -> float:
-        """The largest absolute difference that is rounding."""
-        return float(SAME_LOG_LIKELIHOOD_RELATIVE * (1 + np.abs(self.exact).max()))
 
 
 def explain(
@@ -55,7 +32,7 @@ def explain(
     """
     if not confirmed(trials):
         return None
-    given = _Values(examination, trials, values)
+    given = Values(examination, trials, values)
     for mistake in _MISTAKES:
         hint = mistake(given)
         if hint is not None:
@@ -63,20 +40,20 @@ def explain(
     return None
 
 
-def _constant(given: _Values) -> str | None:
+def _constant(given: Values) -> str | None:
     difference = given.values - given.exact
     if np.ptp(difference) <= given.tolerance:
         return f"this is log p(x | θ) plus the constant {difference.mean():.8g}"
     return None
 
 
-def _previous_call(given: _Values) -> str | None:
+def _previous_call(given: Values) -> str | None:
     if np.all(np.abs(given.values[1:] - given.exact[:-1]) <= given.tolerance):
         return "this is log p(x | θ) at the parameters of the previous call, one iteration late"
     return None
 
 
-def _factor(given: _Values) -> str | None:
+def _factor(given: Values) -> str | None:
     with np.errstate(all="ignore"):
         ratio = given.values / given.exact
     constant = np.isfinite(ratio).all() and np.ptp(ratio) <= (
@@ -85,7 +62,7 @@ def _factor(given: _Values) -> str | None:
     return _factor_in_words(given.examination, float(ratio.mean())) if constant else None
 
 
-def _prior_counted(given: _Values) -> str | None:
+def _prior_counted(given: Values) -> str | None:
     density = given.examination.density
     posterior = np.array([density.log_posterior(trial.point)[0] for trial in given.trials])
     if np.ptp(given.values - posterior) <= given.tolerance:
@@ -93,54 +70,14 @@ def _prior_counted(given: _Values) -> str | None:
     return None
 
 
-def _no_logarithm(given: _Values) -> str | None:
+def _no_logarithm(given: Values) -> str | None:
     with np.errstate(all="ignore"):
         if np.allclose(np.log(given.values), given.exact, rtol=SAME_LOG_LIKELIHOOD_RELATIVE):
             return "this is the likelihood; its logarithm is expected"
     return None
 
 
-def _parts_of_mixture(given: _Values) -> str | None:
-    """Explain a mistake with the terms p(z) and p(x | z) of categorical latents."""
-    joint = given.examination.complete.joint
-    if joint is None:
-        return None
-    terms = [list(joint(trial.point).values()) for trial in given.trials]
-    if any(len(one) != 1 for one in terms):
-        return None
-    pairs = [one for (one,) in terms]
-
-    def total(log_weights: np.ndarray) -> float:
-        return float(np.logaddexp.reduce(log_weights, axis=-1).sum())
-
-    # What the log-likelihood has besides the terms of the mixture.
-    rest = given.exact - [total(both) for both, _ in pairs]
-    for hint, value in (
-        ("the mixing weights p(z) are left out", lambda both, prior: total(both - prior)),
-        (
-            "only the largest of the terms p(x, z) of each observation is counted, not their sum",
-            lambda both, prior: float(both.max(axis=-1).sum()),
-        ),
-        (
-            "the logarithms log p(x, z) are summed over z, in place of the densities",
-            lambda both, prior: float(both.sum()),
-        ),
-        (
-            "this is Q, the expected complete-data log-likelihood, not log p(x | θ)",
-            lambda both, prior: float(np.sum(softmax(both, axis=-1) * both)),
-        ),
-        (
-            "the densities are summed over all observations before the logarithm is taken",
-            lambda both, prior: float(np.logaddexp.reduce(both, axis=None)),
-        ),
-    ):
-        predicted = np.array([value(both, prior) for both, prior in pairs]) + rest
-        if np.ptp(given.values - predicted) <= given.tolerance:
-            return hint
-    return None
-
-
-def _function_of_parameter(given: _Values) -> str | None:
+def _function_of_parameter(given: Values) -> str | None:
     """Explain a log-likelihood at other parameters, of which one is a function of the right one."""
     density, space = given.examination.density, given.examination.density.space
     for name in space.parameters:
@@ -163,13 +100,14 @@ def _function_of_parameter(given: _Values) -> str | None:
     return None
 
 
-_MISTAKES: tuple[Callable[[_Values], str | None], ...] = (
+_MISTAKES: tuple[Callable[[Values], str | None], ...] = (
     _constant,
     _previous_call,
     _factor,
     _prior_counted,
     _no_logarithm,
-    _parts_of_mixture,
+    parts_of_mixture,
+    parts_of_chain,
     _function_of_parameter,
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
 from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
 from latentfit.check._updates import Update, updates_of
-from latentfit.check.closeness import close
+from latentfit.check.closeness import SAME_VALUE_RELATIVE, close
 from latentfit.check.component_orders import orders
 from latentfit.check.examination import ByTrial, Examination
 from latentfit.check.result import Check, Outcome
@@ -63,7 +63,7 @@ def examine(
         return _skipped("no maximum of Q was found to compare with")
     if not any(update.differs(name) for update in updates for name in update.expected):
         return MStepOutcome(_passed(examination, updates))
-    if _only_reordered(updates):
+    if _only_reordered(examination, updates):
         note = "the M step maximises Q and returns all parameters with the components reordered"
         return MStepOutcome(Outcome((Check("m_step.maximum", "pass", note),)), reorders=True)
     more = further()
@@ -102,9 +102,15 @@ def _passed(examination: Examination, updates: list[Update]) -> Outcome:
     return Outcome((Check("m_step.maximum", "pass", detail),))
 
 
-def _only_reordered(updates: list[Update]) -> bool:
-    """Return whether the M step reorders the components of all parameters in the same way."""
+def _only_reordered(examination: Examination, updates: list[Update]) -> bool:
+    """Return whether the M step reorders the components of all parameters in the same way.
+
+    The order is free only if the objective does not depend on it: components that belong to known
+    groups have an order.
+    """
     for update in updates:
+        if update.point is None or not _same_objective(examination, update):
+            return False
         sizes = {value.shape[-1] for value in update.expected.values() if value.ndim}
         if len(sizes) != 1:
             return False
@@ -118,3 +124,13 @@ def _only_reordered(updates: list[Update]) -> bool:
         ):
             return False
     return True
+
+
+def _same_objective(examination: Examination, update: Update) -> bool:
+    """Return whether the objective is the same at the M step's result as at the maximum of Q."""
+    assert update.point is not None
+    if not examination.density.tractable:
+        return True
+    given, _ = examination.objective_at(update.point)
+    expected, _ = examination.objective_at(update.maximum.point)
+    return bool(abs(given - expected) <= SAME_VALUE_RELATIVE * (1 + abs(expected)))

@@ -107,9 +107,7 @@ def _both_steps(
 ) -> tuple[Outcome, Outcome]:
     """Examine the E step, and the M step fed what the E step should have returned."""
     m_step = guarded(examination.m_step, "m_step", timeout=timeout)
-    examine_m_step = partial(
-        _examine_m_step, examination, kept, m_step, hint_points, strict=strict
-    )
+    examine_m_step = partial(_examine_m_step, examination, kept, m_step, hint_points, strict=strict)
     e_step = _e_step.examine(examination, kept.given, hint_points)
     order = _category_order.consistent_order(examination, kept.given)
     if order is None:

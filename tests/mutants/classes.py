@@ -31,8 +31,9 @@ def _softmax(values: np.ndarray) -> np.ndarray:
 _RNG = np.random.default_rng(12)
 _CLASS = (_RNG.random(40) < 0.4).astype(int)
 _ANSWERS = {
-    "x": (_RNG.random((40, 4)) < np.array([[0.2, 0.3, 0.25, 0.4], [0.8, 0.7, 0.9, 0.6]])[_CLASS])
-    .astype(float)
+    "x": (
+        _RNG.random((40, 4)) < np.array([[0.2, 0.3, 0.25, 0.4], [0.8, 0.7, 0.9, 0.6]])[_CLASS]
+    ).astype(float)
 }
 
 
@@ -176,7 +177,7 @@ _POISSON_E: Rows = (
     (
         "density",
         "lam for lam to the x",
-        lambda x, w, lam: _softmax(np.log(w) + np.log(lam) - lam),
+        lambda x, w, lam: _softmax(np.log(w) + np.log(lam) - lam + 0 * x),
         "",
     ),
     (

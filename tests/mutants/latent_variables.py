@@ -251,15 +251,16 @@ _SURVIVAL_M: Rows = (
     (
         "n of observed only",
         "",
-        lambda t, z, group, event: np.bincount(group, _complete(t, z, event))
-        / np.bincount(group, event),
+        lambda t, z, group, event: (
+            np.bincount(group, _complete(t, z, event)) / np.bincount(group, event)
+        ),
         "",
     ),
     (
         "missing values",
         "counted as zero",
         lambda t, z, group, event: np.bincount(group, t * event) / np.bincount(group),
-        "z counts as zero",
+        "",
     ),
     (
         "missing values",
@@ -285,7 +286,7 @@ _SURVIVAL_M: Rows = (
         "n for n_k",
         "",
         lambda t, z, group, event: np.bincount(group, _complete(t, z, event)) / len(t),
-        "",
+        "n (the length of event and of group) is used where",
     ),
     (
         "labels",

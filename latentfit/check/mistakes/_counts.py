@@ -29,17 +29,21 @@ def counts_of(examination: Examination, trial: TrialPoint) -> dict[str, np.ndarr
         counts["the number of transitions from each state"] = left
     for words, n in sizes_of(examination).items():
         counts[words] = np.asarray(n)
+    for name, values in examination.data.items():
+        if np.ndim(values) == 1 and _numbers_groups(np.asarray(values)):
+            _, sizes = np.unique(values, return_counts=True)
+            counts[f"the number of units with each value of {name}"] = sizes.astype(float)
     return counts
 
 
 def sizes_of(examination: Examination) -> dict[str, float]:
-    """Return ``{words: n}``: the sizes of the data, each number once.
+    """Return ``{words: n}``: the sizes of the data.
 
     Parameters
     ----------
     examination : Examination
     """
-    lengths, others = dict[str, float](), dict[str, float]()
+    lengths, tables, others = dict[str, float](), dict[str, float](), dict[str, float]()
     for name, values in examination.data.items():
         if not np.ndim(values):
             continue
@@ -47,9 +51,9 @@ def sizes_of(examination: Examination) -> dict[str, float]:
         if len(shape) == 1:
             lengths[name] = size
         else:
-            others[f"n (the number of rows of {name})"] = float(shape[0])
+            tables[f"n (the number of rows of {name})"] = float(shape[0])
+            tables[f"the number of entries of {name}"] = size
             others[f"the number of columns of {name}"] = float(shape[1])
-            others[f"the number of entries of {name}"] = size
         missing = int(np.ma.count_masked(values))
         if missing:
             others[f"the number of observed {name}"] = size - missing
@@ -60,6 +64,10 @@ def sizes_of(examination: Examination) -> dict[str, float]:
     for n in dict.fromkeys(lengths.values()):
         names = [name for name, size in lengths.items() if size == n]
         sizes[f"n (the length of {' and of '.join(names)})"] = n
+    # Lengths, rows and entries that are the same number are the same observations.
+    for words, n in tables.items():
+        if n not in sizes.values():
+            sizes[words] = n
     return sizes | others
 
 

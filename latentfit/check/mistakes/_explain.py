@@ -102,11 +102,7 @@ def explain_parameter(
     for one, value in zip(maximisers, given, strict=True):
         expected = np.asarray(one.expected[name], float)
         contexts.append(
-            [
-                MistakeContext(
-                    "M", one.examination, one.trial, name, expected, value, maximisers=one
-                )
-            ]
+            [MistakeContext("M", one.examination, one.trial, name, expected, value, maximisers=one)]
         )
     return _explained(contexts)
 

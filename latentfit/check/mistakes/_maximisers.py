@@ -11,6 +11,10 @@ from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes._category_counts import category_counts
 from latentfit.declaration import Params
 
+# Towards a maximum at infinity, the gradient of Q along a logarithm is the distance of the natural
+# value from its limit, in observations.
+_GRADIENT_AT_BOUNDARY = 1e-4
+
 
 @dataclass(frozen=True)
 class QMaximisers:
@@ -49,9 +53,7 @@ class QMaximisers:
             self._kept("prior at right values", name, self.point, prior=True),
         )
 
-    def with_statistics(
-        self, name: str, words: str, changed: Statistics
-    ) -> np.ndarray | None:
+    def with_statistics(self, name: str, words: str, changed: Statistics) -> np.ndarray | None:
         """Return the maximiser of Q with other statistics; None if none was found.
 
         Parameters
@@ -170,4 +172,15 @@ class QMaximisers:
             found = maximise(objective, hessian, start, bounded)
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return None
-        return inserted(found.point) if found.reached else None
+        if found.reached or self._at_boundary(part, found.point, objective(found.point)[1]):
+            return inserted(found.point)
+        return None
+
+    def _at_boundary(self, part: slice, coordinates: np.ndarray, gradient: np.ndarray) -> bool:
+        """Return whether the maximum lies at infinity, and the natural values are its limit."""
+        bounded = self.examination.density.space.bounded[part]
+        return bool(
+            bounded.all()
+            and np.isfinite(coordinates).all()
+            and np.abs(gradient).max() <= _GRADIENT_AT_BOUNDARY
+        )

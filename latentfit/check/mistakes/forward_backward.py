@@ -101,9 +101,7 @@ def backward_pass(context: MistakeContext) -> Iterator[Prediction]:
         yield predict(context.entry_for_chain(*_combined(chain, backward)), mistake=mistake)
 
 
-def _combined(
-    chain: MarkovChainTerms, backward: MarkovChainTerms
-) -> tuple[np.ndarray, np.ndarray]:
+def _combined(chain: MarkovChainTerms, backward: MarkovChainTerms) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities from the forward pass of one chain and the backward pass of another."""
     alpha, _ = smoothed_probabilities(chain, ahead=False)
     # β up to factors that do not depend on the state, which normalisation removes.

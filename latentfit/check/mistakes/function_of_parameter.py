@@ -42,9 +42,7 @@ def function_of_parameter(context: MistakeContext) -> Iterator[Prediction]:
         for words, meaning, function in () if simplex else _FUNCTIONS:
             changed = context.entry_at({**params, name: function(value)})
             if changed is not None:
-                yield predict(
-                    changed, function=words.format(name), parameter=name, meaning=meaning
-                )
+                yield predict(changed, function=words.format(name), parameter=name, meaning=meaning)
 
 
 @known_mistake(
@@ -75,9 +73,7 @@ def _one_for_all(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield values of a parameter that are the same for all components."""
     value = params[name]
-    singles = [
-        np.broadcast_to(value[..., k : k + 1], value.shape) for k in range(value.shape[-1])
-    ]
+    singles = [np.broadcast_to(value[..., k : k + 1], value.shape) for k in range(value.shape[-1])]
     entries = [context.entry_at({**params, name: one}) for one in singles[:2]]
     # If the value does not matter once it is common, the numbers do not say what was used.
     if entries[0] is None or entries[1] is None or close(entries[0], entries[1]):

@@ -3,7 +3,7 @@
 The number is found from what the M step returned, and stands in the hint.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -40,11 +40,12 @@ def added_to_counts(context: MistakeContext) -> Iterator[Prediction]:
     total = counts.sum(axis=-1, keepdims=True)
     categories = counts.shape[-1]
     # The entry from which ε is found with the fewest digits lost.
-    place = np.unravel_index(np.argmax(np.abs(counts / total - 1 / categories)), counts.shape)
-    place = (*place[:-1], 0) if single else place
-    c, n, p = counts[place], total[(*place[:-1], 0)], given[place]
+    farthest = np.argmax(np.abs(counts / total - 1 / categories))
+    *row, category = np.unravel_index(farthest, counts.shape)
+    place = (*row, 0 if single else category)
+    c, n, p = counts[place], total[(*row, 0)], given[place]
     # Only the first form is smoothing. In the others a part of the counts may be missing, too.
-    forms = (
+    forms: tuple[tuple[str, float, Callable[[float], np.ndarray]], ...] = (
         (
             "added to each count: smoothing, or a prior, which Q does not have",
             max((c - p * n) / (categories * p - 1), 0.0),
@@ -62,7 +63,9 @@ def added_to_counts(context: MistakeContext) -> Iterator[Prediction]:
         if np.isfinite(found) and found > _SMALLEST:
             number = rounded(found)
             predicted = value(float(number))
-            yield predict(predicted[..., 0] if single else predicted, number=number, mistake=mistake)
+            yield predict(
+                predicted[..., 0] if single else predicted, number=number, mistake=mistake
+            )
 
 
 @known_mistake(

@@ -11,6 +11,7 @@ from latentfit.check.mistakes._softmax import softmax
 _MAX_DECIMALS = 4
 # Significant digits of a bound: more than a constant in a program has.
 _DIGITS = 5
+_USUAL_BOUNDS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 1e-4)
 
 
 @known_mistake(
@@ -46,12 +47,14 @@ def clipped_posterior(context: MistakeContext) -> Iterator[Prediction]:
     # By normalisation all other probabilities of the row have changed by the same factor.
     largest = (*place[:-1], given[place[:-1]].argmax())
     before = least * float(r[largest] / given[largest])
-    for then, found in (("", least), (", and then normalised", before)):
-        if 0 < found < 1:
-            bound = f"{found:.{_DIGITS}g}"
-            clipped = np.maximum(r, float(bound))
-            value = clipped / clipped.sum(axis=-1, keepdims=True) if then else clipped
-            yield predict(context.entry_for_posterior(value), bound=bound, then=then)
+    # Where nothing is clipped, the bound cannot be found, but usual ones may be.
+    for then, searched in (("", least), (", and then normalised", before)):
+        for found in dict.fromkeys((searched, *_USUAL_BOUNDS)):
+            if 0 < found < 1 / r.shape[-1]:
+                bound = f"{found:.{_DIGITS}g}"
+                clipped = np.maximum(r, float(bound))
+                value = clipped / clipped.sum(axis=-1, keepdims=True) if then else clipped
+                yield predict(context.entry_for_posterior(value), bound=bound, then=then)
 
 
 @known_mistake(
@@ -62,7 +65,10 @@ def clipped_posterior(context: MistakeContext) -> Iterator[Prediction]:
 )
 def changed_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q with squared, rounded or twice normalised responsibilities."""
-    changes = [("squared", np.square), ("normalised by a softmax again", _softmax_again)]
+    changes: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [
+        ("squared", np.square),
+        ("normalised by a softmax again", softmax),
+    ]
     # Where all rows are rounded to a single 1, these are hard assignments.
     rounded = [np.round(context.trial.statistics[name]) for name in _latents(context)]
     if any(np.any(r.sum(axis=-1) != 1) for r in rounded):
@@ -70,10 +76,6 @@ def changed_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
     for what, change in changes:
         for value, where in _with_and_without_divisor(context, what, change):
             yield predict(value, what=what, where=where)
-
-
-def _softmax_again(r: np.ndarray) -> np.ndarray:
-    return softmax(r)
 
 
 def _with_and_without_divisor(

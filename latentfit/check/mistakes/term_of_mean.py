@@ -44,7 +44,6 @@ def _terms(context: MistakeContext) -> Iterator[tuple[str, np.ndarray]]:
         for one in _of_units(column, shape, data):
             yield name, one
 
-
     observed = context.observed
     if observed.size:
         for words, number in (
@@ -68,9 +67,7 @@ def _in_shape(
     value: np.ndarray, shape: tuple[int, ...], data: dict[str, np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yield a parameter as it applies to the units: one number, or that of the unit's group."""
-    if not value.ndim:
-        yield value
-    elif value.shape == shape:
+    if not value.ndim or value.shape == shape:
         yield value
     elif value.ndim == 1:
         for codes in data.values():

@@ -82,9 +82,7 @@ def time_steps_of_entry(context: MistakeContext) -> Iterator[Prediction]:
     chain = context.chain
     moved = np.logaddexp.reduce(chain.initial[..., :, None] + chain.transition, axis=-2)
     states, pairs = smoothed_probabilities(replace(chain, initial=moved))
-    late = (
-        "the initial distribution is multiplied by the transition matrix: one time step too many"
-    )
+    late = "the initial distribution is multiplied by the transition matrix: one time step too many"
     yield predict(context.entry_for_chain(states, pairs), mistake=late)
     states, pairs = smoothed_probabilities(chain)
     for words, time in (("first", 0), ("last", -1)):

@@ -22,9 +22,7 @@ def _multiples(context: MistakeContext) -> Iterator[tuple[str, float]]:
     yield "is half what it should be", 0.5
 
 
-@known_mistake(
-    step="E", quantity="statistic", priority=545, hint="the variance term {mistake}"
-)
+@known_mistake(step="E", quantity="statistic", priority=545, hint="the variance term {mistake}")
 def variance_term_of_statistic(context: MistakeContext) -> Iterator[Prediction]:
     """Predict f(E[z]) + c (E[f(z)] - f(E[z])) for continuous latents."""
     examination = context.examination

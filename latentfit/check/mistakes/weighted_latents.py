@@ -37,9 +37,7 @@ def weighted_latents(context: MistakeContext) -> Iterator[Prediction]:
                 yield from _without_missing(context, name, value)
 
 
-def _without_missing(
-    context: MistakeContext, name: str, value: np.ndarray
-) -> Iterator[Prediction]:
+def _without_missing(context: MistakeContext, name: str, value: np.ndarray) -> Iterator[Prediction]:
     """Predict a value from the observed values alone, if the latents are missing data."""
     observed = context.examination.data.get(name.removesuffix("_unobserved"))
     if not np.ma.isMaskedArray(observed):

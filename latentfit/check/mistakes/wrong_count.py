@@ -19,11 +19,14 @@ def wrong_count(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the parameter with one number of observations in place of another."""
     expected = context.expected
     for used, right in permutations(context.counts, 2):
-        ratio = context.counts[right] / context.counts[used]
-        if ratio.ndim and ratio.shape != expected.shape:
+        n, m = context.counts[right], context.counts[used]
+        if not {n.shape, m.shape} <= {(), expected.shape}:
             continue
+        ratio = n / m
         # A divisor that is too large and a numerator that is too small lead to the same numbers.
-        words = f"the divisor, {used} is used where {right} belongs, or the reverse in the numerator"
+        words = (
+            f"the divisor, {used} is used where {right} belongs, or the reverse in the numerator"
+        )
         yield predict(expected * ratio, words=words)
         words = f"the divisor of the variance, {used} is used where {right} belongs"
         yield predict(expected * np.sqrt(ratio), words=words)

@@ -129,7 +129,7 @@ def test_a_mistake_has_to_explain_all_trial_points():
 def test_what_coincides_at_one_trial_point_is_not_named():
     """At the first θ' the value happens to be half what it should be, a square and a reciprocal."""
     right = [[2.0], [1.7], [3.1]]
-    assert explain_theta(lambda right, old: right - 1, right, y=Y) .hint == (
+    assert explain_theta(lambda right, old: right - 1, right, y=Y).hint == (
         "-1 is added to the right value"
     )
     assert explain_theta(lambda right, old: np.exp(-right) + 1 - np.exp(-2), right) is None
@@ -190,7 +190,10 @@ def left_out(joint, prior, name="z"):
         (lambda joint, prior, r: left_out(joint, prior), "p(z) are left out"),
         (lambda joint, prior, r: softmax(joint["z"] + prior["z"], axis=1), "p(z) are used twice"),
         (lambda joint, prior, r: np.exp(joint["z"]), "joint densities p(x, z), not normalised"),
-        (lambda joint, prior, r: joint["z"], "log joint densities log p(x, z): take their exponent"),
+        (
+            lambda joint, prior, r: joint["z"],
+            "log joint densities log p(x, z): take their exponent",
+        ),
         (lambda joint, prior, r: softmax(joint["z"] / 2, axis=1), "is half what it should be"),
         (lambda joint, prior, r: r["z"] / r["z"].sum(axis=0), "over the observations instead of"),
         (lambda joint, prior, r: np.eye(3)[r["z"].argmax(axis=1)], "hard assignments"),
