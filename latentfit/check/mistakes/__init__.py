@@ -118,8 +118,10 @@ For the M step, with values in the shape of the parameter,
   probabilities of categories, in its shape; if it consists of single probabilities, with an axis of
   length two (success, failure) added; None for other parameters;
 
-and maximisers of variants of Q in this parameter, each None if none was found. The other parameters
-are as the M step returned them, unless something else is stated.
+and maximisers of variants of Q in this parameter. Each is None if none was found, and also if it
+certainly is not what the M step returned; ``with_statistics`` and ``with_probabilities`` have an
+argument ``only_if_returned=False`` for predictions that compute with the maximiser. The other
+parameters are as the M step returned them, unless something else is stated.
 
 - ``one_at_a_time``: of Q, all other parameters being as in θ';
 - ``with_old(*others)``: of Q, the given parameters being as in θ';

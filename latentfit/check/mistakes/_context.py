@@ -204,12 +204,20 @@ class MistakeContext:
         """The maximisers of Q plus the log prior, given returned and given right other values."""
         return self._maximisers.with_prior(self.name)
 
-    def with_statistics(self, words: str, changed: Statistics) -> np.ndarray | None:
+    def with_statistics(
+        self, words: str, changed: Statistics, *, only_if_returned: bool = True
+    ) -> np.ndarray | None:
         """Return the maximiser of Q with other statistics, described in words; None if none."""
-        return self._maximisers.with_statistics(self.name, words, changed)
+        return self._maximisers.with_statistics(
+            self.name, words, changed, only_if_returned=only_if_returned
+        )
 
     def with_probabilities(
-        self, words: str, change: Callable[[np.ndarray], np.ndarray]
+        self,
+        words: str,
+        change: Callable[[np.ndarray], np.ndarray],
+        *,
+        only_if_returned: bool = True,
     ) -> np.ndarray | None:
         """Return the maximiser of Q with other posterior probabilities; None if there is none.
 
@@ -219,12 +227,14 @@ class MistakeContext:
             What distinguishes these probabilities from others.
         change : callable
             From posterior probabilities, shape (*shape, K), to those that are used.
+        only_if_returned : bool
+            Whether None may be returned if the M step did not return the maximiser.
         """
         complete = self.examination.complete
         if not (complete.exact and complete.discrete):
             return None
         changed = {name: change(self.trial.statistics[name]) for name in complete.latents}
-        return self.with_statistics(words, changed)
+        return self.with_statistics(words, changed, only_if_returned=only_if_returned)
 
     @property
     def with_hard_assignments(self) -> np.ndarray | None:

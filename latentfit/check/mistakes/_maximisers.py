@@ -6,21 +6,18 @@ from functools import cached_property
 import numpy as np
 
 from latentfit.bayes.complete_data import Statistics
-from latentfit.bayes.maxima import maximise
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes._category_counts import category_counts
+from latentfit.check.mistakes._variants import Variant
 from latentfit.declaration import Params
-
-# Towards a maximum at infinity, the gradient of Q along a logarithm is the distance of the natural
-# value from its limit, in observations.
-_GRADIENT_AT_BOUNDARY = 1e-4
 
 
 @dataclass(frozen=True)
 class QMaximisers:
     """What maximises Q(· | θ') and variants of it at one trial point θ', on the natural scale.
 
-    A variant is maximised in one parameter, all others being as the M step returned them. The
+    Unless something else is stated, None means that no maximiser was found, or that the M step did
+    not return it. A variant is maximised in one parameter, all others being as the M step returned them. The
     maximiser is then what an M step with a mistake in this parameter alone returns, and also what
     one with the same mistake in all parameters returns.
 
@@ -53,7 +50,9 @@ class QMaximisers:
             self._kept("prior at right values", name, self.point, prior=True),
         )
 
-    def with_statistics(self, name: str, words: str, changed: Statistics) -> np.ndarray | None:
+    def with_statistics(
+        self, name: str, words: str, changed: Statistics, *, only_if_returned: bool = True
+    ) -> np.ndarray | None:
         """Return the maximiser of Q with other statistics; None if none was found.
 
         Parameters
@@ -63,8 +62,16 @@ class QMaximisers:
             What distinguishes these statistics from others.
         changed : mapping
             Some of the statistics of `TrialPoint`.
+        only_if_returned : bool
+            Whether None may be returned if the M step did not return the maximiser.
         """
-        return self._kept(words, name, self._returned(), statistics=changed)
+        return self._kept(
+            words,
+            name,
+            self._returned(),
+            statistics=changed,
+            only_if_returned=only_if_returned,
+        )
 
     def with_old(self, name: str, others: tuple[str, ...]) -> np.ndarray | None:
         """Return the maximiser of Q with old values of other parameters; None if none was found.
@@ -107,6 +114,11 @@ class QMaximisers:
     def _returned(self) -> np.ndarray:
         return self.point if self.returned is None else self.returned
 
+    @cached_property
+    def _hessian(self) -> np.ndarray:
+        """The Hessian of Q at its maximum."""
+        return self.examination.q_hessian(self.trial)(self.point)
+
     def _kept(
         self,
         words: str,
@@ -116,71 +128,33 @@ class QMaximisers:
         statistics: Statistics | None = None,
         prior: bool | None = None,
         pooled: bool = False,
+        only_if_returned: bool = True,
     ) -> np.ndarray | None:
-        """Return the maximiser of a variant of Q in one parameter, natural scale; None if none."""
-        point = self._point(words, name, at, statistics=statistics, prior=prior, pooled=pooled)
-        if point is None:
-            return None
-        value: np.ndarray = self.examination.density.space.constrain(point)[name]
-        return value
+        """Return the maximiser of a variant of Q in one parameter, natural scale.
 
-    def _point(
-        self,
-        words: str,
-        name: str,
-        at: np.ndarray,
-        *,
-        statistics: Statistics | None = None,
-        prior: bool | None = None,
-        pooled: bool = False,
-    ) -> np.ndarray | None:
-        """Maximise once for each variant and parameter."""
+        Each variant is maximised once for each parameter. If the maximiser is needed only where the
+        M step returned it, the search is saved where a single gradient shows that it did not.
+        """
         part = self.examination.parameter_slices.get(name)
         if part is None or part.start == part.stop:
             return None
         if (words, name) not in self._points:
-            with_prior = self.examination.with_prior if prior is None else prior
-            used = {**self.trial.statistics, **(statistics or {})}
-            self._points[words, name] = self._maximised(part, at, used, with_prior, pooled)
-        return self._points[words, name]
-
-    def _maximised(
-        self, part: slice, at: np.ndarray, statistics: Statistics, prior: bool, pooled: bool
-    ) -> np.ndarray | None:
-        """Maximise over one parameter, from the maximiser of Q."""
-        complete, size = self.examination.complete, part.stop - part.start
-        # Coordinates of the parameter as a linear function of those that are free.
-        free = np.ones((size, 1)) if pooled else np.eye(size)
-        start = self.point[part].mean(keepdims=True) if pooled else self.point[part].copy()
-
-        def inserted(values: np.ndarray) -> np.ndarray:
-            point = at.copy()
-            point[part] = free @ values
-            return point
-
-        def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = complete.q(statistics, inserted(values), prior=prior)
-            return value, free.T @ gradient[part]
-
-        def hessian(values: np.ndarray) -> np.ndarray:
-            matrix = complete.hessian(statistics, inserted(values), prior=prior)[part, part]
-            result: np.ndarray = free.T @ matrix @ free
-            return result
-
-        bounded = self.examination.density.space.bounded[part][: len(start)]
-        try:
-            found = maximise(objective, hessian, start, bounded)
-        except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+            variant = Variant(
+                self.examination,
+                part,
+                at,
+                {**self.trial.statistics, **(statistics or {})},
+                self.examination.with_prior if prior is None else prior,
+                pooled,
+            )
+            far = (
+                only_if_returned
+                and self.returned is not None
+                and variant.excludes(self.returned, self._hessian)
+            )
+            self._points[words, name] = None if far else variant.maximiser(self.point)
+        point = self._points[words, name]
+        if point is None:
             return None
-        if found.reached or self._at_boundary(part, found.point, objective(found.point)[1]):
-            return inserted(found.point)
-        return None
-
-    def _at_boundary(self, part: slice, coordinates: np.ndarray, gradient: np.ndarray) -> bool:
-        """Return whether the maximum lies at infinity, and the natural values are its limit."""
-        bounded = self.examination.density.space.bounded[part]
-        return bool(
-            bounded.all()
-            and np.isfinite(coordinates).all()
-            and np.abs(gradient).max() <= _GRADIENT_AT_BOUNDARY
-        )
+        value: np.ndarray = self.examination.density.space.constrain(point)[name]
+        return value

@@ -82,7 +82,7 @@ def _with_and_without_divisor(
     context: MistakeContext, what: str, change: Callable[[np.ndarray], np.ndarray]
 ) -> Iterator[tuple[np.ndarray, str]]:
     """Yield the maximiser of Q, and the same with changed responsibilities in numerators alone."""
-    value = context.with_probabilities(what, change)
+    value = context.with_probabilities(what, change, only_if_returned=False)
     if value is None:
         return
     yield value, ""

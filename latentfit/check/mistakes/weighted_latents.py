@@ -29,7 +29,9 @@ def weighted_latents(context: MistakeContext) -> Iterator[Prediction]:
             ("has the wrong sign", -1.0),
             (f"is divided by the number of its entries, {size}", 1 / size),
         ):
-            value = context.with_statistics(f"{name} {mistake}", {key: factor * points})
+            value = context.with_statistics(
+                f"{name} {mistake}", {key: factor * points}, only_if_returned=factor != 0
+            )
             if value is None:
                 continue
             yield predict(value, name=name, mistake=mistake)
