@@ -17,7 +17,7 @@ from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._maximisers import QMaximisers
 from latentfit.check.mistakes._registry import KnownMistake, Prediction, registered
 
-# Two predictions cannot be told apart if the error of one is at most so many times that of the
+# Two predictions cannot be distinguished if the error of one is at most so many times that of the
 # other, or if both errors, relative to the largest entry, are at most the second figure.
 _EQUAL_ERROR_FACTOR = 10.0
 _EQUAL_ERROR_RELATIVE = 1e-9
@@ -32,7 +32,7 @@ class Explanation:
     Attributes
     ----------
     hint : str
-        The mistake in one sentence; two mistakes if they cannot be told apart.
+        The mistake in one sentence; two mistakes if they cannot be distinguished.
     increases_q : bool
         `KnownMistake.increases_q`; true if it is true of one of the mistakes that are named.
     """

@@ -156,7 +156,7 @@ def test_a_number_that_is_searched_for_needs_right_values_that_differ():
     )
 
 
-def test_mistakes_that_cannot_be_told_apart_are_both_named_or_none():
+def test_mistakes_that_cannot_be_distinguished_are_both_named_or_none():
     def double(right, old):
         return 2 * right
 
