@@ -22,6 +22,7 @@ from latentfit.check._trial_points import examination_of
 from latentfit.check.calls import guarded
 from latentfit.check.contract import Contract
 from latentfit.check.examination import Examination
+from latentfit.check.mistakes import confirmed
 from latentfit.check.result import Check, CheckResult, Outcome
 from latentfit.progress import Progress
 
@@ -116,7 +117,9 @@ def _both_steps(
     informed = examine_m_step(order)
     if not informed.outcome.findings and not informed.reorders:
         return _category_order.same_in_both_steps(), informed.outcome
-    return _category_order.in_e_step_only(e_step), examine_m_step(None).outcome
+    if confirmed(examination.trial_points):
+        e_step = _category_order.in_e_step_only(e_step)
+    return e_step, examine_m_step(None).outcome
 
 
 def _examine_m_step(

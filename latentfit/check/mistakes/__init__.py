@@ -146,8 +146,8 @@ right values have to differ, too. Of the candidates,
 
 - those that come closest are kept, with others whose distance is the same but for rounding;
 - those that name a cause are preferred to those that only relate the numbers;
-- two causes that cannot be distinguished are both named; if there are more, none is, and the relation
-  of the numbers is stated if there is one.
+- two causes that cannot be distinguished are both named; if there are more, none is, and the
+  relation of the numbers is stated if there is one.
 
 Priorities of mistakes that can apply to the same quantity differ. Those in use are listed by
 

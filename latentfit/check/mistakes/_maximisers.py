@@ -16,10 +16,10 @@ from latentfit.declaration import Params
 class QMaximisers:
     """What maximises Q(· | θ') and variants of it at one trial point θ', on the natural scale.
 
-    Unless something else is stated, None means that no maximiser was found, or that the M step did
-    not return it. A variant is maximised in one parameter, all others being as the M step returned them. The
+    A variant is maximised in one parameter, all others being as the M step returned them. The
     maximiser is then what an M step with a mistake in this parameter alone returns, and also what
-    one with the same mistake in all parameters returns.
+    one with the same mistake in all parameters returns. Unless something else is stated, None means
+    that no maximiser was found, or that the M step did not return it.
 
     Attributes
     ----------
