@@ -10,8 +10,9 @@ from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 from latentfit.check.mistakes._softmax import softmax
 
-# With more categories there are too many subsets of them.
-_MAX_CATEGORIES = 8
+# With more numbers than these in the posterior probabilities for all subsets of categories, the
+# subsets are too many to try.
+_MAX_NUMBERS = 20_000_000
 
 
 @known_mistake(
@@ -24,7 +25,7 @@ def factor_of_categories(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the posterior if p(x, z = k) were half as large for some categories k."""
     joint = context.log_joint
     size = joint.shape[-1]
-    if size > _MAX_CATEGORIES:
+    if joint.size * 2.0**size > _MAX_NUMBERS:
         return
     before: list[np.ndarray] = []
     for count in range(1, size):

@@ -1,7 +1,6 @@
 """A ratio of two sample sizes that is too much or missing, found by search."""
 
 from collections.abc import Iterator
-from itertools import permutations
 
 import numpy as np
 
@@ -61,8 +60,8 @@ def _ratios(
 
 def _pairs(context: MistakeContext, ratio: float) -> list[tuple[str, float, float]]:
     """Return the simplest pairs of sizes with this ratio; none if there are too many of them."""
-    sizes = list((sizes_of(context.examination) | _sums(context)).items())
-    for words, n in sizes:
+    sizes, sums = list(sizes_of(context.examination).items()), list(_sums(context).items())
+    for words, n in (*sizes, *sums):
         if abs(n * ratio - 1) <= _SAME_RATIO_RELATIVE:
             return [(f"it is divided by {words}", 1.0, n)]
     one_off = [(f"{words} {sign} 1", n + by) for words, n in sizes for sign, by in _BY_ONE]
@@ -72,15 +71,27 @@ def _pairs(context: MistakeContext, ratio: float) -> list[tuple[str, float, floa
         for other, m in [*sizes[i + 1 :], *one_off]
         if words not in other
     ]
-    for numbers in (sizes, [*sizes, *one_off], [*sizes, *one_off, *products]):
-        found = [
-            (f"the ratio of {words} and {other}", n, m)
-            for (words, n), (other, m) in permutations(numbers, 2)
-            if m > 0 and n > 0 and n != m and abs(n / m - ratio) <= _SAME_RATIO_RELATIVE * ratio
-        ]
+    for numbers in (
+        [*sizes, *sums],
+        [*sizes, *sums, *one_off],
+        [*sizes, *sums, *one_off, *products],
+    ):
+        found = _with_ratio(numbers, ratio)
         if found:
             return found if len(found) <= _MAX_PAIRS else []
     return []
+
+
+def _with_ratio(numbers: list[tuple[str, float]], ratio: float) -> list[tuple[str, float, float]]:
+    """Return words and values of all pairs of positive numbers with this ratio."""
+    n = np.array([number for _, number in numbers if number > 0])
+    words = [word for word, number in numbers if number > 0]
+    same = np.abs(n[:, None] / n - ratio) <= _SAME_RATIO_RELATIVE * ratio
+    return [
+        (f"the ratio of {words[i]} and {words[j]}", float(n[i]), float(n[j]))
+        for i, j in np.argwhere(same)
+        if n[i] != n[j]
+    ]
 
 
 _BY_ONE = (("-", -1), ("+", 1))

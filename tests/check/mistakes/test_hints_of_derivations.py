@@ -27,12 +27,13 @@ def normal_parts(p, data):
     return np.log(p["w"]), np.log(p["sigma"]), -0.5 * u**2
 
 
+def log_joint(p, data):
+    log_w, log_sigma, exponent = normal_parts(p, data)
+    return log_w - log_sigma + exponent
+
+
 def sd(r, x, mu, n):
     return np.sqrt(np.sum(r * (x[:, None] - mu) ** 2, axis=0) / n)
-
-
-def squares(r, x):
-    return np.sum(r * x[:, None] ** 2, axis=0)
 
 
 def poisson_chain(p, data):
@@ -59,6 +60,20 @@ def answers(r, data):
 
 def weighted(z, x):
     return np.einsum("stk,st->k", z, x) / z.sum(axis=(0, 1))
+
+
+def maximiser(r, x):
+    mu = x @ r / r.sum(axis=0)
+    return {"w": r.mean(axis=0), "mu": mu, "sigma": sd(r, x, mu, r.sum(axis=0))}
+
+
+def pca(x, z, zz):
+    """Return the parameters from the second moments zz of a single component z."""
+    n, centred, mean = len(x), x - x.mean(axis=0), z.mean()
+    covariance = centred.T @ z / n
+    W = covariance / (zz / n - mean**2)
+    variance = (np.sum(centred**2) / n - np.sum(W * covariance)) / x.shape[1]
+    return {"mu": x.mean(axis=0) - W[:, 0] * mean, "W": W, "sigma": np.sqrt(variance)}
 
 
 def e_step_densities(change):
@@ -145,9 +160,39 @@ E_STEPS = [
         "the first time step is left out",
     ),
     ("hidden-markov", "z", lambda p, data, right: one_hot(right["z"]), "hard assignments"),
+    (
+        "hidden-markov",
+        "transitions",
+        lambda p, data, right: np.einsum("stj,jk->jk", right["z"][:, :-1], p["P"]),
+        "smoothed probabilities are multiplied by the transition probabilities",
+    ),
+    (
+        "gaussian-mixture",
+        "z",
+        lambda p, data, right: softmax(log_joint({**p, "mu": p["sigma"], "sigma": p["mu"]}, data)),
+        "mu and sigma are exchanged",
+    ),
+    (
+        "gaussian-mixture",
+        "z",
+        lambda p, data, right: softmax(log_joint(maximiser(right["z"], data["x"]), data)),
+        "one iteration ahead",
+    ),
 ]
 
 M_STEPS = [
+    (
+        "probabilistic-pca",
+        "W",
+        lambda z, data, old, right: pca(data["x"], z, z.T @ z),
+        "the conditional variance of z is left out",
+    ),
+    (
+        "gaussian-mixture",
+        "sigma",
+        lambda z, data, old, right: {"sigma": sd(z, data["x"], data["x"].mean(), z.sum(axis=0))},
+        "the mean of all observations is used in place of mu",
+    ),
     (
         "gaussian-mixture",
         "sigma",
