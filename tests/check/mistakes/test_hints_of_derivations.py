@@ -327,17 +327,32 @@ def coinciding_at_the_first(values, right):
     return [one + values[0] - right[0] for one in right]
 
 
-def ids(case):
-    return case if isinstance(case, str) else None
+# The models whose declaration takes a second or two to build.
+FAST = ("gaussian-mixture", "hidden-markov")
 
 
-@pytest.mark.parametrize(("model", "name", "edit", "hint"), E_STEPS, ids=ids)
+def parameters(cases):
+    """Return the cases as parameters of a test."""
+    return pytest.mark.parametrize(
+        ("model", "name", "edit", "hint"),
+        [
+            pytest.param(
+                *case,
+                id=f"{case[0]}, {case[1]}: {case[3]}",
+                marks=() if case[0] in FAST else pytest.mark.slow,
+            )
+            for case in cases
+        ],
+    )
+
+
+@parameters(E_STEPS)
 def test_a_mistake_in_the_e_step_is_named(model, name, edit, hint):
     values = values_of_entry(model, name, edit)
     assert hint in derivation(model).hint_of_entry(name, values)
 
 
-@pytest.mark.parametrize(("model", "name", "edit", "hint"), E_STEPS, ids=ids)
+@parameters(E_STEPS)
 def test_another_mistake_in_the_e_step_is_not_taken_for_it(model, name, edit, hint):
     """The numbers are those of the known mistake at the first θ, and of another at the others."""
     found = derivation(model)
@@ -346,13 +361,13 @@ def test_another_mistake_in_the_e_step_is_not_taken_for_it(model, name, edit, hi
     assert hint not in (found.hint_of_entry(name, values) or "")
 
 
-@pytest.mark.parametrize(("model", "name", "edit", "hint"), M_STEPS, ids=ids)
+@parameters(M_STEPS)
 def test_a_mistake_in_the_m_step_is_named(model, name, edit, hint):
     values = values_of_parameter(model, edit)
     assert hint in derivation(model).hint_of_parameter(name, values)
 
 
-@pytest.mark.parametrize(("model", "name", "edit", "hint"), M_STEPS, ids=ids)
+@parameters(M_STEPS)
 def test_another_mistake_in_the_m_step_is_not_taken_for_it(model, name, edit, hint):
     """The numbers are those of the known mistake at the first θ', and of another at the others."""
     found = derivation(model)
