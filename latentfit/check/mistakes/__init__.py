@@ -188,6 +188,10 @@ A mutant, a module in ``tests/mutants`` as its ``__init__`` describes, tests tha
 whole derivation gives the hint. Run ``pytest tests/check/mistakes tests/check/test_mutants.py``,
 slow tests included: a new known mistake may predict the same numbers as an old one and be named in
 its place.
+
+``tests/check/mistakes/test_hints_of_derivations.py`` has tables of derivations with one mistake
+each, of models in the catalogue. It also tests that the hint is not given for another mistake that
+leads to the same numbers at one θ'. A mistake that needs Q or the latents belongs there.
 '''
 
 import importlib
