@@ -73,6 +73,8 @@ def sizes_of(examination: Examination) -> dict[str, float]:
 
 def _numbers_groups(values: np.ndarray) -> bool:
     """Return whether a column has few distinct values, integers or words."""
+    if values.dtype.kind not in "iufbUS":
+        return False
     if values.dtype.kind == "f" and not np.all(values == np.round(values)):
         return False
     return 1 < len(np.unique(values)) <= _MAX_GROUPS_SHARE * len(values)

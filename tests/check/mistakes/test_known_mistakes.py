@@ -56,6 +56,17 @@ def test_the_example_of_the_documentation(monkeypatch):
     names["test_ten_times_the_right_value"]()
 
 
+def test_a_known_mistake_that_fails_does_not_end_the_check(monkeypatch):
+    monkeypatch.setattr(_registry, "_REGISTERED", dict(_registry._REGISTERED))
+
+    @_registry.known_mistake(step="M", quantity="parameter", priority=1, hint="none")
+    def failing(context):
+        raise RuntimeError("no such number")
+        yield
+
+    assert explain_theta(lambda right, old: 2 * right).hint == "this is twice what it should be"
+
+
 def test_the_documentation_names_every_part_of_the_context():
     parts = {name for name in vars(MistakeContext) if not name.startswith("_")}
     parts |= {field.name for field in fields(MistakeContext)}
