@@ -17,6 +17,7 @@ from latentfit.check._updates import Update, update_at
 from latentfit.check.calls import guarded
 from latentfit.check.examination import Examination, TrialPoint
 from latentfit.check.mistakes import CONFIRMATIONS
+from latentfit.errors import DeclarationError
 
 # So many θ' are tried until there are enough at which the steps return usable numbers.
 _MAX_TRIED = 2 * CONFIRMATIONS
@@ -53,8 +54,11 @@ class HintPoints:
         for number in range(1, _MAX_TRIED + 1):
             point = self._generic_point(rng)
             with np.errstate(all="ignore"):
-                trial = examination.trial_at(f"further point {number}", point)
-            if all(np.isfinite(value).all() for value in trial.statistics.values()):
+                try:
+                    trial = examination.trial_at(f"further point {number}", point)
+                except DeclarationError:
+                    continue
+            if trial is not None and _is_finite(trial):
                 found.append(trial)
         return found
 
@@ -120,6 +124,12 @@ class HintPoints:
         signs = rng.choice([-1.0, 1.0], len(one))
         result: np.ndarray = centre + signs * size * np.where(bounded, 1.0, scale)
         return result
+
+
+def _is_finite(trial: TrialPoint) -> bool:
+    """Return whether all that the declaration knows at this trial point are finite numbers."""
+    known = (*trial.statistics.values(), *trial.expected.values())
+    return all(np.isfinite(value).all() for value in known)
 
 
 def _array(value: Any) -> np.ndarray | None:

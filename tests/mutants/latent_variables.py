@@ -226,7 +226,7 @@ def _level_m_step(edit: Callable[..., Params]) -> Callable[..., Params]:
 _SURVIVAL = {
     "time": np.array([[6.0], [6], [10], [7], [9], [3], [5], [1], [2.5], [4]]),
     "event": np.array([1, 0, 0, 1, 0, 1, 1, 0, 1, 1]),
-    "group": np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]),
+    "group": np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1]),
 }
 
 
