@@ -97,7 +97,7 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     probes = draw_probes(inputs, [latent, *dependents], finite=False)
     if probes is None:
         return None
-    blocks = partition_into_blocks(probes[0])
+    blocks = partition_into_blocks(probes)
     if blocks.size not in _SHARE_PER_AXIS or not blocks.full:
         return None
     return QuadratureMarginalRV(
