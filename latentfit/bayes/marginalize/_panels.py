@@ -127,7 +127,7 @@ def _modes(integrand: BlockIntegrand, rule: PanelRule, centre: Any, prior_width:
         largest = pt.max(values, axis=0)
         drop = largest - pt.maximum(values[0], values[-1])
         width = pt.switch(pt.gt(drop, _CHANGE), 0.5 * (high - low), width)
-        best = pt.clip(pt.argmax(values, axis=0), 1, _ZOOM_POINTS - 2)
+        best = _limited(pt.argmax(values, axis=0), 1, _ZOOM_POINTS - 2)
         index = np.arange(_ZOOM_POINTS)[:, None, None]
         low, mode, high = (_select(pt.eq(index, best + k), z) for k in (-1, 0, 1))
     return mode, width
@@ -191,7 +191,7 @@ def _equidistributed(u: Any, values: Any, points: int, count: int) -> Any:
     wanted = np.linspace(0, 1, count + 1)[:, None, None]
     # The inverse of a piecewise linear function, as a sum over its pieces.
     begin, length = cumulative[:-1], cumulative[1:] - cumulative[:-1]
-    share_passed = pt.clip((wanted - begin) / pt.maximum(length, _TINY), 0.0, 1.0)
+    share_passed = _limited((wanted - begin) / pt.maximum(length, _TINY), 0.0, 1.0)
     # Intervals without a share are skipped, those before the first one with a share too.
     skipped = pt.or_(pt.eq(begin, 0.0), pt.gt(wanted, begin))
     passed = pt.switch(pt.gt(length, 0.0), share_passed, pt.switch(skipped, 1.0, 0.0))
@@ -207,6 +207,11 @@ def _evaluate(integrand: BlockIntegrand, z: Any) -> Any:
 def _select(chosen: Any, values: Any) -> Any:
     """Select one value on the first axis, by a mask that is true once."""
     return pt.sum(pt.switch(chosen, values, 0.0), axis=0)
+
+
+def _limited(values: Any, low: float, high: float) -> Any:
+    """Limit values to a range; PyTensor's `clip` is a loop in Python where it is interpreted."""
+    return pt.minimum(pt.maximum(values, low), high)
 
 
 def _log_cosh(u: Any) -> Any:

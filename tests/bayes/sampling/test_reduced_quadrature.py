@@ -60,7 +60,7 @@ def test_error_is_nearly_constant_over_the_posterior(by_quadrature):
 
 def test_no_reduction_if_fewer_nodes_are_not_enough(by_quadrature, monkeypatch):
     monkeypatch.setattr(_reduced_quadrature, "_MAX_ERROR_RANGE", 0.0)
-    monkeypatch.setattr(_reduced_quadrature, "_NODE_DIVISORS", (2,))
+    monkeypatch.setattr(_reduced_quadrature, "_NODES", (15,))
     assert reduced_quadrature(*by_quadrature) is None
 
 
