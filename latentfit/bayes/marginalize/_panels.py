@@ -48,12 +48,33 @@ _TINY = 1e-300
 
 
 @dataclass(frozen=True)
+class Panels:
+    """Panels of every block, in coordinates u with z = m + s sinh(u).
+
+    Attributes
+    ----------
+    mode, width : TensorVariable, shape (blocks,)
+        m and s.
+    edges : TensorVariable, shape (panels + 1, blocks)
+        In increasing order.
+    """
+
+    mode: Any
+    width: Any
+    edges: Any
+
+    def z(self, u: Any) -> Any:
+        """Build the values z of positions u, shape (points, blocks, 1)."""
+        return (self.mode + self.width * pt.sinh(u))[:, :, None]
+
+
+@dataclass(frozen=True)
 class Nodes:
     """Nodes and weights of the integral of every block.
 
     Attributes
     ----------
-    z : TensorVariable, shape (nodes, blocks, 1)
+    z : TensorVariable, shape (nodes, blocks, size)
     log_weights : TensorVariable, shape (nodes, blocks)
     """
 
@@ -70,34 +91,34 @@ def panel_nodes(integrand: BlockIntegrand, rule: PanelRule) -> Nodes:
         Its blocks have one entry.
     rule : PanelRule
     """
-    centre = integrand.centre()
-    prior_width = integrand.prior_width(centre)
-    modes, widths = _modes(integrand, rule, centre[:, 0], prior_width[:, 0])
-    mode, width = modes[0], widths[0]
-    edges = _panel_edges(integrand, rule, modes, widths, prior_width[:, 0], centre[:, 0])
+    panels = place_panels(integrand, rule)
     line, weights = leggauss(rule.nodes_per_panel)
-    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (edges[1:] - edges[:-1])
-    count = rule.panels * rule.nodes_per_panel
-    blocks = integrand.blocks.count
-    u = (middle[:, None] + half[:, None] * line[:, None]).reshape((count, blocks))
-    w = (half[:, None] * weights[:, None]).reshape((count, blocks))
-    z = mode + width * pt.sinh(u)
-    log_weights = pt.log(w) + pt.log(width) + _log_cosh(u)
-    return Nodes(disconnected_grad(z[:, :, None]), disconnected_grad(log_weights))
+    begin, end = panels.edges[:-1], panels.edges[1:]
+    middle, half = 0.5 * (begin + end), 0.5 * (end - begin)
+    shape = rule.panels * rule.nodes_per_panel, integrand.blocks.count
+    u = (middle[:, None] + half[:, None] * line[:, None]).reshape(shape)
+    w = (half[:, None] * weights[:, None]).reshape(shape)
+    log_weights = pt.log(w) + pt.log(panels.width) + log_cosh(u)
+    return Nodes(disconnected_grad(panels.z(u)), disconnected_grad(log_weights))
 
 
-def find_modes(integrand: BlockIntegrand, rule: PanelRule) -> tuple[Any, Any]:
-    """Find the largest maximum of every block, and the width of the integrand there.
-
-    Returns
-    -------
-    mode, width : TensorVariable, shape (blocks,)
-        Neither is precise.
-    """
+def place_panels(integrand: BlockIntegrand, rule: PanelRule) -> Panels:
+    """Place the panels of a rule, as constants of differentiation."""
     centre = integrand.centre()
-    width = integrand.prior_width(centre)
-    modes, widths = _modes(integrand, rule, centre[:, 0], width[:, 0])
-    return modes[0], widths[0]
+    prior_width = integrand.prior_width(centre)[:, 0]
+    centre = centre[:, 0]
+    modes, widths = _modes(integrand, rule, centre, prior_width)
+    reach = pt.arcsinh((pt.abs(modes - centre) + _TAIL_WIDTHS * prior_width) / widths)
+    grid = np.linspace(-1, 1, rule.grid + 1)[:, None, None]
+    z = modes + widths * pt.sinh(reach * grid)
+    points = (rule.grid + 1) * rule.modes
+    mode, width = modes[0], widths[0]
+    u = pt.sort(pt.arcsinh((z.reshape((points, -1)) - mode) / width), axis=0)
+    for refinement in range(rule.refinements):
+        last = refinement == rule.refinements - 1
+        values = _evaluate(integrand, mode + width * pt.sinh(u)) + log_cosh(u)
+        u = _equidistributed(u, values, rule.panels if last else rule.grid)
+    return Panels(*(disconnected_grad(part) for part in (mode, width, u)))
 
 
 def _modes(integrand: BlockIntegrand, rule: PanelRule, centre: Any, prior_width: Any) -> Any:
@@ -133,39 +154,15 @@ def _modes(integrand: BlockIntegrand, rule: PanelRule, centre: Any, prior_width:
     return mode, width
 
 
-def _panel_edges(
-    integrand: BlockIntegrand,
-    rule: PanelRule,
-    modes: Any,
-    widths: Any,
-    prior_width: Any,
-    centre: Any,
-) -> Any:
-    """Place the edges of the panels, shape (panels + 1, blocks), in u = arcsinh((z - m) / s)."""
-    mode, width = modes[0], widths[0]
-    reach = pt.arcsinh((pt.abs(modes - centre) + _TAIL_WIDTHS * prior_width) / widths)
-    grid = np.linspace(-1, 1, rule.grid + 1)[:, None, None]
-    z = modes + widths * pt.sinh(reach * grid)
-    points = (rule.grid + 1) * rule.modes
-    flat = z.reshape((points, integrand.blocks.count))
-    u = pt.sort(pt.arcsinh((flat - mode) / width), axis=0)
-    for refinement in range(rule.refinements):
-        last = refinement == rule.refinements - 1
-        values = _evaluate(integrand, mode + width * pt.sinh(u)) + _log_cosh(u)
-        u = _equidistributed(u, values, points, rule.panels if last else rule.grid)
-        points = rule.grid + 1
-    return u
-
-
-def _equidistributed(u: Any, values: Any, points: int, count: int) -> Any:
+def _equidistributed(u: Any, values: Any, count: int) -> Any:
     """Move a grid so that its intervals have equal shares of the monitor function.
 
     Parameters
     ----------
     u, values : TensorVariable, shape (points, blocks)
         The grid and L on it.
-    points, count : int
-        Numbers of points of the old grid and of intervals of the new one.
+    count : int
+        Number of intervals of the new grid.
     """
     drop = pt.maximum(values - pt.max(values, axis=0), -_LARGEST_DROP)
     # All values are -inf where the data are impossible.
@@ -214,6 +211,7 @@ def _limited(values: Any, low: float, high: float) -> Any:
     return pt.minimum(pt.maximum(values, low), high)
 
 
-def _log_cosh(u: Any) -> Any:
+def log_cosh(u: Any) -> Any:
+    """Build log cosh(u), the logarithm of the derivative of sinh(u)."""
     size = pt.abs(u)
     return size + pt.log1p(pt.exp(-2 * size)) - np.log(2.0)
