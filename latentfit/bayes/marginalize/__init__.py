@@ -50,6 +50,8 @@ from latentfit.bayes.marginalize._conjugate import (
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
 from latentfit.bayes.marginalize._quadrature_rules import (
     INDEPENDENT_RULE,
+    HermiteRule,
+    PanelRule,
     QuadratureRule,
     coarse_rule,
     quadrature_rule,
@@ -63,6 +65,8 @@ __all__ = [
     "STRATEGIES",
     "ConjugateFamily",
     "ConjugateMarginalRV",
+    "HermiteRule",
+    "PanelRule",
     "Precedence",
     "QuadratureMarginalRV",
     "QuadratureRule",

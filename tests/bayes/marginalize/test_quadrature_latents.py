@@ -30,7 +30,10 @@ from scipy.integrate import quad
 from latentfit.bayes.marginalize import (
     ConjugateMarginalRV,
     INDEPENDENT_RULE,
+    HermiteRule,
+    PanelRule,
     QuadratureMarginalRV,
+    QuadratureRule,
     _quadrature,
     coarse_rule,
     quadrature_rule,
@@ -184,15 +187,18 @@ def logistic_lines_density(p):
 def test_quadrature_in_two_dimensions():
     """Groups have one or two answers, so that their conditionals are far from normal."""
     usual = Views(logistic_lines)
-    with quadrature_rule(INDEPENDENT_RULE):
-        independent = Views(logistic_lines)
+    fine_rule = QuadratureRule(PanelRule(), HermiteRule(nodes=180))
+    others = []
+    for rule in (INDEPENDENT_RULE, fine_rule):
+        with quadrature_rule(rule):
+            others.append(Views(logistic_lines))
     assert isinstance(usual.op, QuadratureMarginalRV)
     assert usual.op.blocks.entries.shape == (5, 2)
-    densities = [observed_logp(views.observed) for views in (usual, independent)]
+    densities = [observed_logp(views.observed) for views in (usual, *others)]
     for point in usual.points:
-        value, other = (density(point) for density in densities)
+        value, other, fine = (density(point) for density in densities)
         expected = logistic_lines_density(natural_of(point))
-        assert other == pytest.approx(expected, rel=1e-8)
+        assert fine == pytest.approx(expected, rel=1e-8)
         # The difference of the rules, which is reported, estimates the true error.
         assert abs(value - expected) <= 2 * abs(value - other) + 1e-9
     with pytest.raises(NotImplementedError, match="tabulated for single entries only"):
