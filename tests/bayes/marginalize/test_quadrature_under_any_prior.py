@@ -58,11 +58,14 @@ PARAMS = [{"a": 0.3, "s": 0.5}, {"a": -1.0, "s": 3.0}, {"a": 0.5, "s": 40.0}]
 
 
 def declaration_of(likelihood, prior):
-    with pm.Model() as model:
-        a, s = PRIORS[prior]()
-        z = pm.Normal("z", 0, 1, shape=4)
-        LIKELIHOODS[likelihood][0](a + s * z[:, None])
-    return declare(model, ("z",), {}, {})
+    def build():
+        with pm.Model() as model:
+            a, s = PRIORS[prior]()
+            z = pm.Normal("z", 0, 1, shape=4)
+            LIKELIHOODS[likelihood][0](a + s * z[:, None])
+        return model
+
+    return declare(build, ("z",), {}, {})
 
 
 def by_trapezoids(likelihood, params):
