@@ -73,7 +73,7 @@ def test_model_of_the_caller_keeps_its_initial_values():
 
 def test_initial_value_outside_the_support_is_an_error():
     declaration = declare(answers(initval=[1.5, -0.5]), ("z",), {}, {})
-    with pytest.raises(DeclarationError, match="initval of 'cutpoints' is .* increasing order"):
+    with pytest.raises(DeclarationError, match=r"initval of 'cutpoints' is .* increasing order"):
         parameter_space(declaration)
 
 

@@ -173,9 +173,7 @@ def _equidistributed(u: Any, values: Any, count: int) -> Any:
     slope = (drop[1:] - drop[:-1]) / positive
     inner = pt.abs(slope[1:] - slope[:-1]) / (0.5 * (positive[1:] + positive[:-1]))
     zero = pt.zeros_like(u[:1])
-    curvature = pt.maximum(
-        pt.concatenate([zero, inner]), pt.concatenate([inner, zero])
-    )
+    curvature = pt.maximum(pt.concatenate([zero, inner]), pt.concatenate([inner, zero]))
     top = pt.maximum(drop[1:], drop[:-1])
     size = pt.abs(slope) + _CURVATURE_WEIGHT * pt.sqrt(curvature) + 1.0
     considered = pt.ge(top, -_NEGLIGIBLE_DROP)

@@ -165,9 +165,7 @@ def _mode_and_scale(
 
     mode = start
     for _ in range(steps):
-        step, _, _ = solve_positive_definite(
-            precision_at(mode), integrand.at(gradient, mode), size
-        )
+        step, _, _ = solve_positive_definite(precision_at(mode), integrand.at(gradient, mode), size)
         mode = _best_along(integrand, mode, step) if line_search else mode + step
     _, _, covariance = solve_positive_definite(precision_at(mode), mode, size)
     return disconnected_grad(mode), disconnected_grad(cholesky_factors(covariance, size))
@@ -202,9 +200,7 @@ def _quadrature_conditional(op: QuadratureMarginalRV, inputs: Any, dep_rvs: Any)
             pt.moveaxis(part[:, in_order].reshape((-1, *shape)), 0, -1)
             for part in (panels.edges, log_densities)
         )
-        location, width = (
-            op.blocks.scatter(part[:, None]) for part in (panels.mode, panels.width)
-        )
+        location, width = (op.blocks.scatter(part[:, None]) for part in (panels.mode, panels.width))
         rng = pytensor.shared(np.random.default_rng())
         _, variable = tabulated(
             location, width, table_of(edges, logs), rng=rng, return_next_rng=True

@@ -46,7 +46,7 @@ def dispersed_starts(view: pm.Model) -> Callable[[int | None], dict[str, np.ndar
         near: dict[str, np.ndarray] = near_centre(seed)
         try:
             with np.errstate(all="ignore"):
-                drawn = from_prior(seed)
+                drawn: dict[str, np.ndarray] = from_prior(seed)
         except _DRAW_ERRORS:
             return near
         for name, value in drawn.items():

@@ -45,7 +45,8 @@ class Marginalisation:
         A phrase that describes the strategy.
     error : float or None
         Estimated error of log p(x | θ): the largest difference from an independent rule of
-        quadrature at the θ in question. None where the strategy is exact, infinite where log p(x | θ) is not known.
+        quadrature at the θ in question. None where the strategy is exact, infinite where
+        log p(x | θ) is not known.
     """
 
     latent: str

@@ -1,4 +1,4 @@
-"""The prior of θ does not change log p(x | θ), and the stated precision is that at the θ in question.
+"""The prior of θ does not change log p(x | θ), and the precision is stated at the θ in question.
 
 Thirty models, five likelihoods with six priors from tight to absurd, are compared with the
 trapezoidal rule, which shares no code with quadrature.

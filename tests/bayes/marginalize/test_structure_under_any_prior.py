@@ -155,7 +155,8 @@ def test_models_of_bugs_with_vague_priors(declare_model):
         declaration = declare(model, latents, {}, {})
         density = Density(observed_view(declaration), parameter_space(declaration))
         params |= dict.fromkeys(declaration.parameters[len(params) :], variance)
-        return type(density.view["y"].owner.op), density.objective(density.space.unconstrain(params))
+        value = density.objective(density.space.unconstrain(params))
+        return type(density.view["y"].owner.op), value
 
     kind, expected = found(lambda name: pm.Gamma(name, 2, 2), 0.5)
     for name, prior in VAGUE.items():

@@ -70,7 +70,7 @@ class _Setting:
     positive: float = 1.0
 
 
-# Values of order 1, values about the centre of the prior, and from the prior come first. The remaining
+# Values of order 1, values about the centre of the prior, and draws from it come first. The other
 # sizes are for covariates in large or small units, whose coefficients have to be small or large.
 _SETTINGS = (
     *3 * (_Setting(),),
@@ -212,4 +212,3 @@ def _near(centre: Any, transform: Any, parents: Sequence[Any], sizes: _Sizes) ->
 def _standard_normal(shape: Any) -> Any:
     rng: Any = pt.random.shared_rng(seed=None)
     return pt.random.normal(size=shape, rng=rng, return_next_rng=True)[1]
-
