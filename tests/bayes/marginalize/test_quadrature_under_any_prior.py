@@ -126,9 +126,9 @@ def test_largest_error_of_all_points_is_stated():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.5, 40.0])
-def test_expectations_are_exact_where_the_prior_is_wide(scale):
+def test_expectations_are_exact_under_a_vague_prior(scale):
     """The conditional mean at any θ is that of the trapezoidal rule, also of a steep logistic."""
-    declaration = declaration_of("logistic", "uniform")
+    declaration = declaration_of("logistic", "gamma")
     density = Density(observed_view(declaration), parameter_space(declaration))
     complete = complete_data_view(declaration, density)
     assert complete.exact
