@@ -107,6 +107,9 @@ class CheckOptions:
     paths : bool
         Whether to record, if a step is wrong, the iterates of the hand-written steps and of the
         declaration's own EM, for a picture.
+    strict : bool
+        Whether an M step that increases Q without maximising it is an error. By default it is not:
+        it makes a generalised EM algorithm, which converges to the same maximum.
 
     Raises
     ------
@@ -118,6 +121,7 @@ class CheckOptions:
     starts: int = 3
     timeout: float = 10.0
     paths: bool = True
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Check that there are not too many trial points, and that there is some time."""
