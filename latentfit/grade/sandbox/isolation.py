@@ -1,0 +1,166 @@
+"""How the process of a hand-in is kept from everything else, and what that guarantees."""
+
+import functools
+import importlib.resources
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from latentfit.grade.sandbox import _runtime, _seccomp
+from latentfit.grade.sandbox.limits import Limits
+
+#: What `open_sandbox` accepts; ``"auto"`` is the first of the others that works, except ``"none"``.
+Choice = Literal["auto", "bubblewrap", "namespaces", "none"]
+ISOLATIONS: tuple[Choice, ...] = ("bubblewrap", "namespaces")
+
+_NOBODY = "65534"
+
+_GUARANTEES = (
+    "reads Python, NumPy and its scratch folder, and no other file",
+    "writes into its scratch folder in memory only, within limits on size and number of files",
+    "has no network, no environment of yours, no other user's or process's data",
+    "starts no process and no thread, sends no signal, and makes no system call beyond a short list",
+    "is ended by its limits of time and memory, and with the sandbox",
+)
+_NO_GUARANTEES = ("runs as you do: it can read, change and delete whatever you can",)
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """The isolation that is in force.
+
+    Attributes
+    ----------
+    name : str
+        ``"bubblewrap"``, ``"namespaces"`` or ``"none"``.
+    guarantees : tuple of str
+        What holds for the hand-in's process, each the predicate of a sentence about it.
+    """
+
+    name: str
+    guarantees: tuple[str, ...]
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the hand-in is kept from anything at all."""
+        return self.name != "none"
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a supervisor is started.
+
+    Attributes
+    ----------
+    arguments : tuple of str
+    environment : mapping of str to str
+    """
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def isolation(name: str) -> Isolation:
+    """Return the isolation of this name."""
+    return Isolation(name, _GUARANTEES if name in ISOLATIONS else _NO_GUARANTEES)
+
+
+def obstacle(name: str) -> str:
+    """Return why this isolation cannot be tried on this machine, or an empty string."""
+    if sys.platform != "linux":
+        return "it exists on Linux only"
+    if not _seccomp.available():
+        return "the system calls of this kind of processor are not known"
+    if name == "bubblewrap" and shutil.which("bwrap") is None:
+        return "the program bwrap is not installed"
+    return ""
+
+
+def command(name: str, limits: Limits, seed: int, control: int) -> Command:
+    """Return how to start a supervisor in an isolation.
+
+    Parameters
+    ----------
+    name : str
+    limits : Limits
+    seed : int
+        Seed of the global random number generators of Python and NumPy.
+    control : int
+        File descriptor of the socket, which the process inherits.
+    """
+    settings: dict[str, Any] = {
+        "control": control,
+        "isolated": name in ISOLATIONS,
+        "seed": seed,
+        "memory_bytes": limits.memory_bytes,
+        "scratch_bytes": limits.scratch_bytes,
+        "scratch_options": "",
+        "result_bytes": limits.result_bytes,
+        "total_cpu_seconds": max(1, round(limits.total_cpu_seconds)),
+        "system_calls": "",
+    }
+    if name not in ISOLATIONS:
+        program = _python(sys.executable, str(_runtime.packages_folder()), settings)
+        return Command(tuple(program), _runtime.neutral_environment())
+    settings["system_calls"] = _seccomp.system_call_filter().hex()
+    # The scratch folder itself is one of the files that the file system counts.
+    scratch = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files + 1},mode=700"
+    if name == "bubblewrap":
+        settings["scratch_options"] = scratch
+        return _in_bubblewrap(_python(_runtime.PYTHON, _runtime.PACKAGES, settings))
+    return _in_namespaces(_python(_runtime.PYTHON, _runtime.PACKAGES, settings), scratch, control)
+
+
+def _python(interpreter: str, packages: str, settings: Mapping[str, Any]) -> list[str]:
+    """Run the child's program, without site packages, user's files and compiled files."""
+    start = f"import sys; sys.path.append({packages!r})\n"
+    return [interpreter, "-s", "-P", "-S", "-B", "-u", "-c", start + _child(), json.dumps(settings)]
+
+
+def _in_bubblewrap(program: list[str]) -> Command:
+    runtime = _runtime.runtime()
+    options = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    options += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
+    options += ["--uid", _NOBODY, "--gid", _NOBODY, "--new-session", "--as-pid-1"]
+    # The supervisor needs them to limit the scratch folder, and then gives them up.
+    options += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
+    for source, shown in runtime.mounts:
+        options += ["--ro-bind", source, shown]
+    options += ["--dev-bind", "/dev/null", "/dev/null"]
+    for folder in runtime.hidden:
+        options += ["--tmpfs", folder, "--remount-ro", folder]
+    options += ["--tmpfs", _runtime.SCRATCH, "--remount-ro", "/", "--chdir", _runtime.SCRATCH]
+    options += ["--clearenv"]
+    for variable, value in _runtime.environment().items():
+        options += ["--setenv", variable, value]
+    bwrap = shutil.which("bwrap") or "bwrap"
+    return Command((bwrap, *options, "--", *program), {})
+
+
+def _in_namespaces(program: list[str], scratch: str, control: int) -> Command:
+    runtime = _runtime.runtime()
+    settings = {
+        "control": control,
+        "mounts": runtime.mounts,
+        "hidden": runtime.hidden,
+        "scratch": _runtime.SCRATCH,
+        "scratch_options": scratch,
+        "command": program,
+        "environment": _runtime.environment(),
+    }
+    launcher = [sys.executable, "-I", "-S", "-B", "-c", _text("_enter_namespaces.py")]
+    return Command((*launcher, json.dumps(settings)), {})
+
+
+@functools.cache
+def _child() -> str:
+    return _text("_frames.py") + "\n" + _text("_child.py")
+
+
+def _text(name: str) -> str:
+    folder = importlib.resources.files(__package__ or Path(__file__).parent.name)
+    return folder.joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,342 @@
+"""Run a hand-in's functions in a sandbox."""
+
+import functools
+import secrets
+import signal
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, get_args
+
+import numpy as np
+
+from latentfit.errors import InputError
+from latentfit.grade.sandbox import _frames
+from latentfit.grade.sandbox._supervisor import SandboxBroken, Supervisor
+from latentfit.grade.sandbox._worker import Broken, Worker
+from latentfit.grade.sandbox.isolation import (
+    ISOLATIONS,
+    Choice,
+    Isolation,
+    isolation,
+    obstacle,
+)
+from latentfit.grade.sandbox.limits import Limits
+from latentfit.grade.sandbox.outcome import Failed, FailureKind, Returned
+
+_MAX_QUOTED_CHARACTERS = 2000
+_MAX_TYPE_CHARACTERS = 100
+_MAX_FUNCTIONS = 1000
+_DEFAULT_LIMITS = Limits()
+
+
+class SandboxError(InputError):
+    """No sandbox can be made on this machine, or the one that was made broke."""
+
+
+def open_sandbox(
+    source: bytes,
+    *,
+    limits: Limits = _DEFAULT_LIMITS,
+    isolated_by: Choice = "auto",
+    seed: int = 0,
+) -> "Session":
+    """Run a hand-in's source in a sandbox, and return a session that calls its functions.
+
+    Parameters
+    ----------
+    source : bytes
+        The text of a Python module, as it was handed in.
+    limits : Limits
+    isolated_by : {"auto", "bubblewrap", "namespaces", "none"}
+        ``"auto"`` takes bubblewrap where it works, and namespaces otherwise. ``"none"`` is no
+        isolation: the hand-in runs in a process of its own with the rights of the user, and only
+        its time, its results and what it prints are limited.
+    seed : int
+        Seed of the global random number generators of Python and NumPy, for each process.
+
+    Returns
+    -------
+    Session
+        Where the source cannot be run, for example because of a syntax error, its `failure` is the
+        reason, and so is the result of every call.
+
+    Raises
+    ------
+    SandboxError
+        This machine offers no such isolation.
+
+    Examples
+    --------
+    >>> from latentfit.grade.sandbox import open_sandbox
+    >>> with open_sandbox(b"def double(x): return {'twice': 2 * x}") as session:
+    ...     session.call("double", 21.0).value
+    {'twice': 42.0}
+    """
+    if isolated_by not in get_args(Choice):
+        raise ValueError(f"no isolation is called {isolated_by!r}")
+    name = _first_that_works() if isolated_by == "auto" else isolated_by
+    reason = obstacle(name)
+    if reason:
+        raise SandboxError(f"{name} cannot isolate a hand-in on this machine: {reason}")
+    return Session(source, isolation(name), limits, seed)
+
+
+def available_isolation() -> Isolation | None:
+    """Return the isolation that ``"auto"`` takes on this machine, or None if there is none."""
+    try:
+        return isolation(_first_that_works())
+    except SandboxError:
+        return None
+
+
+@functools.cache
+def _first_that_works() -> str:
+    reasons = []
+    for name in ISOLATIONS:
+        reason = obstacle(name)
+        if not reason:
+            try:
+                Supervisor(name, Limits(), seed=0).close()
+                return name
+            except (SandboxBroken, OSError, ValueError) as error:
+                reason = str(error)
+        reasons.append(f"{name}: {reason}")
+    raise SandboxError(
+        "this machine offers no isolation for code that others wrote "
+        f"({'; '.join(reasons)}). Use Linux with user namespaces, or install bubblewrap."
+    )
+
+
+class Session:
+    """A hand-in in a sandbox; made by `open_sandbox`, and used by one thread at a time.
+
+    The hand-in's source runs once in a process, which then serves all calls until one of them
+    fails in such a manner that the process cannot go on; the next call starts another process.
+
+    Attributes
+    ----------
+    isolation : Isolation
+        The isolation that is in force.
+    functions : mapping of str to tuple of str
+        The functions that the hand-in defines and the names of their parameters, as its process
+        reports them.
+    failure : Failed or None
+        Why the source could not be run.
+    """
+
+    def __init__(self, source: bytes, isolated_by: Isolation, limits: Limits, seed: int) -> None:
+        self.isolation = isolated_by
+        self.functions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+        self.failure: Failed | None = None
+        self._source = source
+        self._limits = limits
+        self._seed = seed
+        self._worker: Worker | None = None
+        self._supervisor: Supervisor | None = None
+        self._closed = False
+        if len(source) > limits.source_bytes:
+            self.failure = Failed(
+                FailureKind.SOURCE,
+                f"The hand-in has {len(source)} bytes; the limit is {limits.source_bytes}.",
+            )
+            return
+        self._guarded(self._load)
+
+    def call(
+        self, function: str, /, *arguments: Any, fresh: bool = False, **named: Any
+    ) -> Returned | Failed:
+        """Call one of the hand-in's functions.
+
+        Parameters
+        ----------
+        function : str
+        *arguments, **named : object
+            Arguments of the function: arrays of numbers, NumPy scalars, Python numbers and None, in
+            dicts with names as keys, lists and tuples.
+        fresh : bool
+            Call it in a new process, in which nothing is left of earlier calls.
+
+        Returns
+        -------
+        Returned or Failed
+
+        Raises
+        ------
+        SandboxError
+            The sandbox broke, which is no fault of the hand-in.
+        ValueError
+            An argument cannot be sent.
+        """
+        if self._closed:
+            raise ValueError("the session is closed")
+        if self.failure is not None and self.failure.kind is FailureKind.SOURCE:
+            return self.failure
+        value = {"arguments": list(arguments), "named": named}
+        # The nonce marks the reply to this request: no earlier reply can contain it.
+        fields = {"nonce": secrets.token_hex(16), "call": function}
+        frame = _frames.encode(fields, value)
+        return self._guarded(lambda: self._call(function, frame, fields["nonce"], fresh))
+
+    def close(self) -> None:
+        """End the hand-in's process and remove its scratch folder."""
+        self._closed = True
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
+
+    def __enter__(self) -> Self:
+        """Return the session."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        self.close()
+
+    def _guarded[T](self, action: "functools.partial[T] | Any") -> T:
+        try:
+            result: T = action()
+            return result
+        except (SandboxBroken, OSError) as error:
+            self.close()
+            raise SandboxError(f"the sandbox broke: {error}") from error
+        except BaseException:
+            # An interrupt leaves half a message in a pipe.
+            self.close()
+            raise
+
+    def _call(self, function: str, frame: bytes, nonce: str, fresh: bool) -> Returned | Failed:
+        if fresh:
+            self._stop()
+        if self._worker is None:
+            self._load()
+        if self.failure is not None:
+            return self.failure
+        return self._exchange(frame, nonce, f"{function}()")
+
+    def _load(self) -> None:
+        """Start a process and run the source in it."""
+        if self._supervisor is None:
+            self._supervisor = Supervisor(self.isolation.name, self._limits, self._seed)
+        self._worker = self._supervisor.start_worker()
+        nonce = secrets.token_hex(16)
+        frame = _frames.encode({"nonce": nonce}, np.frombuffer(self._source, np.uint8))
+        outcome = self._exchange(frame, nonce, "the hand-in")
+        if isinstance(outcome, Failed):
+            self.failure = outcome
+            self._stop()
+        else:
+            self.failure = None
+
+    def _stop(self) -> int:
+        """End the process, and the sandbox as well if anything is left of the process in it."""
+        if self._worker is None or self._supervisor is None:
+            return 0
+        self._worker.close()
+        self._worker = None
+        status, used = self._supervisor.stop_worker()
+        if used:
+            self._supervisor.close()
+            self._supervisor = None
+        return status
+
+    def _exchange(self, frame: bytes, nonce: str, subject: str) -> Returned | Failed:
+        assert self._worker is not None
+        reply = self._worker.exchange(frame, self._limits)
+        printed = _cleaned(self._worker.printed_text(), _MAX_QUOTED_CHARACTERS)
+        if not isinstance(reply, Broken):
+            fields, value = reply
+            outcome = _interpreted(fields, value, nonce, subject, printed)
+            if outcome is not None:
+                if "functions" in fields:
+                    self.functions = _functions(fields["functions"])
+                return outcome
+            reply = Broken(FailureKind.PROTOCOL, "its fields are not those of a reply")
+        status = self._stop()
+        return Failed(reply.kind, _sentence(reply, status, subject), printed=printed)
+
+
+def _interpreted(
+    fields: Mapping[str, Any], value: Any, nonce: str, subject: str, printed: str
+) -> Returned | Failed | None:
+    """Return what a well-formed reply states, or None if it is not a reply to this request."""
+    match fields:
+        case {"nonce": str(given), "status": "returned"} if given == nonce:
+            return Returned(value, printed)
+        case {"nonce": str(given), "status": "missing"} if given == nonce:
+            message = f"The hand-in does not define {subject}."
+            return Failed(FailureKind.MISSING, message, printed=printed)
+        case {"nonce": str(given), "status": "form", "text": str(text)} if given == nonce:
+            quoted = _cleaned(text, _MAX_QUOTED_CHARACTERS)
+            message = f"What {subject} returned cannot be read: {quoted}."
+            return Failed(FailureKind.FORM, message, quoted, printed=printed)
+        case {
+            "nonce": str(given),
+            "status": "exception" | "memory" as status,
+            "type": str(name),
+            "text": str(text),
+            "line": int() | None as line,
+        } if given == nonce:
+            kind = FailureKind(status)
+            name = _cleaned(name, _MAX_TYPE_CHARACTERS)
+            place = f" in line {line}" if line is not None else ""
+            reason = "needed too much memory" if status == "memory" else f"raised {name}"
+            message = f"{subject[:1].upper()}{subject[1:]} {reason}{place}."
+            if subject.endswith("()"):
+                message = f"{subject} {reason}{place}."
+            quoted = _cleaned(text, _MAX_QUOTED_CHARACTERS)
+            return Failed(kind, message, quoted, line, printed)
+    return None
+
+
+def _sentence(broken: Broken, status: int, subject: str) -> str:
+    match broken.kind:
+        case FailureKind.ENDED if status < 0:
+            reason = f"ended its process: {_signal_name(-status)}"
+        case FailureKind.ENDED:
+            reason = f"ended its process with exit status {status} instead of returning"
+        case FailureKind.PROTOCOL:
+            reason = f"sent what is not a reply: {broken.reason}"
+        case _:
+            reason = broken.reason
+    if subject.endswith("()"):
+        return f"{subject} {reason}."
+    return f"{subject[:1].upper()}{subject[1:]} {reason}."
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _functions(description: Any) -> Mapping[str, tuple[str, ...]]:
+    """Return the functions that a hand-in's process reports, as far as they are well-formed."""
+    if not isinstance(description, dict):
+        return MappingProxyType({})
+    return MappingProxyType(
+        {
+            name: tuple(parameters)
+            for name, parameters in list(description.items())[:_MAX_FUNCTIONS]
+            if name.isidentifier()
+            and isinstance(parameters, list)
+            and all(isinstance(one, str) and one.isidentifier() for one in parameters)
+        }
+    )
+
+
+def _cleaned(text: str, max_characters: int) -> str:
+    """Return a text without characters that control a terminal, shortened."""
+    shown = "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text[:max_characters]
+    )
+    return shown + ("…" if len(text) > max_characters else "")
