@@ -29,6 +29,8 @@ import types
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+import numpy.linalg
+import numpy.random  # NumPy imports it at its first use, which would be in each worker
 
 if TYPE_CHECKING:  # at run time the text of `_frames.py` stands above
     from latentfit.grade.sandbox._frames import PREFIX_BYTES, NotNumbers, decode, encode, sizes

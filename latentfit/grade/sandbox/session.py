@@ -169,7 +169,7 @@ class Session:
         """
         if self._closed:
             raise ValueError("the session is closed")
-        if self.failure is not None and self.failure.kind is FailureKind.SOURCE:
+        if self.failure is not None:
             return self.failure
         value = {"arguments": list(arguments), "named": named}
         # The nonce marks the reply to this request: no earlier reply can contain it.
@@ -232,8 +232,6 @@ class Session:
         if isinstance(outcome, Failed):
             self.failure = outcome
             self._stop()
-        else:
-            self.failure = None
 
     def _stop(self) -> int:
         """End the process, and the sandbox as well if anything is left of the process in it."""
