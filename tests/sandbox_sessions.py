@@ -6,7 +6,7 @@ from latentfit.grade.sandbox import Limits, SandboxError, open_sandbox
 
 #: Enough for what the tests compute, and soon over for what does not end.
 LIMITS = Limits(
-    cpu_seconds=0.5,
+    cpu_seconds=0.3,
     wall_seconds=30.0,
     memory_bytes=256 << 20,
     scratch_bytes=16 << 20,

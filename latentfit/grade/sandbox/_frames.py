@@ -93,12 +93,11 @@ class _Encoder:
         if isinstance(value, Mapping):
             return {"kind": "dict", "items": self._items(value, place, where, depth)}
         if isinstance(value, list | tuple):
-            if type(value) is list and value and _only_python_numbers(value, depth):
-                numbers = _rectangular(value)
-                if numbers is not None and numbers.size > _MAX_LISTED_NUMBERS:
+            numbers = _rectangular(value) if type(value) is list else None
+            if numbers is not None:
+                if numbers.size > _MAX_LISTED_NUMBERS:
                     raise NotNumbers(f"{where} is a list of too many numbers; return an array")
-                if numbers is not None:
-                    return self._array("numbers", numbers, where)
+                return self._array("numbers", numbers, where)
             kind = "tuple" if isinstance(value, tuple) else "list"
             items = [
                 self.node(entry, f"{place}[{index}]", depth + 1)
@@ -140,22 +139,26 @@ class _Encoder:
         return {"kind": kind, "dtype": dtype, "shape": list(array.shape)}
 
 
-def _only_python_numbers(value: list[Any], depth: int) -> bool:
-    return depth <= _MAX_DEPTH and all(
-        _only_python_numbers(entry, depth + 1)
-        if type(entry) is list
-        else type(entry) in _PYTHON_DTYPES
-        for entry in value
-    )
-
-
 def _rectangular(value: list[Any]) -> "np.ndarray[Any, Any] | None":
-    """Nested lists of numbers as an array, or None where they are not all of the same length."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
+    """Nested lists of numbers as an array, or None if they are something else."""
+    types: set[Any] = set()
+    _add_leaf_types(value, types, 0)
+    # Integers among real numbers are real numbers; booleans among numbers stay what they are.
+    kind = float if types == {int, float} else types.pop() if len(types) == 1 else None
+    if kind not in _PYTHON_DTYPES:
         return None
-    return array if array.dtype.str in _PYTHON_DTYPES.values() else None
+    try:
+        return np.asarray(value, _PYTHON_DTYPES[kind])
+    except (ValueError, OverflowError):
+        return None
+
+
+def _add_leaf_types(value: list[Any], types: set[Any], depth: int) -> None:
+    for entry in value:
+        if type(entry) is list and depth < _MAX_DEPTH:
+            _add_leaf_types(entry, types, depth + 1)
+        else:
+            types.add(type(entry))
 
 
 def _is_name(text: str) -> bool:

@@ -71,6 +71,10 @@ def isolation(name: str) -> Isolation:
 
 def obstacle(name: str) -> str:
     """Return why this isolation cannot be tried on this machine, or an empty string."""
+    if sys.platform == "win32":
+        return "hand-ins cannot be run on Windows itself; use the Windows Subsystem for Linux"
+    if name not in ISOLATIONS:
+        return ""
     if sys.platform != "linux":
         return "it exists on Linux only"
     if not _seccomp.available():

@@ -26,6 +26,7 @@ from latentfit.grade.sandbox.outcome import Failed, FailureKind, Returned
 _MAX_QUOTED_CHARACTERS = 2000
 _MAX_TYPE_CHARACTERS = 100
 _MAX_FUNCTIONS = 1000
+_MAX_REASON_CHARACTERS = 120
 _DEFAULT_LIMITS = Limits()
 
 
@@ -100,10 +101,11 @@ def _first_that_works() -> str:
                 return name
             except (SandboxBroken, OSError, ValueError) as error:
                 reason = str(error)
-        reasons.append(f"{name}: {reason}")
+        reasons.append(f"{name}: {reason[:_MAX_REASON_CHARACTERS]}")
     raise SandboxError(
-        "this machine offers no isolation for code that others wrote "
-        f"({'; '.join(reasons)}). Use Linux with user namespaces, or install bubblewrap."
+        "this machine cannot isolate code that others wrote "
+        f"({'; '.join(reasons)}). Use Linux with user namespaces or with bubblewrap, or state "
+        "that no isolation is wanted."
     )
 
 

@@ -38,7 +38,7 @@ FAILURES = {
     "return_records": {FORM},
     "return_a_masked_array": {FORM},
     "return_a_huge_array": {FORM},
-    "return_a_million_entries": {FORM},
+    "return_a_million_entries": {FORM, TIME},
     "return_a_cycle": {FORM},
     "return_names_that_are_not": {FORM},
     "return_an_endless_dict": {FORM},
@@ -97,7 +97,6 @@ SUCCESSFUL = (
     "become_a_program",
     "make_memory_files",
     "make_many_files",
-    "keep_a_timer",
 )
 
 teacher_s_secret = "rubric-of-the-teacher"
@@ -168,10 +167,12 @@ def unprotected():
 
 def test_forged_reply_for_a_later_call_is_not_accepted(session, target):
     """The process cannot know the number that marks the next call."""
-    session.call("forge_the_next_reply", target, fresh=True)
-    outcome = session.call("count_calls", target)
-    assert isinstance(outcome, Failed)
-    assert outcome.kind is PROTOCOL
+    outcomes = [
+        session.call("forge_the_next_reply", target, fresh=True),
+        # In the same process, unless the forged reply was noticed already.
+        session.call("count_calls", target),
+    ]
+    assert [outcome.kind for outcome in outcomes if isinstance(outcome, Failed)] == [PROTOCOL]
     assert session.call("count_calls", target).value == {"gained": False}
 
 
