@@ -21,4 +21,3 @@ def opened(source, isolated_by, limits=LIMITS):
         return open_sandbox(source, limits=limits, isolated_by=isolated_by)
     except SandboxError as error:
         pytest.skip(str(error))
-

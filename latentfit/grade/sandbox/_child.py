@@ -15,6 +15,7 @@ latentfit and contains nothing that a hand-in should not read.
 import builtins
 import contextlib
 import ctypes
+import inspect
 import json
 import linecache
 import mmap
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # at run time the text of `_frames.py` stands above
 _FILE = "hand-in"
 _MODULE = "hand_in"
 _MAX_TEXT_CHARACTERS = 2000
+_MAX_FUNCTIONS = 500
 _MAX_PARAMETERS = 50
 
 _PR_SET_PDEATHSIG = 1
@@ -137,9 +139,7 @@ def _work(control: socket.socket, files: list[int], settings: dict[str, Any]) ->
         os._exit(1)
 
 
-def _prepare(
-    control: socket.socket, files: list[int], settings: dict[str, Any]
-) -> tuple[int, int]:
+def _prepare(control: socket.socket, files: list[int], settings: dict[str, Any]) -> tuple[int, int]:
     requests, replies, output = files
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -152,7 +152,7 @@ def _prepare(
     if not settings["isolated"]:
         os.setsid()
     random.seed(settings["seed"])
-    np.random.seed(settings["seed"])
+    np.random.seed(settings["seed"])  # noqa: NPY002 - the global generator is what it is about
     _limit(settings)
     if settings["system_calls"]:
         _filter_system_calls(bytes.fromhex(settings["system_calls"]))
@@ -203,7 +203,7 @@ def _address_space() -> int:
 
 def _filter_system_calls(program: bytes) -> None:
     class _Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]  # noqa: RUF012
+        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
     filtered = _Program(len(program) // 8, program)
     _checked("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -238,12 +238,26 @@ def _loaded(module: types.ModuleType, source: "np.ndarray[Any, Any]") -> dict[st
     lines = text.decode("utf-8", "replace").splitlines(keepends=True)
     linecache.cache[_FILE] = (len(text), None, lines, _FILE)
     exec(compile(text, _FILE, "exec", dont_inherit=True), module.__dict__)
-    functions = {
-        str(name): list(function.__code__.co_varnames[: function.__code__.co_argcount])
-        for name, function in list(vars(module).items())
-        if type(function) is types.FunctionType
-    }
-    return {"status": "returned", "functions": functions}
+    return {"status": "returned", "functions": _functions(module)}
+
+
+def _functions(module: types.ModuleType) -> dict[str, list[str] | None]:
+    """Return the names of what can be called, and of the parameters where they can be known."""
+    named = [
+        (name, value)
+        for name, value in list(vars(module).items())
+        if callable(value) and not isinstance(value, type) and not name.startswith("__")
+    ]
+    # Those that the hand-in defines come first, whatever it imports.
+    named.sort(key=lambda item: getattr(item[1], "__globals__", None) is not vars(module))
+    return {name: _parameters(value) for name, value in named[:_MAX_FUNCTIONS]}
+
+
+def _parameters(function: Any) -> list[str] | None:
+    try:
+        return list(inspect.signature(function).parameters)[:_MAX_PARAMETERS]
+    except (TypeError, ValueError):
+        return None
 
 
 def _called(module: types.ModuleType, name: str, value: Any) -> dict[str, Any]:

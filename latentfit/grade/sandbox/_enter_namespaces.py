@@ -27,7 +27,9 @@ _MS_NOATIME, _MS_NODIRATIME, _MS_RELATIME = 1024, 2048, 1 << 21
 _ST_RELATIME = 4096
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
+_PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
+_LAST_CAPABILITY = 63
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
 
@@ -58,6 +60,9 @@ def enter(settings: dict[str, Any]) -> None:
         _write("/proc/self/gid_map", f"{_NOBODY} {group} 1")
     _build(settings)
     _libc("sethostname", _HOST_NAME, len(_HOST_NAME))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(_LAST_CAPABILITY + 1):  # fails for those that the kernel does not have
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -96,7 +101,7 @@ def _build(settings: dict[str, Any]) -> None:
     _mount("tmpfs", _NEW_ROOT, "tmpfs", quiet, f"size={_ROOT_BYTES},mode=755")
     for source, shown in settings["mounts"]:
         _bind(source, _NEW_ROOT + shown, _MS_RDONLY | quiet)
-    _bind("/dev/null", _NEW_ROOT + "/dev/null", _MS_NOSUID | _MS_NOEXEC)
+    _bind("/dev/null", _NEW_ROOT + "/dev/null", _MS_RDONLY | _MS_NOSUID | _MS_NOEXEC)
     for folder in settings["hidden"]:
         _mount("tmpfs", _NEW_ROOT + folder, "tmpfs", quiet | _MS_RDONLY, "size=4096,mode=755")
     scratch = _NEW_ROOT + settings["scratch"]

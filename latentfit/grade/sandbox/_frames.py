@@ -42,7 +42,9 @@ class NotNumbers(ValueError):  # noqa: N818 - the name says what was to be sent
     """A value that cannot be sent, because it does not consist of numbers and their names."""
 
 
-def encode(fields: Mapping[str, Any], value: Any = None, max_body_bytes: int = sys.maxsize) -> bytes:
+def encode(
+    fields: Mapping[str, Any], value: Any = None, max_body_bytes: int = sys.maxsize
+) -> bytes:
     """Return the frame of a message.
 
     Parameters
@@ -184,7 +186,9 @@ def sizes(prefix: bytes | bytearray, max_body_bytes: int) -> tuple[int, int]:
     return head_bytes, body_bytes
 
 
-def decode(head: bytes | bytearray, body: bytes | bytearray) -> tuple[dict[str, Any], Any]:
+def decode(
+    head: bytes | bytearray, body: bytes | bytearray | memoryview
+) -> tuple[dict[str, Any], Any]:
     """Return a message's fields and its value.
 
     The value consists of dicts, lists, tuples, None, Python numbers, NumPy scalars and writable

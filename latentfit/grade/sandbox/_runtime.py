@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,13 +98,12 @@ def runtime() -> Runtime:
 
     Raises
     ------
-    OSError, subprocess.SubprocessError, ValueError
+    OSError
         The libraries could not be listed.
     """
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    library = Path(sysconfig.get_path("platstdlib", vars=_base_prefixes())).resolve()
+    library = Path(os.__file__).resolve().parent
     modules = library / "lib-dynload"
-    target = f"/python/{sys.platlibdir}/{version}"
+    target = f"/python/{sys.platlibdir}/{library.name}"
     mounts = {PYTHON: os.path.realpath(sys.executable), target: str(library)}
     packages = packages_folder()
     for name in (_PACKAGE, f"{_PACKAGE}.libs"):
@@ -126,23 +124,17 @@ def runtime() -> Runtime:
     return Runtime(tuple((source, shown) for shown, source in mounts.items()), hidden)
 
 
-def _base_prefixes() -> dict[str, str]:
-    return {
-        "base": sys.base_prefix,
-        "platbase": sys.base_exec_prefix,
-        "installed_base": sys.base_prefix,
-        "installed_platbase": sys.base_exec_prefix,
-    }
-
-
 def _shared_libraries(packages: Path, modules: Path) -> list[str]:
     command = [sys.executable, "-I", "-S", "-B", "-c", _LIST_LIBRARIES]
-    listed = subprocess.run(
-        [*command, str(packages), str(modules)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-        timeout=_SECONDS_FOR_LIBRARIES,
-    )
-    names: list[str] = json.loads(listed.stdout)
+    try:
+        listed = subprocess.run(
+            [*command, str(packages), str(modules)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_SECONDS_FOR_LIBRARIES,
+        )
+        names: list[str] = json.loads(listed.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        raise OSError(f"Python's shared libraries could not be listed: {error}") from error
     return names

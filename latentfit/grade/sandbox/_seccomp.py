@@ -157,8 +157,8 @@ def system_call_filter() -> bytes:
         number = numbers[column]
         if number is not None:
             program += _when(number, [_instruction(_RETURN, _ALLOW)])
-    for *numbers, argument, permitted in _ALLOWED_ARGUMENTS.values():
-        program += _when(numbers[column], _if_argument_in(argument, permitted))
+    for x86, arm, argument, permitted in _ALLOWED_ARGUMENTS.values():
+        program += _when((x86, arm)[column], _if_argument_in(argument, permitted))
     program += _when(_PRLIMIT[column], _if_argument_is_null(_PRLIMIT_NEW_LIMIT))
     program += [
         _instruction(_JUMP_IF_AT_LEAST, _FIRST_UNIFIED_NUMBER, if_false=1),

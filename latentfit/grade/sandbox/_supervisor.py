@@ -46,32 +46,44 @@ class Supervisor:
 
     def __init__(self, isolation: str, limits: Limits, seed: int) -> None:
         self._control, other_end = socket.socketpair()
+        self._scratch = None if isolation != "none" else tempfile.mkdtemp()
+        self._launcher: subprocess.Popen[bytes] | None = None
+        self._handles: list[int] = []
+        try:
+            with other_end:
+                self._launcher = self._start(isolation, limits, seed, other_end)
+        finally:
+            self._close = weakref.finalize(
+                self, _end, self._control, self._launcher, self._handles, self._scratch
+            )
+            if self._launcher is None:
+                self.close()
+        try:
+            process = self._message(b"s")
+            if process is not None:
+                self._handles.append(os.pidfd_open(process))
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(
+        self, isolation: str, limits: Limits, seed: int, other_end: socket.socket
+    ) -> "subprocess.Popen[bytes]":
         self._control.settimeout(_SECONDS_TO_START)
         if sys.platform == "linux":
             self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         start = command(isolation, limits, seed, other_end.fileno())
-        self._scratch = None if isolation != "none" else tempfile.mkdtemp()
-        with other_end:
-            self._launcher = subprocess.Popen(
-                start.arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=dict(start.environment),
-                cwd=self._scratch or "/",
-                pass_fds=[other_end.fileno()],
-                start_new_session=True,
-            )
-        self._close = weakref.finalize(
-            self, _end, self._control, self._launcher, handles := [], self._scratch
+        return subprocess.Popen(
+            start.arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=dict(start.environment),
+            cwd=self._scratch or "/",
+            pass_fds=[other_end.fileno()],
+            # An interrupt from the terminal is this process' affair.
+            start_new_session=True,
         )
-        try:
-            process = self._message(b"s")
-            if process is not None:
-                handles.append(os.pidfd_open(process))
-        except BaseException:
-            self.close()
-            raise
 
     def start_worker(self) -> Worker:
         """Start a worker, which has not yet run anything.
@@ -149,6 +161,7 @@ class Supervisor:
     def _reason(self) -> str:
         """Return the last line that the launcher printed before it ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
+            assert self._launcher is not None
             lines = self._launcher.communicate(timeout=_SECONDS_TO_STOP)[1].decode(
                 "utf-8", "replace"
             )
@@ -173,7 +186,7 @@ def _shortened(text: str) -> str:
 
 def _end(
     control: socket.socket,
-    launcher: "subprocess.Popen[bytes]",
+    launcher: "subprocess.Popen[bytes] | None",
     handles: list[int],
     scratch: str | None,
 ) -> None:
@@ -185,12 +198,13 @@ def _end(
             if scratch is None:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         os.close(handle)
-    try:
-        launcher.wait(_SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
-        launcher.kill()
-        launcher.wait()
-    if launcher.stderr:
-        launcher.stderr.close()
+    if launcher is not None:
+        try:
+            launcher.wait(_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            launcher.kill()
+            launcher.wait()
+        if launcher.stderr:
+            launcher.stderr.close()
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)

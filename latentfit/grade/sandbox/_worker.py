@@ -50,9 +50,7 @@ class Worker:
         for file in (requests, replies, printed):
             os.set_blocking(file, False)
 
-    def exchange(
-        self, frame: bytes, limits: Limits
-    ) -> tuple[dict[str, Any], Any] | Broken:
+    def exchange(self, frame: bytes, limits: Limits) -> tuple[dict[str, Any], Any] | Broken:
         """Send a request, and return the fields and the value of the reply.
 
         Whatever the worker sends, the memory that this takes stays below the limits on results
@@ -178,4 +176,5 @@ def _write(file: int, data: memoryview) -> int:
 def _split(reply: bytearray) -> tuple[dict[str, Any], Any]:
     head_bytes, _ = _frames.sizes(reply, len(reply))
     start = _frames.PREFIX_BYTES
-    return _frames.decode(reply[start : start + head_bytes], reply[start + head_bytes :])
+    body = memoryview(reply)[start + head_bytes :]
+    return _frames.decode(reply[start : start + head_bytes], body)

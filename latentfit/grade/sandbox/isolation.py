@@ -1,7 +1,6 @@
 """How the process of a hand-in is kept from everything else, and what that guarantees."""
 
 import functools
-import importlib.resources
 import json
 import shutil
 import sys
@@ -23,7 +22,8 @@ _GUARANTEES = (
     "reads Python, NumPy and its scratch folder, and no other file",
     "writes into its scratch folder in memory only, within limits on size and number of files",
     "has no network, no environment of yours, no other user's or process's data",
-    "starts no process and no thread, sends no signal, and makes no system call beyond a short list",
+    "starts no process and no thread, and sends no signal",
+    "makes no system call beyond a short list",
     "is ended by its limits of time and memory, and with the sandbox",
 )
 _NO_GUARANTEES = ("runs as you do: it can read, change and delete whatever you can",)
@@ -134,7 +134,7 @@ def _in_bubblewrap(program: list[str]) -> Command:
     options += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
     for source, shown in runtime.mounts:
         options += ["--ro-bind", source, shown]
-    options += ["--dev-bind", "/dev/null", "/dev/null"]
+    options += ["--dev-bind", "/dev/null", "/dev/null", "--remount-ro", "/dev/null"]
     for folder in runtime.hidden:
         options += ["--tmpfs", folder, "--remount-ro", folder]
     options += ["--tmpfs", _runtime.SCRATCH, "--remount-ro", "/", "--chdir", _runtime.SCRATCH]
@@ -166,5 +166,4 @@ def _child() -> str:
 
 
 def _text(name: str) -> str:
-    folder = importlib.resources.files(__package__ or Path(__file__).parent.name)
-    return folder.joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -1,16 +1,16 @@
 """Run a hand-in's functions in a sandbox."""
 
+import contextlib
 import functools
 import secrets
-import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, get_args
 
 import numpy as np
 
 from latentfit.errors import InputError
-from latentfit.grade.sandbox import _frames
+from latentfit.grade.sandbox import _frames, _replies
 from latentfit.grade.sandbox._supervisor import SandboxBroken, Supervisor
 from latentfit.grade.sandbox._worker import Broken, Worker
 from latentfit.grade.sandbox.isolation import (
@@ -23,9 +23,6 @@ from latentfit.grade.sandbox.isolation import (
 from latentfit.grade.sandbox.limits import Limits
 from latentfit.grade.sandbox.outcome import Failed, FailureKind, Returned
 
-_MAX_QUOTED_CHARACTERS = 2000
-_MAX_TYPE_CHARACTERS = 100
-_MAX_FUNCTIONS = 1000
 _MAX_REASON_CHARACTERS = 120
 _DEFAULT_LIMITS = Limits()
 
@@ -97,9 +94,10 @@ def _first_that_works() -> str:
         reason = obstacle(name)
         if not reason:
             try:
-                Supervisor(name, Limits(), seed=0).close()
+                with contextlib.closing(Supervisor(name, Limits(), seed=0)) as supervisor:
+                    supervisor.start_worker().close()
                 return name
-            except (SandboxBroken, OSError, ValueError) as error:
+            except (SandboxBroken, OSError) as error:
                 reason = str(error)
         reasons.append(f"{name}: {reason[:_MAX_REASON_CHARACTERS]}")
     raise SandboxError(
@@ -119,16 +117,16 @@ class Session:
     ----------
     isolation : Isolation
         The isolation that is in force.
-    functions : mapping of str to tuple of str
-        The functions that the hand-in defines and the names of their parameters, as its process
-        reports them.
+    functions : mapping of str to (tuple of str or None)
+        Whatever can be called in the hand-in's module, except classes, and the names of its
+        parameters, None where they are unknown; as the hand-in's process reports them.
     failure : Failed or None
         Why the source could not be run.
     """
 
     def __init__(self, source: bytes, isolated_by: Isolation, limits: Limits, seed: int) -> None:
         self.isolation = isolated_by
-        self.functions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+        self.functions: Mapping[str, tuple[str, ...] | None] = MappingProxyType({})
         self.failure: Failed | None = None
         self._source = source
         self._limits = limits
@@ -202,10 +200,9 @@ class Session:
         """Close the session."""
         self.close()
 
-    def _guarded[T](self, action: "functools.partial[T] | Any") -> T:
+    def _guarded[T](self, action: Callable[[], T]) -> T:
         try:
-            result: T = action()
-            return result
+            return action()
         except (SandboxBroken, OSError) as error:
             self.close()
             raise SandboxError(f"the sandbox broke: {error}") from error
@@ -230,7 +227,7 @@ class Session:
         self._worker = self._supervisor.start_worker()
         nonce = secrets.token_hex(16)
         frame = _frames.encode({"nonce": nonce}, np.frombuffer(self._source, np.uint8))
-        outcome = self._exchange(frame, nonce, "the hand-in")
+        outcome = self._exchange(frame, nonce, "the source of the hand-in")
         if isinstance(outcome, Failed):
             self.failure = outcome
             self._stop()
@@ -250,93 +247,14 @@ class Session:
     def _exchange(self, frame: bytes, nonce: str, subject: str) -> Returned | Failed:
         assert self._worker is not None
         reply = self._worker.exchange(frame, self._limits)
-        printed = _cleaned(self._worker.printed_text(), _MAX_QUOTED_CHARACTERS)
+        printed = _replies.cleaned(self._worker.printed_text(), _replies.MAX_QUOTED_CHARACTERS)
         if not isinstance(reply, Broken):
             fields, value = reply
-            outcome = _interpreted(fields, value, nonce, subject, printed)
+            outcome = _replies.interpreted(fields, value, nonce, subject, printed)
             if outcome is not None:
                 if "functions" in fields:
-                    self.functions = _functions(fields["functions"])
+                    self.functions = _replies.functions(fields["functions"])
                 return outcome
             reply = Broken(FailureKind.PROTOCOL, "its fields are not those of a reply")
         status = self._stop()
-        return Failed(reply.kind, _sentence(reply, status, subject), printed=printed)
-
-
-def _interpreted(
-    fields: Mapping[str, Any], value: Any, nonce: str, subject: str, printed: str
-) -> Returned | Failed | None:
-    """Return what a well-formed reply states, or None if it is not a reply to this request."""
-    match fields:
-        case {"nonce": str(given), "status": "returned"} if given == nonce:
-            return Returned(value, printed)
-        case {"nonce": str(given), "status": "missing"} if given == nonce:
-            message = f"The hand-in does not define {subject}."
-            return Failed(FailureKind.MISSING, message, printed=printed)
-        case {"nonce": str(given), "status": "form", "text": str(text)} if given == nonce:
-            quoted = _cleaned(text, _MAX_QUOTED_CHARACTERS)
-            message = f"What {subject} returned cannot be read: {quoted}."
-            return Failed(FailureKind.FORM, message, quoted, printed=printed)
-        case {
-            "nonce": str(given),
-            "status": "exception" | "memory" as status,
-            "type": str(name),
-            "text": str(text),
-            "line": int() | None as line,
-        } if given == nonce:
-            kind = FailureKind(status)
-            name = _cleaned(name, _MAX_TYPE_CHARACTERS)
-            place = f" in line {line}" if line is not None else ""
-            reason = "needed too much memory" if status == "memory" else f"raised {name}"
-            message = f"{subject[:1].upper()}{subject[1:]} {reason}{place}."
-            if subject.endswith("()"):
-                message = f"{subject} {reason}{place}."
-            quoted = _cleaned(text, _MAX_QUOTED_CHARACTERS)
-            return Failed(kind, message, quoted, line, printed)
-    return None
-
-
-def _sentence(broken: Broken, status: int, subject: str) -> str:
-    match broken.kind:
-        case FailureKind.ENDED if status < 0:
-            reason = f"ended its process: {_signal_name(-status)}"
-        case FailureKind.ENDED:
-            reason = f"ended its process with exit status {status} instead of returning"
-        case FailureKind.PROTOCOL:
-            reason = f"sent what is not a reply: {broken.reason}"
-        case _:
-            reason = broken.reason
-    if subject.endswith("()"):
-        return f"{subject} {reason}."
-    return f"{subject[:1].upper()}{subject[1:]} {reason}."
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _functions(description: Any) -> Mapping[str, tuple[str, ...]]:
-    """Return the functions that a hand-in's process reports, as far as they are well-formed."""
-    if not isinstance(description, dict):
-        return MappingProxyType({})
-    return MappingProxyType(
-        {
-            name: tuple(parameters)
-            for name, parameters in list(description.items())[:_MAX_FUNCTIONS]
-            if name.isidentifier()
-            and isinstance(parameters, list)
-            and all(isinstance(one, str) and one.isidentifier() for one in parameters)
-        }
-    )
-
-
-def _cleaned(text: str, max_characters: int) -> str:
-    """Return a text without characters that control a terminal, shortened."""
-    shown = "".join(
-        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for character in text[:max_characters]
-    )
-    return shown + ("…" if len(text) > max_characters else "")
+        return Failed(reply.kind, _replies.sentence(reply, status, subject), printed=printed)

@@ -184,7 +184,7 @@ def _is_open(file):
 def open_devices(target):
     def attack():
         opened = []
-        for path in glob.glob("/dev/*") + ["/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/tty"]:
+        for path in [*glob.glob("/dev/*"), "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/tty"]:
             with contextlib.suppress(OSError):
                 if path != "/dev/null":
                     opened.append(os.open(path, os.O_RDONLY))
@@ -573,7 +573,9 @@ def become_root(target):
 
 
 def use_io_uring(target):
-    return _gained(lambda: _libc().syscall(_number(425, 425), 8, ctypes.create_string_buffer(120)) >= 0)
+    return _gained(
+        lambda: _libc().syscall(_number(425, 425), 8, ctypes.create_string_buffer(120)) >= 0
+    )
 
 
 def use_keys(target):
@@ -715,13 +717,13 @@ def open_many_files(target):
 # Exceptions -----------------------------------------------------------------------------------
 
 
-class _Hostile(Exception):
+class _HostileError(Exception):
     def __str__(self):
         raise KeyboardInterrupt
 
 
 def raise_an_exception_without_text(target):
-    raise _Hostile
+    raise _HostileError
 
 
 def raise_a_huge_exception(target):

@@ -189,7 +189,13 @@ def test_nan_payloads_arrive_as_nan(session, target):
 
 
 @pytest.mark.parametrize(
-    "state", ["count_calls", "count_calls_in_a_file", "count_calls_in_numpy", "count_calls_in_a_hidden_folder"]
+    "state",
+    [
+        "count_calls",
+        "count_calls_in_a_file",
+        "count_calls_in_numpy",
+        "count_calls_in_a_hidden_folder",
+    ],
 )
 def test_state_is_kept_between_calls_unless_each_is_fresh(session, target, state):
     session.call(state, target, fresh=True)

@@ -37,9 +37,9 @@ def _received(frame, max_body_bytes=1 << 30):
 
 @pytest.mark.parametrize("value", ROUND_TRIPS, ids=repr)
 def test_python_values_arrive_with_their_types(value):
-    fields, arrived = _received(encode({"nonce": "1"}, value))
+    fields, received = _received(encode({"nonce": "1"}, value))
     assert fields == {"nonce": "1"}
-    assert repr(arrived) == repr(value)
+    assert repr(received) == repr(value)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_python_values_arrive_with_their_types(value):
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3)])
 def test_arrays_arrive(dtype, shape):
     array = np.random.default_rng(1).integers(0, 2, shape).astype(dtype)
-    _, arrived = _received(encode({}, {"array": array}))
-    assert arrived["array"].dtype == array.dtype.newbyteorder("=")
-    assert arrived["array"].flags.writeable
-    assert arrived["array"].flags.owndata
-    np.testing.assert_array_equal(arrived["array"], array, strict=dtype[0] != ">")
+    _, received = _received(encode({}, {"array": array}))
+    assert received["array"].dtype == array.dtype.newbyteorder("=")
+    assert received["array"].flags.writeable
+    assert received["array"].flags.owndata
+    np.testing.assert_array_equal(received["array"], array, strict=dtype[0] != ">")
 
 
 def test_arrays_in_any_memory_order_arrive():
@@ -62,8 +62,8 @@ def test_arrays_in_any_memory_order_arrive():
 
 
 def test_numpy_scalars_arrive_as_such():
-    _, arrived = _received(encode({}, [np.float32(1.5), np.int64(2), np.bool_(True)]))
-    assert [type(one) for one in arrived] == [np.float32, np.int64, np.bool_]
+    _, received = _received(encode({}, [np.float32(1.5), np.int64(2), np.bool_(True)]))
+    assert [type(one) for one in received] == [np.float32, np.int64, np.bool_]
 
 
 def test_mixed_numbers_in_a_list_arrive_with_their_values():
@@ -74,8 +74,8 @@ def test_mixed_numbers_in_a_list_arrive_with_their_values():
 
 
 def test_long_double_arrives_as_double():
-    _, arrived = _received(encode({}, np.array([1.5], dtype=np.longdouble)))
-    assert arrived.dtype == np.float64
+    _, received = _received(encode({}, np.array([1.5], dtype=np.longdouble)))
+    assert received.dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Sessions: functions of a hand-in are called, and what goes wrong is explained."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,8 +81,28 @@ def test_steps_return_what_they_return_here(session):
 
 def test_functions_and_parameters_are_reported(session):
     assert session.functions["e_step"] == ("params", "data")
-    assert session.functions["m_step"] == ("expectations", "data")
+    assert session.functions["m_step"] == ("expectations", "data", "scale")
     assert session.functions["draw"] == ()
+
+
+def test_functions_that_are_not_plain_functions_are_reported(isolated_by):
+    source = b"""
+from numpy import *
+import functools
+class Steps:
+    def e_step(self, params, data): return {"z": params}
+e_step = Steps().e_step
+m_step = functools.partial(lambda expectations, data, n: {"n": n}, n=3)
+q = vectorize(lambda x: 2 * x)
+"""
+    with opened(source, isolated_by) as session:
+        assert session.functions["e_step"] == ("params", "data")
+        assert session.functions["m_step"] == ("expectations", "data", "n")
+        assert "q" in session.functions
+        assert "Steps" not in session.functions
+        assert session.call("e_step", 1.0, 2.0).value == {"z": 1.0}
+        assert session.call("m_step", 1.0, 2.0).value == {"n": 3}
+        assert session.call("q", np.arange(2.0)).value.tolist() == [0, 2]
 
 
 def test_numpy_and_the_standard_library_work(session):
@@ -193,6 +215,54 @@ def test_unknown_isolation():
         open_sandbox(b"", isolated_by="jail")
 
 
+def test_sessions_in_threads_do_not_disturb_each_other():
+    """One of them is hostile."""
+    opened(b"", "auto").close()
+
+    def values(index):
+        source = f"import os\ndef f(x): return x + {index} if {index} != 1 else os._exit(0)"
+        with opened(source.encode(), "auto") as session:
+            return [getattr(session.call("f", float(x)), "value", None) for x in range(5)]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(values, range(4)))
+    assert found == [
+        [None] * 5 if index == 1 else [float(x + index) for x in range(5)] for index in range(4)
+    ]
+
+
+@pytest.mark.slow
+def test_neither_process_exceeds_the_default_limits_on_memory(isolated_by):
+    source = b"""
+import numpy as np
+def use():
+    kept = []
+    while True:
+        kept.append(np.ones(1 << 20))
+def send(n):
+    return np.ones(int(n) << 17)
+def print_much():
+    while True:
+        print("x" * 1_000_000)
+"""
+    limits = Limits()
+    with opened(source, isolated_by, limits) as session:
+        before = _resident_bytes()
+        for _ in range(3):
+            assert session.call("use").kind is FailureKind.MEMORY
+            assert session.call("print_much").kind is FailureKind.PRINTED
+            assert session.call("send", 63.0).value.sum() == 63 << 17
+            assert session.call("send", 65.0).kind is FailureKind.FORM
+        process = session._worker.process
+        assert _resident_bytes() - before < 2 * limits.result_bytes
+        status = Path(f"/proc/{process}/status").read_text()
+        assert int(status.partition("VmHWM:")[2].split()[0]) << 10 < 1.2 * limits.memory_bytes
+
+
+def _resident_bytes():
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0]) << 10
+
+
 # Nothing is left behind -----------------------------------------------------------------------
 
 
@@ -269,6 +339,6 @@ def test_processes_end_with_the_parent(isolated_by, ending):
         launcher = int(parent.stdout.readline())
         processes = _descendants(launcher) | {launcher}
         assert len(processes) == 3
-        parent.send_signal(getattr(__import__("signal"), ending))
+        parent.send_signal(getattr(signal, ending))
         parent.wait(30)
     _wait_until_ended(processes)
