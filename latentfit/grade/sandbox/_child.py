@@ -40,7 +40,8 @@ _FILE = "hand-in"
 _MODULE = "hand_in"
 _MAX_TEXT_CHARACTERS = 2000
 _MAX_FUNCTIONS = 500
-_MAX_PARAMETERS = 50
+_MAX_PARAMETERS = 15
+_MAX_NAME_LENGTH = 100
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -171,7 +172,7 @@ def _limit(settings: dict[str, Any]) -> None:
         "RLIMIT_FSIZE": settings["scratch_bytes"],
         "RLIMIT_CPU": settings["total_cpu_seconds"],
     }
-    if settings["isolated"]:
+    if sys.platform == "linux":
         limits["RLIMIT_AS"] = _address_space() + settings["memory_bytes"]
     for name, value in limits.items():
         if hasattr(resource, name):
@@ -238,24 +239,27 @@ def _loaded(module: types.ModuleType, source: "np.ndarray[Any, Any]") -> dict[st
     lines = text.decode("utf-8", "replace").splitlines(keepends=True)
     linecache.cache[_FILE] = (len(text), None, lines, _FILE)
     exec(compile(text, _FILE, "exec", dont_inherit=True), module.__dict__)
-    return {"status": "returned", "functions": _functions(module)}
+    return {"status": "returned", "result": _functions(module)}
 
 
-def _functions(module: types.ModuleType) -> dict[str, list[str] | None]:
-    """Return the names of what can be called, and of the parameters where they can be known."""
+def _functions(module: types.ModuleType) -> dict[str, dict[str, None] | None]:
+    """Return the names of what can be called, and of the parameters where they can be known.
+
+    They are the keys of dicts, as all texts that are sent.
+    """
     named = [
         (name, value)
         for name, value in list(vars(module).items())
-        if callable(value) and not isinstance(value, type) and not name.startswith("__")
+        if callable(value) and not isinstance(value, type) and len(name) <= _MAX_NAME_LENGTH
     ]
     # Those that the hand-in defines come first, whatever it imports.
     named.sort(key=lambda item: getattr(item[1], "__globals__", None) is not vars(module))
     return {name: _parameters(value) for name, value in named[:_MAX_FUNCTIONS]}
 
 
-def _parameters(function: Any) -> list[str] | None:
+def _parameters(function: Any) -> dict[str, None] | None:
     try:
-        return list(inspect.signature(function).parameters)[:_MAX_PARAMETERS]
+        return dict.fromkeys(list(inspect.signature(function).parameters)[:_MAX_PARAMETERS])
     except (TypeError, ValueError):
         return None
 

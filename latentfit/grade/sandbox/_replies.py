@@ -12,7 +12,6 @@ MAX_QUOTED_CHARACTERS = 2000
 _MAX_TYPE_CHARACTERS = 100
 _MAX_PLACE_CHARACTERS = 300
 _MAX_LINE = 10_000_000
-_MAX_FUNCTIONS = 1000
 
 
 def interpreted(
@@ -96,22 +95,14 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def functions(description: Any) -> Mapping[str, tuple[str, ...] | None]:
+def functions(value: Any) -> Mapping[str, tuple[str, ...] | None]:
     """Return the functions that a hand-in's process reports, as far as they are well-formed."""
-    if not isinstance(description, dict):
-        return MappingProxyType({})
     return MappingProxyType(
         {
-            name: None if parameters is None else tuple(parameters)
-            for name, parameters in list(description.items())[:_MAX_FUNCTIONS]
-            if name.isidentifier() and (parameters is None or _are_names(parameters))
+            name: tuple(parameters) if isinstance(parameters, dict) else None
+            for name, parameters in (value.items() if isinstance(value, dict) else ())
+            if name.isidentifier()
         }
-    )
-
-
-def _are_names(parameters: Any) -> bool:
-    return isinstance(parameters, list) and all(
-        isinstance(one, str) and one.isidentifier() for one in parameters
     )
 
 

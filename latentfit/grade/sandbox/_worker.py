@@ -135,13 +135,18 @@ class _Deadline:
         self._process = process
         self._started = time.monotonic()
         self._cpu_at_start = self._cpu_seconds()
+        self._waited_at_start = self._waited_seconds()
 
     def seconds_left(self) -> float:
         """Return a time during which neither limit is reached; zero or less if one has been."""
         elapsed = time.monotonic() - self._started
-        used = self._cpu_seconds() - self._cpu_at_start
+        cpu_left = self._limits.cpu_seconds - (self._cpu_seconds() - self._cpu_at_start)
+        wall_left = self._limits.wall_seconds - elapsed
+        if wall_left <= 0:
+            # A process that waits for a processor is not to blame for the load of the machine.
+            wall_left += self._waited_seconds() - self._waited_at_start
         # A process with one thread uses no more processor time than time elapses.
-        return min(self._limits.wall_seconds - elapsed, self._limits.cpu_seconds - used)
+        return min(wall_left, cpu_left)
 
     def reason(self) -> str:
         """Return which limit was reached."""
@@ -155,6 +160,16 @@ class _Deadline:
         try:
             return time.clock_gettime(~self._process * 8 + _CLOCK_OF_PROCESSOR_TIME)
         except OSError:  # it has ended
+            return 0.0
+
+    def _waited_seconds(self) -> float:
+        """Return for how long the process has been ready to run while others ran."""
+        if self._process is None or sys.platform != "linux":
+            return 0.0
+        try:
+            with open(f"/proc/{self._process}/schedstat", encoding="ascii") as file:
+                return int(file.read().split()[1]) * 1e-9
+        except (OSError, ValueError, IndexError):  # it has ended, or the kernel does not count
             return 0.0
 
 

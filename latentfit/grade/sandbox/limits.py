@@ -15,8 +15,8 @@ class Limits:
         Processor time of one call, and of running the hand-in's source. The load of the machine
         does not count.
     wall_seconds : float
-        Elapsed time of the same. It ends a hand-in that sleeps, and should be so much longer that
-        a busy machine does not end one that computes.
+        Elapsed time of the same, which ends a hand-in that sleeps. Time during which the process
+        waits for a processor, because others compute, does not count.
     total_cpu_seconds : float
         Processor time of all calls in one process.
     memory_bytes : int

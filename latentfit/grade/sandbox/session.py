@@ -47,8 +47,8 @@ def open_sandbox(
     limits : Limits
     isolated_by : {"auto", "bubblewrap", "namespaces", "none"}
         ``"auto"`` takes bubblewrap where it works, and namespaces otherwise. ``"none"`` is no
-        isolation: the hand-in runs in a process of its own with the rights of the user, and only
-        its time, its results and what it prints are limited.
+        isolation: the hand-in runs in a process of its own with the rights of the user, within the
+        same limits.
     seed : int
         Seed of the global random number generators of Python and NumPy, for each process.
 
@@ -134,13 +134,33 @@ class Session:
         self._worker: Worker | None = None
         self._supervisor: Supervisor | None = None
         self._closed = False
-        if len(source) > limits.source_bytes:
+        self.load(source)
+
+    def load(self, source: bytes) -> None:
+        """Run another hand-in's source, in a process in which nothing is left of the earlier one.
+
+        This takes a few milliseconds, and a new sandbox a few hundred.
+
+        Parameters
+        ----------
+        source : bytes
+
+        Raises
+        ------
+        SandboxError
+            The sandbox broke.
+        """
+        self._refuse_if_closed()
+        self._source = source
+        self.failure = None
+        self.functions = MappingProxyType({})
+        if len(source) > self._limits.source_bytes:
             self.failure = Failed(
                 FailureKind.SOURCE,
-                f"The hand-in has {len(source)} bytes; the limit is {limits.source_bytes}.",
+                f"The hand-in has {len(source)} bytes; the limit is {self._limits.source_bytes}.",
             )
             return
-        self._guarded(self._load)
+        self._guarded(self._restart)
 
     def call(
         self, function: str, /, *arguments: Any, fresh: bool = False, **named: Any
@@ -167,8 +187,7 @@ class Session:
         ValueError
             An argument cannot be sent.
         """
-        if self._closed:
-            raise ValueError("the session is closed")
+        self._refuse_if_closed()
         if self.failure is not None:
             return self.failure
         value = {"arguments": list(arguments), "named": named}
@@ -200,6 +219,10 @@ class Session:
         """Close the session."""
         self.close()
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ValueError("the session is closed")
+
     def _guarded[T](self, action: Callable[[], T]) -> T:
         try:
             return action()
@@ -212,16 +235,15 @@ class Session:
             raise
 
     def _call(self, function: str, frame: bytes, nonce: str, fresh: bool) -> Returned | Failed:
-        if fresh:
-            self._stop()
-        if self._worker is None:
-            self._load()
+        if fresh or self._worker is None:
+            self._restart()
         if self.failure is not None:
             return self.failure
         return self._exchange(frame, nonce, f"{function}()")
 
-    def _load(self) -> None:
-        """Start a process and run the source in it."""
+    def _restart(self) -> None:
+        """End the process, start another one and run the source in it."""
+        self._stop()
         if self._supervisor is None:
             self._supervisor = Supervisor(self.isolation.name, self._limits, self._seed)
         self._worker = self._supervisor.start_worker()
@@ -231,6 +253,8 @@ class Session:
         if isinstance(outcome, Failed):
             self.failure = outcome
             self._stop()
+        else:
+            self.functions = _replies.functions(outcome.value)
 
     def _stop(self) -> int:
         """End the process, and the sandbox as well if anything is left of the process in it."""
@@ -252,8 +276,6 @@ class Session:
             fields, value = reply
             outcome = _replies.interpreted(fields, value, nonce, subject, printed)
             if outcome is not None:
-                if "functions" in fields:
-                    self.functions = _replies.functions(fields["functions"])
                 return outcome
             reply = Broken(FailureKind.PROTOCOL, "its fields are not those of a reply")
         status = self._stop()

@@ -143,8 +143,6 @@ def test_attack_gains_nothing(session, target, attack):
         assert "\x1b" not in text
         assert len(text) < 5000
     np.testing.assert_array_equal(target["numbers"], [0, 1, 2])
-    # The sandbox works as before, and nothing is left of the attack.
-    assert session.call("count_calls", target, fresh=True).value == {"gained": False}
 
 
 @pytest.mark.parametrize("attack", SUCCESSFUL)
@@ -173,7 +171,7 @@ def test_forged_reply_for_a_later_call_is_not_accepted(session, target):
         session.call("count_calls", target),
     ]
     assert [outcome.kind for outcome in outcomes if isinstance(outcome, Failed)] == [PROTOCOL]
-    assert session.call("count_calls", target).value == {"gained": False}
+    assert session.call("count_calls", target, fresh=True).value == {"gained": False}
 
 
 def test_an_array_that_equals_everything_arrives_as_its_numbers(session, target):
@@ -241,15 +239,25 @@ SOURCES = {
 }
 
 
+@pytest.fixture(scope="module")
+def one_sandbox():
+    with opened(b"", "auto") as session:
+        yield session
+
+
 @pytest.mark.parametrize("name", SOURCES)
-def test_source_that_attacks_when_it_is_run(name):
+def test_source_that_attacks_when_it_is_run(one_sandbox, name):
     source, kinds = SOURCES[name]
-    with opened(source, "auto") as session:
-        assert session.failure is not None
-        assert session.failure.kind in kinds, session.failure
-        # The source is not run again.
-        assert session.call("f") is session.failure
-        assert not session.functions
+    one_sandbox.load(source)
+    failure = one_sandbox.failure
+    assert failure is not None
+    assert failure.kind in kinds, failure
+    assert not one_sandbox.functions
+    # The source is not run again.
+    assert one_sandbox.call("f") is failure
+    # The next hand-in runs as if it were the first.
+    one_sandbox.load(b"def f(): return 1.0")
+    assert one_sandbox.call("f").value == 1.0
 
 
 def test_large_source_is_not_sent():
@@ -258,7 +266,7 @@ def test_large_source_is_not_sent():
         assert session._supervisor is None
 
 
-def test_our_module_s_names_in_a_source_are_only_names():
+def test_our_module_s_names_in_a_source_are_only_names(one_sandbox):
     source = (
         b"import sys, types\n"
         b"sys.modules['latentfit'] = sys.modules['numpy.testing'] = types.ModuleType('latentfit')\n"
@@ -266,12 +274,12 @@ def test_our_module_s_names_in_a_source_are_only_names():
         b"LatentfitError.__module__ = 'latentfit.errors'\n"
         b"def f(): raise LatentfitError('PASSED')\n"
     )
-    with opened(source, "auto") as session:
-        outcome = session.call("f")
+    one_sandbox.load(source)
+    outcome = one_sandbox.call("f")
     assert (outcome.kind, outcome.quoted, outcome.line) == (EXCEPTION, "PASSED", 5)
 
 
-def test_random_bytes_are_no_reply():
+def test_random_bytes_are_no_reply(one_sandbox):
     source = (
         b"import inspect\n"
         b"def f(data):\n"
@@ -282,8 +290,31 @@ def test_random_bytes_are_no_reply():
         b"  os._exit(0)\n"
     )
     rng = np.random.default_rng(int(os.environ.get("SEED", secrets.randbits(30))))
-    with opened(source, "auto") as session:
-        for size in (1, 11, 12, 13, 100, 1000):
-            outcome = session.call("f", rng.integers(0, 256, size, dtype=np.uint8))
-            assert isinstance(outcome, Failed)
-            assert outcome.kind in {PROTOCOL, ENDED}
+    one_sandbox.load(source)
+    for size in (1, 11, 12, 13, 100, 1000):
+        outcome = one_sandbox.call("f", rng.integers(0, 256, size, dtype=np.uint8))
+        assert isinstance(outcome, Failed)
+        assert outcome.kind in {PROTOCOL, ENDED}
+
+
+def test_nothing_of_a_hand_in_is_left_for_the_next_one(one_sandbox):
+    """Neither in memory nor in files; a hand-in cannot copy another one."""
+    one_sandbox.load(
+        b"import os, sys, numpy as np\n"
+        b"np.stolen = sys.stolen = os.stolen = 1\n"
+        b"os.makedirs('kept')\n"
+        b"open('kept/file', 'w').close()\n"
+        b"def e_step(): return 1.0"
+    )
+    assert one_sandbox.call("e_step").value == 1.0
+    one_sandbox.load(
+        b"import os, sys, gc, types, numpy as np\n"
+        b"def f():\n"
+        b"  names = {name for module in (np, sys, os) for name in vars(module)}\n"
+        b"  functions = [one for one in gc.get_objects() if type(one) is types.FunctionType]\n"
+        b"  found = any(one.__name__ == 'e_step' for one in functions)\n"
+        b"  return ['stolen' in names, found, bool(os.listdir('.'))]"
+    )
+    assert not one_sandbox.functions.keys() & {"e_step"}
+    assert one_sandbox.call("e_step").kind is FailureKind.MISSING
+    assert one_sandbox.call("f").value == [False, False, False]
