@@ -15,6 +15,7 @@ latentfit and contains nothing that a hand-in should not read.
 import builtins
 import contextlib
 import ctypes
+import gc
 import inspect
 import json
 import linecache
@@ -30,8 +31,10 @@ import types
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+# NumPy imports these at their first use, which would be in each worker.
 import numpy.linalg
-import numpy.random  # NumPy imports it at its first use, which would be in each worker
+import numpy.ma
+import numpy.random
 
 if TYPE_CHECKING:  # at run time the text of `_frames.py` stands above
     from latentfit.grade.sandbox._frames import PREFIX_BYTES, NotNumbers, decode, encode, sizes
@@ -66,6 +69,9 @@ def supervise(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
         _limit_scratch(settings["scratch_options"])
     if settings["isolated"]:
         _give_up_privileges()
+    # Workers share this memory as long as their garbage collection does not write to it.
+    gc.collect()
+    gc.freeze()
     worker = 0
     control.sendall(b"s")
     while True:

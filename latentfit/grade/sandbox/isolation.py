@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ Choice = Literal["auto", "bubblewrap", "namespaces", "none"]
 ISOLATIONS: tuple[Choice, ...] = ("bubblewrap", "namespaces")
 
 _NOBODY = "65534"
+# Without them some installations of Python do not start.
+_LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 
 _GUARANTEES = (
     "reads Python, NumPy and its scratch folder, and no other file",
@@ -109,7 +112,8 @@ def command(name: str, limits: Limits, seed: int, control: int) -> Command:
     }
     if name not in ISOLATIONS:
         program = _python(sys.executable, str(_runtime.packages_folder()), settings)
-        return Command(tuple(program), _runtime.neutral_environment())
+        libraries = {name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ}
+        return Command(tuple(program), {**libraries, **_runtime.neutral_environment()})
     settings["system_calls"] = _seccomp.system_call_filter().hex()
     # The scratch folder itself is one of the files that the file system counts.
     scratch = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files + 1},mode=700"
@@ -157,7 +161,8 @@ def _in_namespaces(program: list[str], scratch: str, control: int) -> Command:
         "environment": _runtime.environment(),
     }
     launcher = [sys.executable, "-I", "-S", "-B", "-c", _text("_enter_namespaces.py")]
-    return Command((*launcher, json.dumps(settings)), {})
+    # The launcher is outside of the sandbox, and may need what this interpreter needed.
+    return Command((*launcher, json.dumps(settings)), dict(os.environ))
 
 
 @functools.cache
