@@ -31,6 +31,7 @@ import types
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+
 # NumPy imports these at their first use, which would be in each worker.
 import numpy.linalg
 import numpy.ma

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 _MIB = 1 << 20
+# In seconds three weeks, which the kernel can still count in milliseconds; in bytes two TiB.
+_LARGEST = {"seconds": 2_000_000, "bytes": 1 << 41, "files": 1 << 20}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,8 @@ class Limits:
     source_bytes: int = _MIB
 
     def __post_init__(self) -> None:
-        """Refuse limits that are not positive."""
+        """Refuse limits that are not positive and finite."""
         for name, value in vars(self).items():
-            if not value > 0:
-                raise ValueError(f"{name} has to be positive, not {value!r}")
+            largest = _LARGEST[name.rpartition("_")[2]]
+            if not 0 < value <= largest:
+                raise ValueError(f"{name} has to be positive and at most {largest}, not {value!r}")

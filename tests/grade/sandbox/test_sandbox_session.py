@@ -205,9 +205,10 @@ def test_closed_session(isolated_by):
         session.call("draw")
 
 
-def test_limits_are_positive():
-    with pytest.raises(ValueError, match="cpu_seconds has to be positive"):
-        Limits(cpu_seconds=0)
+@pytest.mark.parametrize("seconds", [0, -1.0, float("inf"), float("nan")])
+def test_limits_are_positive_and_finite(seconds):
+    with pytest.raises(ValueError, match="wall_seconds has to be positive and at most"):
+        Limits(wall_seconds=seconds)
 
 
 def test_unknown_isolation():
