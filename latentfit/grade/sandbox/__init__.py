@@ -10,7 +10,7 @@ its exceptions.
 
 from latentfit.grade.sandbox.isolation import ISOLATIONS, Isolation
 from latentfit.grade.sandbox.limits import Limits
-from latentfit.grade.sandbox.outcome import Failed, FailureKind, Returned
+from latentfit.grade.sandbox.outcome import Failed, FailureKind, HandInError, Returned
 from latentfit.grade.sandbox.session import (
     SandboxError,
     Session,
@@ -22,6 +22,7 @@ __all__ = [
     "ISOLATIONS",
     "Failed",
     "FailureKind",
+    "HandInError",
     "Isolation",
     "Limits",
     "Returned",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from latentfit.errors import LatentfitError
+
 
 class FailureKind(StrEnum):
     """Why a call returned nothing."""
@@ -59,3 +61,20 @@ class Failed:
     quoted: str = ""
     line: int | None = None
     printed: str = ""
+
+
+class HandInError(LatentfitError):
+    """A function of a hand-in failed.
+
+    Parameters
+    ----------
+    failure : Failed
+    """
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the failure, of which the message is a part."""
+        return HandInError, (self.failure,)

@@ -21,7 +21,7 @@ from latentfit.grade.sandbox.isolation import (
     obstacle,
 )
 from latentfit.grade.sandbox.limits import Limits
-from latentfit.grade.sandbox.outcome import Failed, FailureKind, Returned
+from latentfit.grade.sandbox.outcome import Failed, FailureKind, HandInError, Returned
 
 _MAX_REASON_CHARACTERS = 120
 _DEFAULT_LIMITS = Limits()
@@ -195,6 +195,31 @@ class Session:
         fields = {"nonce": secrets.token_hex(16), "call": function}
         frame = _frames.encode(fields, value)
         return self._guarded(lambda: self._call(function, frame, fields["nonce"], fresh))
+
+    def function(self, name: str, *, fresh: bool = False) -> Callable[..., Any]:
+        """Return a function that calls one of the hand-in's functions and returns its value.
+
+        Parameters
+        ----------
+        name : str
+        fresh : bool
+            As in `call`, for each call.
+
+        Returns
+        -------
+        callable
+            It raises a `HandInError`, which has the `Failed` as its attribute `failure`, and
+            otherwise what `call` raises.
+        """
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            outcome = self.call(name, *arguments, fresh=fresh, **named)
+            if isinstance(outcome, Failed):
+                raise HandInError(outcome)
+            return outcome.value
+
+        call.__name__ = call.__qualname__ = name
+        return call
 
     def close(self) -> None:
         """End the hand-in's process and remove its scratch folder."""

@@ -1,6 +1,7 @@
 """Sessions: functions of a hand-in are called, and what goes wrong is explained."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from sandbox_sessions import LIMITS, opened
 
-from latentfit.grade.sandbox import Failed, FailureKind, Limits, Returned, open_sandbox
+from latentfit.grade.sandbox import Failed, FailureKind, HandInError, Limits, Returned, open_sandbox
 
 HAND_IN = b'''"""A hand-in."""
 import numpy as np
@@ -117,6 +118,16 @@ def test_exception_names_its_line_and_text(session):
     assert outcome == Failed(
         FailureKind.EXCEPTION, "wrong() raised KeyError in line 14.", "'missing'", 14
     )
+
+
+def test_functions_that_raise(session):
+    draw = session.function("draw", fresh=True)
+    assert draw.__name__ == "draw"
+    assert draw() == draw()
+    with pytest.raises(HandInError, match="wrong\\(\\) raised KeyError in line 14") as caught:
+        session.function("wrong")({"w": 1.0})
+    assert caught.value.failure.line == 14
+    assert pickle.loads(pickle.dumps(caught.value)).failure == caught.value.failure
 
 
 def test_missing_function(session):
