@@ -5,8 +5,9 @@ worker, it forks. The worker limits itself, gives up the socket, and runs the ha
 then its functions, as the frames that it receives ask for. Ordered to stop the worker, the
 supervisor kills every other process in the sandbox and reports how the worker ended and whether it
 left files. The supervisor never runs code of the hand-in and never reads what a worker wrote, so
-that each worker is as good as one in a new sandbox. In a sandbox of its own the supervisor has
-process number 1: no signal from the worker reaches it.
+that each worker is as good as one in a new sandbox. In an isolated sandbox each worker has process
+and mount namespaces of its own below the supervisor's: it has process number 1 and an empty scratch
+folder, whatever ran before, and cannot see the supervisor.
 
 This file, preceded by the text of `_frames.py`, is the whole program. It imports nothing of
 latentfit and contains nothing that a hand-in should not read.
@@ -53,7 +54,7 @@ _PR_SET_SECCOMP = 22
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
-_MS_NOSUID_NODEV_NOEXEC_REMOUNT = 2 | 4 | 8 | 32
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
 
@@ -66,18 +67,21 @@ def supervise(control: socket.socket, settings: dict[str, Any]) -> NoReturn:
     """Start and stop workers until the other end of the socket is closed."""
     # Process number 1 receives only those signals for which it has a handler.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if settings["scratch_options"]:
-        _limit_scratch(settings["scratch_options"])
-    if settings["isolated"]:
-        _give_up_privileges()
+    own_namespaces = os.pidfd_open(os.getpid()) if settings["isolated"] else None
     # Workers share this memory as long as their garbage collection does not write to it.
     gc.collect()
     gc.freeze()
+    gc.disable()
     worker = 0
     control.sendall(b"s")
     while True:
         order, files, _, _ = socket.recv_fds(control, 1, 3)
         if order == b"w":
+            if own_namespaces is not None:
+                # The next process has number 1 in a namespace of its own. Without the first call,
+                # the second one would be possible only once.
+                os.setns(own_namespaces, os.CLONE_NEWPID)
+                os.unshare(os.CLONE_NEWPID)
             worker = os.fork()
             if not worker:
                 _work(control, files, settings)
@@ -111,27 +115,6 @@ def _stop(worker: int) -> int:
             status = os.waitstatus_to_exitcode(code)
 
 
-def _limit_scratch(options: str) -> None:
-    """Limit the number of files in the scratch folder, which `bwrap` cannot do itself."""
-    flags = _MS_NOSUID_NODEV_NOEXEC_REMOUNT
-    _checked("mount", None, os.getcwd().encode(), None, ctypes.c_ulong(flags), options.encode())
-
-
-def _give_up_privileges() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in range(_LAST_CAPABILITY + 1):  # fails for those that the kernel does not have
-        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    _checked("capset", header, (ctypes.c_uint32 * 6)())
-    _checked("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _checked(function: str, *arguments: Any) -> None:
-    if getattr(ctypes.CDLL(None, use_errno=True), function)(*arguments) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{function}: {os.strerror(error)}")
-
-
 # ---------------------------------------------------------------------------------------------
 # Worker
 
@@ -157,8 +140,14 @@ def _prepare(control: socket.socket, files: list[int], settings: dict[str, Any])
             with contextlib.suppress(OSError):
                 os.close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not settings["isolated"]:
+    if settings["isolated"]:
+        _make_scratch(settings["scratch_options"])
+        _give_up_privileges()
+    else:
         os.setsid()
+    # After this, no count of objects depends on how many workers there were before.
+    gc.collect()
+    gc.enable()
     random.seed(settings["seed"])
     np.random.seed(settings["seed"])  # noqa: NPY002 - the global generator is what it is about
     _limit(settings)
@@ -168,6 +157,35 @@ def _prepare(control: socket.socket, files: list[int], settings: dict[str, Any])
     os.write(control.fileno(), b"w")
     control.close()
     return requests, replies
+
+
+def _make_scratch(options: str) -> None:
+    """Mount an empty scratch folder that only this worker sees, over the supervisor's."""
+    folder = os.getcwd()
+    os.unshare(os.CLONE_NEWNS)
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, options)
+    os.chdir(folder)
+
+
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    texts = [text.encode() for text in (source, target, kind)]
+    _checked("mount", *texts, ctypes.c_ulong(flags), options.encode())
+
+
+def _give_up_privileges() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(_LAST_CAPABILITY + 1):  # fails for those that the kernel does not have
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    _checked("capset", header, (ctypes.c_uint32 * 6)())
+    _checked("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _checked(function: str, *arguments: Any) -> None:
+    if getattr(ctypes.CDLL(None, use_errno=True), function)(*arguments) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{function}: {os.strerror(error)}")
 
 
 def _limit(settings: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 It is run as ``python -c TEXT SETTINGS`` by an interpreter of its own, because only a process with
 one thread can enter a user namespace. It enters new namespaces for users, mounts, processes,
-network, IPC and the host's name; builds a file system in memory out of read-only bind mounts and a
-scratch folder; gives up its user; and starts the program as process number 1 of the sandbox. It
+network, IPC and the host's name; builds a file system in memory out of read-only bind mounts and an
+empty folder; gives up its user; and starts the program as process number 1 of the sandbox. It
 imports nothing of latentfit.
 """
 
@@ -27,9 +27,13 @@ _MS_NOATIME, _MS_NODIRATIME, _MS_RELATIME = 1024, 2048, 1 << 21
 _ST_RELATIME = 4096
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
-_PR_CAPBSET_DROP = 24
+_PR_SET_KEEPCAPS = 8
 _PR_SET_NO_NEW_PRIVS = 38
-_LAST_CAPABILITY = 63
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_SETPCAP = 8
+_CAP_SYS_ADMIN = 21
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
 
@@ -60,13 +64,23 @@ def enter(settings: dict[str, Any]) -> None:
         _write("/proc/self/gid_map", f"{_NOBODY} {group} 1")
     _build(settings)
     _libc("sethostname", _HOST_NAME, len(_HOST_NAME))
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in range(_LAST_CAPABILITY + 1):  # fails for those that the kernel does not have
-        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _libc("prctl", _PR_SET_KEEPCAPS, 1, 0, 0, 0)
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    _keep_two_privileges()
+
+
+def _keep_two_privileges() -> None:
+    """Keep what the program needs to make namespaces for its workers, and to give it up there."""
+    kept = (_CAP_SETPCAP, _CAP_SYS_ADMIN)
+    low = sum(1 << capability for capability in kept)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    # Effective, permitted and inheritable capabilities 0 to 31, then those from 32 on.
+    _libc("capset", header, (ctypes.c_uint32 * 6)(low, low, low, 0, 0, 0))
+    for capability in kept:
+        _libc("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)
 
 
 def _map_root_and_nobody(process: int) -> int:
@@ -104,11 +118,7 @@ def _build(settings: dict[str, Any]) -> None:
     _bind("/dev/null", _NEW_ROOT + "/dev/null", _MS_RDONLY | _MS_NOSUID | _MS_NOEXEC)
     for folder in settings["hidden"]:
         _mount("tmpfs", _NEW_ROOT + folder, "tmpfs", quiet | _MS_RDONLY, "size=4096,mode=755")
-    scratch = _NEW_ROOT + settings["scratch"]
-    os.makedirs(scratch)
-    _mount("tmpfs", scratch, "tmpfs", quiet | _MS_NOEXEC, settings["scratch_options"])
-    if os.geteuid() == 0:
-        os.chown(scratch, _NOBODY, _NOBODY)
+    os.makedirs(_NEW_ROOT + settings["scratch"])
     _mount("none", _NEW_ROOT, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | quiet)
     os.chdir(_NEW_ROOT)
     # The old root is now mounted over the new one, and is taken away.

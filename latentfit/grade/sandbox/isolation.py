@@ -105,7 +105,9 @@ def command(name: str, limits: Limits, seed: int, control: int) -> Command:
         "seed": seed,
         "memory_bytes": limits.memory_bytes,
         "scratch_bytes": limits.scratch_bytes,
-        "scratch_options": "",
+        # The scratch folder itself is one of the files that the file system counts.
+        "scratch_options": f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files + 1},"
+        "mode=700",
         "result_bytes": limits.result_bytes,
         "total_cpu_seconds": max(1, round(limits.total_cpu_seconds)),
         "system_calls": "",
@@ -115,12 +117,8 @@ def command(name: str, limits: Limits, seed: int, control: int) -> Command:
         libraries = {name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ}
         return Command(tuple(program), {**libraries, **_runtime.neutral_environment()})
     settings["system_calls"] = _seccomp.system_call_filter().hex()
-    # The scratch folder itself is one of the files that the file system counts.
-    scratch = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files + 1},mode=700"
-    if name == "bubblewrap":
-        settings["scratch_options"] = scratch
-        return _in_bubblewrap(_python(_runtime.PYTHON, _runtime.PACKAGES, settings))
-    return _in_namespaces(_python(_runtime.PYTHON, _runtime.PACKAGES, settings), scratch, control)
+    program = _python(_runtime.PYTHON, _runtime.PACKAGES, settings)
+    return _in_bubblewrap(program) if name == "bubblewrap" else _in_namespaces(program, control)
 
 
 def _python(interpreter: str, packages: str, settings: Mapping[str, Any]) -> list[str]:
@@ -134,14 +132,14 @@ def _in_bubblewrap(program: list[str]) -> Command:
     options = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
     options += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
     options += ["--uid", _NOBODY, "--gid", _NOBODY, "--new-session", "--as-pid-1"]
-    # The supervisor needs them to limit the scratch folder, and then gives them up.
+    # The supervisor needs them to make namespaces for workers, which give them up.
     options += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
     for source, shown in runtime.mounts:
         options += ["--ro-bind", source, shown]
-    options += ["--dev-bind", "/dev/null", "/dev/null", "--remount-ro", "/dev/null"]
+    options += ["--dev-bind", "/dev/null", "/dev/null"]
     for folder in runtime.hidden:
         options += ["--tmpfs", folder, "--remount-ro", folder]
-    options += ["--tmpfs", _runtime.SCRATCH, "--remount-ro", "/", "--chdir", _runtime.SCRATCH]
+    options += ["--dir", _runtime.SCRATCH, "--remount-ro", "/", "--chdir", _runtime.SCRATCH]
     options += ["--clearenv"]
     for variable, value in _runtime.environment().items():
         options += ["--setenv", variable, value]
@@ -149,14 +147,13 @@ def _in_bubblewrap(program: list[str]) -> Command:
     return Command((bwrap, *options, "--", *program), {})
 
 
-def _in_namespaces(program: list[str], scratch: str, control: int) -> Command:
+def _in_namespaces(program: list[str], control: int) -> Command:
     runtime = _runtime.runtime()
     settings = {
         "control": control,
         "mounts": runtime.mounts,
         "hidden": runtime.hidden,
         "scratch": _runtime.SCRATCH,
-        "scratch_options": scratch,
         "command": program,
         "environment": _runtime.environment(),
     }

@@ -767,3 +767,8 @@ def count_calls_in_numpy(target):
 
 def keep_a_timer(target):
     return _gained(lambda: signal.setitimer(signal.ITIMER_REAL, 0.001) is not None)
+
+
+def count_processes(target):
+    """Process numbers count how many processes there were before this one."""
+    return {"gained": os.getpid() > 1 or os.getppid() > 0 or threading.get_native_id() > 1}

@@ -42,6 +42,13 @@ def packages():
     return {name: 1 for folder in sys.path for kind in ("site-packages", "dist-packages")
             if os.path.isdir(os.path.join(folder, kind))
             for name in os.listdir(os.path.join(folder, kind))}
+def counts():
+    import gc
+    statistics = [value for one in gc.get_stats() for value in one.values()]
+    return [len(os.listdir(".")), os.dup(1), *statistics, *gc.get_count()[1:]]
+def null():
+    with open("/dev/null", "r+b", buffering=0) as file:
+        return file.write(b"1") + len(file.read())
 def writable():
     return {folder: 1 for folder, _, _ in os.walk("/") if os.access(folder, os.W_OK)}
 def loop():
@@ -60,10 +67,23 @@ def observed(isolated_by):
 
 def test_it_is_nobody_in_namespaces_of_its_own(observed):
     identity = observed.call("identity").value
-    assert (identity["user"], identity["group"], identity["parent"]) == (65534, 65534, 1)
-    assert identity["process"] < 100
+    assert (identity["user"], identity["group"]) == (65534, 65534)
+    # The same for each process: no number reveals how many there were before.
+    assert (identity["process"], identity["parent"]) == (1, 0)
+    assert observed.call("identity", fresh=True).value == identity
     assert observed.call("host").value == {"sandbox": 1}
     assert socket.gethostname() != "sandbox"
+
+
+def test_no_count_reveals_what_ran_before(observed):
+    first = observed.call("counts", fresh=True).value
+    for _ in range(3):
+        observed.call("files", fresh=True)
+    assert observed.call("counts", fresh=True).value == first
+
+
+def test_the_null_device_works(observed):
+    assert observed.call("null").value == 1
 
 
 def test_it_has_no_privileges(observed):
