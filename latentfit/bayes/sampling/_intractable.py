@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.sampling._nuts import PreparedModel, prepare_nuts, sample_posterior
 from latentfit.bayes.views import (
     Density,
@@ -108,7 +108,7 @@ class IntractableDensity(Density):
                 vars=[model[name] for name in self.declaration.parameters], jacobian=False
             )
         (graph,) = stabilise(at_unconstrained_point(self, model, [density]))
-        return [graph, pytensor.grad(graph, self.point, disconnected_inputs="ignore")]
+        return [graph, gradient(graph, self.point)]
 
     def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draw the latents from p(z | x, θ) by NUTS.

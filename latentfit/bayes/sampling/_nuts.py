@@ -9,13 +9,13 @@ from typing import Any
 import arviz_base as azb
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 import xarray as xr
 from pymc.initial_point import make_initial_point_fn
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.replace import graph_replace
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
 from latentfit.bayes.views import vectorise
 from latentfit.declaration.compilation import double_precision, interpreted_compilation, stabilise
@@ -99,12 +99,12 @@ def prepare_nuts(
     with double_precision():
         (density,) = stabilise(graph_replace([view.logp()], replacements, strict=False))
         with view:
-            gradient = compile_gradient(point, (density, pytensor.grad(density, point)), backend)
-        gradient()(start(0))
+            evaluate = compile_gradient(point, (density, gradient(density, point)), backend)
+        evaluate()(start(0))
     variables = [*view.free_RVs, *view.deterministics]
     natural = graph_replace(view.replace_rvs_by_values(variables), replacements, strict=False)
     names = [one.name for one in variables]
-    return PreparedModel(view, size, start, gradient, point, dict(zip(names, natural, strict=True)))
+    return PreparedModel(view, size, start, evaluate, point, dict(zip(names, natural, strict=True)))
 
 
 def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:

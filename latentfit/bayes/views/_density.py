@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.views._hessian import hessian_function
 from latentfit.declaration import Space
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
@@ -161,7 +161,7 @@ class Density:
     @cached_property
     def _stable_graphs(self) -> list[list[Any]]:
         """Numerically stable graphs of each log density and its gradient."""
-        return [[term, _gradient(term, self.point)] for term in stabilise(self.graphs)]
+        return [[term, gradient(term, self.point)] for term in stabilise(self.graphs)]
 
 
 def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any]) -> list[Any]:
@@ -178,7 +178,3 @@ def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any])
     parts = density.space.symbolic(density.point)
     values = {value: parts[value.name] for value in model.value_vars if value.name in parts}
     return list(graph_replace(model.replace_rvs_by_values(graphs), values, strict=False))
-
-
-def _gradient(term: Any, point: Any) -> Any:
-    return pytensor.grad(term, point, disconnected_inputs="ignore")
