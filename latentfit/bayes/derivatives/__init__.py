@@ -14,6 +14,7 @@ Walther 2008, Evaluating Derivatives, section 6.2). Entries become inactive wher
 - a condition selects another value;
 - an exponential is taken of minus infinity, as in a sum over branches of exp(log density);
 - another value is the maximum or minimum;
+- an index selects other entries, or other values are assigned to them;
 - a number is raised to the power 0.
 
 The derivative with respect to an inactive entry is 0, whatever the derivatives of the functions

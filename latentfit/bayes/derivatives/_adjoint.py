@@ -99,7 +99,9 @@ def either(*conditions: Any | None) -> Any | None:
 
 def zero_where_inactive(derivative: Any, active: Any | None) -> Any:
     """Replace the derivatives with respect to inactive entries by 0."""
-    return derivative if active is None else pt.switch(active, derivative, 0.0)
+    if active is None:
+        return derivative
+    return pt.switch(active, derivative, pt.constant(0, dtype=derivative.type.dtype))
 
 
 def sum_over_broadcast(

@@ -1,6 +1,7 @@
 """Adjoints of operations that select, repeat, join or add entries without changing them.
 
-An entry of an input is active if one of the entries of the outputs to which it is added is active.
+An entry of an input is active if one of the entries of the outputs to which it is added is active;
+an entry that is not selected, or that is replaced by another, is not active.
 The number of these follows from PyTensor's own rule: the operation is linear with coefficients 0
 and 1, so that its rule maps indicators of active outputs to counts.
 """
@@ -20,6 +21,7 @@ from pytensor.tensor.basic import (
     Split,
     TensorFromScalar,
 )
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle
 from pytensor.tensor.shape import Reshape, SpecifyShape
 from pytensor.tensor.subtensor import (
@@ -34,6 +36,7 @@ from latentfit.bayes.derivatives._adjoint import (
     Adjoints,
     input_adjoints,
     pull_back,
+    zero_where_inactive,
 )
 
 
@@ -60,10 +63,10 @@ def rearrangement_adjoints(op: Any, node: Any, outputs: Adjoints) -> Adjoints:
     """Compute the adjoints of the inputs of one of `REARRANGEMENTS`, or of it along batch axes."""
     derivatives = pull_back(node, [one and one.derivative for one in outputs])
     given = [one for one in outputs if one is not None]
-    if any(one.active is None for one in given):
+    if any(one.active is None for one in given) and not _omits_entries(op):
         return [None if one is None else Adjoint(one, None) for one in derivatives]
     indicators = [
-        one and pt.switch(one.active, pt.ones_like(variable), 0.0)
+        one and zero_where_inactive(pt.ones_like(variable), one.active)
         for one, variable in zip(outputs, node.outputs, strict=True)
     ]
     counts = pull_back(node, indicators)
@@ -71,6 +74,14 @@ def rearrangement_adjoints(op: Any, node: Any, outputs: Adjoints) -> Adjoints:
         None if derivative is None else Adjoint(derivative, pt.gt(count, 0))
         for derivative, count in zip(derivatives, counts, strict=True)
     ]
+
+
+def _omits_entries(op: Any) -> bool:
+    """Whether entries of an input need not occur in the outputs."""
+    core = op.core_op if isinstance(op, Blockwise) else op
+    if isinstance(core, IncSubtensor | AdvancedIncSubtensor):
+        return bool(core.set_instead_of_inc)
+    return isinstance(core, AdvancedSubtensor | ExtractDiag | Subtensor)
 
 
 for _operation in REARRANGEMENTS:
