@@ -1,8 +1,7 @@
 """Draws of θ from the posterior, by NUTS on the observed view."""
 
-import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +16,16 @@ from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
+from latentfit.bayes.sampling._chains import Chains
+from latentfit.bayes.sampling._starting_points import Impossible, StartingPoints
 from latentfit.bayes.views import vectorise
-from latentfit.declaration.compilation import double_precision, interpreted_compilation, stabilise
+from latentfit.declaration.compilation import (
+    compile_function,
+    double_precision,
+    interpreted_compilation,
+    stabilise,
+)
+from latentfit.errors import DeclarationError
 
 # NUTS adapts its step size until proposals are accepted with this probability. nutpie's default is
 # 0.8; shorter steps cost little here, and avoid the occasional divergence in some thousand draws
@@ -36,7 +43,7 @@ class PreparedModel:
     size : int
         Number of unconstrained coordinates.
     start : callable
-        From a seed to an unconstrained point, drawn from the prior.
+        From a seed to an unconstrained point with a finite log density, drawn from the prior.
     gradient : callable
         Makes the function for one chain that evaluates the log density and its gradient.
     point : TensorVariable
@@ -82,7 +89,7 @@ def prepare_nuts(
     # Chains start in their own threads, and the compiled function is not thread-safe.
     lock = threading.Lock()
 
-    def start(seed: int) -> np.ndarray:
+    def drawn(seed: int) -> np.ndarray:
         with lock:
             initial = draw(seed)
         return np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
@@ -100,11 +107,38 @@ def prepare_nuts(
         (density,) = stabilise(graph_replace([view.logp()], replacements, strict=False))
         with view:
             evaluate = compile_gradient(point, (density, gradient(density, point)), backend)
-        evaluate()(start(0))
+        evaluate()(drawn(0))
+    count_impossible = _count_impossible(view, point, replacements, lock)
+    start = StartingPoints(drawn, count_impossible)
     variables = [*view.free_RVs, *view.deterministics]
     natural = graph_replace(view.replace_rvs_by_values(variables), replacements, strict=False)
     names = [one.name for one in variables]
     return PreparedModel(view, size, start, evaluate, point, dict(zip(names, natural, strict=True)))
+
+
+def _count_impossible(
+    view: pm.Model, point: Any, replacements: Mapping[Any, Any], lock: threading.Lock
+) -> Callable[[np.ndarray], Impossible]:
+    """Make the function that counts the entries of each variable with density 0.
+
+    It is compiled when it is first called. The values of data containers are those at the time of
+    a call.
+    """
+    variables = view.basic_RVs
+    compiled: list[Callable[..., list[np.ndarray]]] = []
+
+    def count(at: np.ndarray) -> Impossible:
+        with lock:
+            if not compiled:
+                with double_precision():
+                    terms: Any = view.logp(vars=variables, sum=False)
+                counts = [pt.sum(pt.invert(pt.isfinite(term))) for term in terms]
+                graphs = graph_replace(counts, replacements, strict=False)
+                compiled.append(compile_function([point], graphs))
+            values = compiled[0](at)
+        return {one.name: int(n) for one, n in zip(variables, values, strict=True)}
+
+    return count
 
 
 def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:
@@ -147,6 +181,11 @@ def sample_posterior(
     DataTree
         Groups ``posterior`` and ``sample_stats``.
 
+    Raises
+    ------
+    DeclarationError
+        A chain cannot start, because its log density or the gradient is not finite.
+
     Notes
     -----
     An interrupt stops the chains and is then raised.
@@ -156,8 +195,9 @@ def sample_posterior(
     def report(progress: Sequence[Any]) -> None:
         advance(sum(chain.finished_draws for chain in progress))
 
+    functions = Chains(prepared.start, prepared.gradient)
     sampler = nutpie.sample(
-        _nutpie_model(prepared),
+        _nutpie_model(prepared, functions),
         draws=draws,
         tune=tune,
         chains=chains,
@@ -170,8 +210,19 @@ def sample_posterior(
     )
     try:
         tree = sampler.wait()
+    except RuntimeError as error:
+        functions.stop()
+        if functions.error is not None:
+            raise functions.error from None
+        # The lines that follow are a trace of nutpie's own code.
+        first, *_ = str(error).splitlines() or [""]
+        raise DeclarationError(
+            f"NUTS stopped: {first}. The log density or its gradient is not finite where a chain "
+            f"starts"
+        ) from None
     except BaseException:
         sampler.cancel()
+        functions.stop()
         raise
     return xr.DataTree.from_dict(
         {
@@ -181,39 +232,19 @@ def sample_posterior(
     )
 
 
-def _nutpie_model(prepared: PreparedModel) -> Any:
+def _nutpie_model(prepared: PreparedModel, functions: Chains) -> Any:
     """Build nutpie's model, which keeps nothing of a draw but the unconstrained point."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
     return from_pyfunc(
         ndim=prepared.size,
-        make_logp_fn=lambda: _with_persistent_thread_state(prepared.gradient()),
+        make_logp_fn=functions.gradient,
         make_expand_fn=lambda *seeds_and_chain: lambda point: {"point": point},
-        make_initial_point_fn=prepared.start,
+        make_initial_point_fn=functions.start,
         expanded_names=["point"],
         expanded_dtypes=[np.dtype(float)],
         expanded_shapes=[(prepared.size,)],
     )
-
-
-def _with_persistent_thread_state(gradient: GradientFunction) -> GradientFunction:
-    """Keep Python's state of the calling thread between the calls of a function.
-
-    nutpie's threads were not started by Python, which creates a state for such a thread at each
-    call and destroys it afterwards. Memory is then mapped and unmapped, for which the threads of
-    all chains wait. One additional reference to the state, which is never released, keeps it for
-    as long as the process lives.
-    """
-    kept = False
-
-    def called(at: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal kept
-        if not kept:
-            ctypes.pythonapi.PyGILState_Ensure()
-            kept = True
-        return gradient(at)
-
-    return called
 
 
 def _natural_draws(prepared: PreparedModel, points: np.ndarray) -> xr.Dataset:
