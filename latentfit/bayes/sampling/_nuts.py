@@ -1,30 +1,18 @@
 """Draws of θ from the posterior, by NUTS on the observed view."""
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import arviz_base as azb
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 import xarray as xr
-from pymc.initial_point import make_initial_point_fn
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
 from latentfit.bayes.sampling._chains import Chains
-from latentfit.bayes.sampling._starting_points import Impossible, StartingPoints
-from latentfit.bayes.views import vectorise
-from latentfit.declaration.compilation import (
-    compile_function,
-    double_precision,
-    interpreted_compilation,
-    stabilise,
-)
+from latentfit.bayes.sampling._unconstrained import UnconstrainedModel, unconstrained_model
+from latentfit.declaration.compilation import double_precision
 from latentfit.errors import DeclarationError
 
 # NUTS adapts its step size until proposals are accepted with this probability. nutpie's default is
@@ -39,25 +27,26 @@ class PreparedModel:
 
     Attributes
     ----------
-    model : pm.Model
-    size : int
-        Number of unconstrained coordinates.
+    unconstrained : UnconstrainedModel
     start : callable
         From a seed to an unconstrained point with a finite log density, drawn from the prior.
     gradient : callable
         Makes the function for one chain that evaluates the log density and its gradient.
-    point : TensorVariable
-        The unconstrained vector of which `natural` are graphs.
-    natural : dict
-        Graphs of parameters and deterministics on the natural scale.
     """
 
-    model: pm.Model
-    size: int
+    unconstrained: UnconstrainedModel
     start: Callable[[int], np.ndarray]
     gradient: Callable[[], GradientFunction]
-    point: Any
-    natural: dict[str, Any]
+
+    @property
+    def model(self) -> pm.Model:
+        """The model from which NUTS draws."""
+        return self.unconstrained.model
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates."""
+        return self.unconstrained.size
 
 
 def prepare_nuts(
@@ -83,75 +72,13 @@ def prepare_nuts(
     InputError
         The back end is not installed.
     """
-    with interpreted_compilation():
-        draw = make_initial_point_fn(model=view, default_strategy="prior")
-    values = [view.rvs_to_values[free] for free in view.free_RVs]
-    # Chains start in their own threads, and the compiled function is not thread-safe.
-    lock = threading.Lock()
-
-    def drawn(seed: int) -> np.ndarray:
-        with lock:
-            initial = draw(seed)
-        return np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
-
-    shapes = {name: np.shape(value) for name, value in draw(0).items()}
-    size = sum(int(np.prod(shape)) for shape in shapes.values())
-    point = pt.vector("point", shape=(size,))
-    replacements: dict[Any, Any] = _constants(view, variable_data)
-    position = 0
-    for value in values:
-        end = position + int(np.prod(shapes[value.name]))
-        replacements[value] = point[position:end].reshape(shapes[value.name]).astype(value.dtype)
-        position = end
-    with double_precision():
-        (density,) = stabilise(graph_replace([view.logp()], replacements, strict=False))
-        with view:
-            evaluate = compile_gradient(point, (density, gradient(density, point)), backend)
-        evaluate()(drawn(0))
-    count_impossible = _count_impossible(view, point, replacements, lock)
-    start = StartingPoints(drawn, count_impossible)
-    variables = [*view.free_RVs, *view.deterministics]
-    natural = graph_replace(view.replace_rvs_by_values(variables), replacements, strict=False)
-    names = [one.name for one in variables]
-    return PreparedModel(view, size, start, evaluate, point, dict(zip(names, natural, strict=True)))
-
-
-def _count_impossible(
-    view: pm.Model, point: Any, replacements: Mapping[Any, Any], lock: threading.Lock
-) -> Callable[[np.ndarray], Impossible]:
-    """Make the function that counts the entries of each variable with density 0.
-
-    It is compiled when it is first called. The values of data containers are those at the time of
-    a call.
-    """
-    variables = view.basic_RVs
-    compiled: list[Callable[..., list[np.ndarray]]] = []
-
-    def count(at: np.ndarray) -> Impossible:
-        with lock:
-            if not compiled:
-                with double_precision():
-                    terms: Any = view.logp(vars=variables, sum=False)
-                counts = [pt.sum(pt.invert(pt.isfinite(term))) for term in terms]
-                graphs = graph_replace(counts, replacements, strict=False)
-                compiled.append(compile_function([point], graphs))
-            values = compiled[0](at)
-        return {one.name: int(n) for one, n in zip(variables, values, strict=True)}
-
-    return count
-
-
-def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:
-    """Replace lengths of dimensions, and data other than `variable_data`, by constants.
-
-    Constants leave less to compile and to compute.
-    """
-    containers = [*view.dim_lengths.values(), *view.data_vars]
-    return {
-        container: pt.constant(container.get_value(), name=container.name)
-        for container in containers
-        if isinstance(container, SharedVariable) and container.name not in variable_data
-    }
+    unconstrained = unconstrained_model(view, variable_data)
+    point, density, start = unconstrained.point, unconstrained.density, unconstrained.start
+    with double_precision(), view:
+        evaluate = compile_gradient(point, (density, gradient(density, point)), backend)
+    # The first call compiles.
+    evaluate()(start.draw(0))
+    return PreparedModel(unconstrained, start, evaluate)
 
 
 def sample_posterior(
@@ -226,7 +153,9 @@ def sample_posterior(
         raise
     return xr.DataTree.from_dict(
         {
-            "posterior": _natural_draws(prepared, tree["posterior"]["point"].values),
+            "posterior": prepared.unconstrained.natural_draws(
+                tree["posterior"]["point"].values
+            ),
             "sample_stats": tree["sample_stats"].to_dataset(),
         }
     )
@@ -245,24 +174,3 @@ def _nutpie_model(prepared: PreparedModel, functions: Chains) -> Any:
         expanded_dtypes=[np.dtype(float)],
         expanded_shapes=[(prepared.size,)],
     )
-
-
-def _natural_draws(prepared: PreparedModel, points: np.ndarray) -> xr.Dataset:
-    """Evaluate parameters and deterministics at unconstrained draws, (chain, draw, coordinate)."""
-    chains, draws, size = points.shape
-    stacked = xr.Dataset({"point": (("sample", "coordinate"), points.reshape(-1, size))})
-    graphs = list(prepared.natural.values())
-    batches = [results for _, results in vectorise(graphs, {"point": prepared.point})(stacked)]
-    values = {
-        name: np.concatenate(parts).reshape(chains, draws, *parts[0].shape[1:])
-        for name, parts in zip(prepared.natural, zip(*batches, strict=True), strict=True)
-    }
-    model = prepared.model
-    dims: dict[Any, Any] = {name: list(model.named_vars_to_dims.get(name) or ()) for name in values}
-    coords: dict[Any, Any] = {
-        name: list(labels) for name, labels in model.coords.items() if labels is not None
-    }
-    dataset: xr.Dataset = azb.dict_to_dataset(
-        values, coords=coords, dims=dims, sample_dims=["chain", "draw"]
-    )
-    return dataset

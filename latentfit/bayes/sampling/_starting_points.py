@@ -76,6 +76,11 @@ class StartingPoints:
             f"that is closer to the data helps, or bounds that the data respect"
         )
 
+    def excluded_by_data(self, seed: int) -> bool:
+        """Whether one of several draws from the prior has density 0."""
+        rng = np.random.default_rng(seed)
+        return any(self._impossible(self._another(rng)) for _ in range(_WHOLE_DRAWS))
+
     def _with_replacements(self, point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Replace a random number of entries, most often one or a few, by those of a draw."""
         most = int(np.log2(point.size)) + 1
