@@ -17,6 +17,9 @@ from latentfit.check.examination import ByTrial, Examination, TrialPoint
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.errors import LatentfitError
 
+# Displacement of an unconstrained coordinate beyond which rounding cannot be the reason for a
+# density of 0.
+_ROUNDING_ALLOWANCE = 1e-3
 # Number of draws of the latents of which the impossible ones are counted.
 _COUNTED_DRAWS = 500
 
@@ -41,15 +44,23 @@ def examine(examination: Examination, returned: ByTrial) -> Outcome | None:
         point = _located(examination, returned[trial.label])
         if point is None:
             continue
-        q = examination.q(trial)
-        before = q(trial.point)[0]
-        try:
-            after = q(point)[0]
-        except ParameterValueError:
-            continue
-        if np.isfinite(before) and after == -np.inf:
+        before = examination.q(trial)(trial.point)[0]
+        if np.isfinite(before) and _impossible_around(examination, trial, point):
             return _reported(examination, trial, returned[trial.label], point, before)
     return None
+
+
+def _impossible_around(examination: Examination, trial: TrialPoint, point: np.ndarray) -> bool:
+    """Return whether Q is minus infinity at a point and at those a little way from it.
+
+    A right M step may return a bound exactly, such as the largest of the data, which rounding makes
+    impossible.
+    """
+    q, steps = examination.q(trial), _ROUNDING_ALLOWANCE * np.eye(len(point))
+    try:
+        return all(q(point + step)[0] == -np.inf for step in (np.zeros_like(point), *steps, *-steps))
+    except ParameterValueError:
+        return False
 
 
 def _located(examination: Examination, params: Mapping[str, Any]) -> np.ndarray | None:

@@ -24,6 +24,9 @@ from latentfit.declaration.compilation import compile_function, double_precision
 # Number of points whose Hessian of the log-likelihood a density keeps.
 _CACHED_HESSIANS = 32
 
+# Relative rounding error of the conversion between natural and unconstrained scale.
+_ROUNDING_RELATIVE = 1e-14
+
 # A log density, and its gradient of shape (size,).
 ValueAndGradient = tuple[float, np.ndarray]
 
@@ -65,9 +68,22 @@ class Density:
         return likelihood + prior, score + gradient
 
     def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
-        """Evaluate log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
+        """Evaluate log p(x | θ), or log p(x | θ) + log p(θ), without the gradient.
+
+        A parameter that bounds the range of the data has its maximum where it equals the largest
+        of them. The conversion to the unconstrained scale and back changes its last digit, and the
+        data would be impossible by rounding. Where the likelihood is 0, its value is therefore the
+        largest one at points that differ from the given one by rounding.
+        """
+        value = self._value(point)
+        if value == -np.inf:
+            steps = _ROUNDING_RELATIVE * np.diag(1 + np.abs(point))
+            value = max(value, *(self._value(point + step) for step in (*steps, *-steps)))
+        return value + (self.log_prior(point)[0] if prior else 0.0)
+
+    def _value(self, point: np.ndarray) -> float:
         (likelihood,) = self._likelihood_value(point)
-        return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)
+        return float(likelihood)
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
         """Evaluate the exact Hessian of log p(x | θ), or of log p(x | θ) + log p(θ).
