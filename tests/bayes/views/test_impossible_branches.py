@@ -116,12 +116,23 @@ PRIOR_GRADIENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["numba", "jax"])
-@pytest.mark.parametrize("name", PRIOR_GRADIENTS)
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [("zero times a rate", "numba"), ("zero times a rate", "jax"), ("seven stages", "jax")],
+)
 def test_log_density_that_nuts_draws_from(name, backend):
     example = EXAMPLES[name]
     _, density = density_of(example.build, example.latents, {})
     evaluate = prepare_nuts(density.view, backend=backend).gradient()
+    # The observed view has the parameters in another order.
+    every = np.arange(example.size)
+    coordinates, begin = {}, 0
+    for parameter, shape in density.space.shapes.items():
+        end = begin + int(np.prod(shape))
+        coordinates[parameter] = every[begin:end]
+        begin = end
+    order = np.concatenate([coordinates[rv.name] for rv in density.view.free_RVs])
     for point in points(example.size):
         expected = gradient_by_complex_steps(example.log_likelihood, point)
-        assert_close(evaluate(point)[1], expected + PRIOR_GRADIENTS[name](point), GRADIENT)
+        expected = expected + PRIOR_GRADIENTS[name](point)
+        assert_close(evaluate(point[order])[1], expected[order], GRADIENT)
