@@ -241,7 +241,7 @@ STAGE_EMISSION[3:, 2] = 1
 
 
 def stages():
-    """Seven stages that are passed one after the other, more than the pairwise sums are used for."""
+    """Seven stages, one after the other: too many states for pairwise sums."""
     with pm.Model() as model:
         rate, b = pm.Gamma("rate", 1, 1, shape=STAGES), pm.Gamma("b", 1, 1, shape=3)
         weights = np.eye(STAGES) + rate[:, None] * np.eye(STAGES, k=1)
@@ -295,7 +295,9 @@ def second_order_chain():
         stay = pt.stack([pt.stack([1 - learn, learn]), pt.stack([0.0, 1.0])])
         P = pt.stack([stay, pt.stack([pt.stack([0.5, 0.5]), pt.stack([0.0, 1.0])])])
         start = pm.Categorical.dist(np.array([1.0, 0.0]))
-        z = DiscreteMarkovChain("z", P=P / P.sum(-1, keepdims=True), n_lags=2, init_dist=start, shape=6)
+        z = DiscreteMarkovChain(
+            "z", P=P / P.sum(-1, keepdims=True), n_lags=2, init_dist=start, shape=6
+        )
         pm.Bernoulli("y", p=pt.stack([guess, 1.0])[z], observed=answers)
     return model
 
@@ -346,7 +348,7 @@ EXAMPLES = {
 
 
 def gradient_by_complex_steps(function, point):
-    """The gradient of an analytic function, up to rounding (Squire & Trapp 1998, SIAM Review 40)."""
+    """The gradient of an analytic function, up to rounding (Squire & Trapp 1998)."""
     step = 1e-30
     directions = np.eye(len(point))
     return np.array([np.imag(function(point + 1j * step * e)) / step for e in directions])

@@ -58,7 +58,9 @@ def _impossible_around(examination: Examination, trial: TrialPoint, point: np.nd
     """
     q, steps = examination.q(trial), _ROUNDING_ALLOWANCE * np.eye(len(point))
     try:
-        return all(q(point + step)[0] == -np.inf for step in (np.zeros_like(point), *steps, *-steps))
+        return all(
+            q(point + step)[0] == -np.inf for step in (np.zeros_like(point), *steps, *-steps)
+        )
     except ParameterValueError:
         return False
 
@@ -85,11 +87,15 @@ def _reported(
     given = ", ".join(f"{name} = {np.asarray(returned[name]).round(6)}" for name in names)
     old = ", ".join(f"{name} = {np.asarray(trial.params[name]).round(6)}" for name in names)
     latents = ", ".join(examination.complete.latents)
-    message = f"at θ' with {old} ({trial.label}) the M step returns {given}, where Q is minus infinity"
+    message = (
+        f"at θ' with {old} ({trial.label}) the M step returns {given}, where Q is minus infinity"
+    )
     evidence: dict[str, Any] = {"where": trial.label, "q_before": before, "q_after": -np.inf}
     if not examination.complete.exact:
         impossible, count = _count_impossible(examination, trial, point)
-        message += f": {impossible} of {count} draws of {latents} from p(z | x, θ') are impossible there"
+        message += (
+            f": {impossible} of {count} draws of {latents} from p(z | x, θ') are impossible there"
+        )
         evidence |= {"impossible_draws": impossible, "draws": count}
     message += f". Q is {before:.6g} at θ' itself, so that the M step does not maximise Q"
     hint = None

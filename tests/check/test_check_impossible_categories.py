@@ -125,6 +125,6 @@ def test_comparison_has_maxima_and_standard_errors():
     hessian = zeros * (second / A - np.outer(first, first) / A**2)
     hessian -= np.diag([positive / psi**2, COUNTS.sum() / lam**2])
     errors = np.sqrt(np.diag(np.linalg.inv(-hessian)))
-    assert parameters["psi"]["se"] == pytest.approx(errors[0], rel=1e-5)
-    assert parameters["lam"]["se"] == pytest.approx(errors[1], rel=1e-5)
+    assert parameters["psi"]["em_se"] == pytest.approx(errors[0], rel=1e-5)
+    assert parameters["lam"]["em_se"] == pytest.approx(errors[1], rel=1e-5)
     assert all(np.isfinite(parameters[name]["map"]) for name in expected)

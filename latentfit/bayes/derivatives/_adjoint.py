@@ -27,7 +27,7 @@ class Adjoint:
     active: Any | None
 
 
-# The adjoints of the outputs or the inputs of a node; None where the result does not depend on them.
+# The adjoints of the outputs or the inputs of a node; None for those that have no derivative.
 Adjoints = Sequence[Adjoint | None]
 
 
@@ -104,9 +104,7 @@ def zero_where_inactive(derivative: Any, active: Any | None) -> Any:
     return pt.switch(active, derivative, pt.constant(0, dtype=derivative.type.dtype))
 
 
-def sum_over_broadcast(
-    derivative: Any, active: Any | None, variable: Any, output: Any
-) -> Adjoint:
+def sum_over_broadcast(derivative: Any, active: Any | None, variable: Any, output: Any) -> Adjoint:
     """Sum over the axes along which an input was broadcast to the shape of the output.
 
     Parameters

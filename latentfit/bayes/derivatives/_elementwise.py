@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytensor.scalar as ps
 import pytensor.tensor as pt
-from pytensor.scalar import math as scalar_math
+from pytensor.scalar.math import Log1mexp, Sigmoid, Softplus
 from pytensor.tensor.elemwise import Elemwise
 
 from latentfit.bayes.derivatives._adjoint import (
@@ -44,9 +44,9 @@ _ACTIVE: dict[type, Conditions] = {
     ps.Exp: _exceeds_minus_infinity,
     ps.Exp2: _exceeds_minus_infinity,
     ps.Expm1: _exceeds_minus_infinity,
-    scalar_math.Log1mexp: _exceeds_minus_infinity,
-    scalar_math.Softplus: _exceeds_minus_infinity,
-    scalar_math.Sigmoid: lambda x: (pt.invert(pt.isinf(x)),),
+    Log1mexp: _exceeds_minus_infinity,
+    Softplus: _exceeds_minus_infinity,
+    Sigmoid: lambda x: (pt.invert(pt.isinf(x)),),
 }
 
 # Operations whose derivatives are finite for all inputs: an output's derivative of 0 stays 0.
@@ -75,7 +75,8 @@ def _elementwise(op: Any, node: Any, outputs: Adjoints) -> Adjoints:
     # PyTensor's rule before its sum over the axes along which an input is broadcast. Derivatives
     # with respect to inactive entries have to be replaced before that sum.
     derivatives = op._bgrad(node.inputs, node.outputs, [output.derivative])
-    every = _ACTIVE.get(kind, lambda *inputs: [None] * len(inputs))(*node.inputs)
+    conditions_of = _ACTIVE.get(kind)
+    every = conditions_of(*node.inputs) if conditions_of else [None] * len(node.inputs)
     found: list[Adjoint | None] = []
     for variable, given, condition in zip(node.inputs, derivatives, every, strict=True):
         derivative = existing(given)

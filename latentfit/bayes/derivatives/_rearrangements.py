@@ -1,8 +1,8 @@
 """Adjoints of operations that select, repeat, join or add entries without changing them.
 
-An entry of an input is active if one of the entries of the outputs to which it is added is active;
-an entry that is not selected, or that is replaced by another, is not active.
-The number of these follows from PyTensor's own rule: the operation is linear with coefficients 0
+An entry of an input is active if it contributes to an active entry of an output. An entry that is
+not selected, or that is replaced by another, is not active. The number of active entries to which
+each entry contributes follows from PyTensor's own rule: the operation is linear with coefficients 0
 and 1, so that its rule maps indicators of active outputs to counts.
 """
 
@@ -38,7 +38,6 @@ from latentfit.bayes.derivatives._adjoint import (
     pull_back,
     zero_where_inactive,
 )
-
 
 REARRANGEMENTS = (
     AdvancedIncSubtensor,

@@ -77,9 +77,7 @@ def _dependent_variables(nodes: list[Any], variable: Any) -> set[Any]:
             node.op.connection_pattern(node) if hasattr(node.op, "connection_pattern") else every
         )
         for index, output in enumerate(node.outputs):
-            connected = any(
-                use and row[index] for use, row in zip(uses, pattern, strict=True)
-            )
+            connected = any(use and row[index] for use, row in zip(uses, pattern, strict=True))
             if connected and str(getattr(output.type, "dtype", "")).startswith("float"):
                 dependent.add(output)
     return dependent

@@ -51,13 +51,17 @@ def _markov_chain_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any
     times = values[0].type.shape[along.index(time)]
     emission, domain, shape = _hmm_emission_logp(op, chain, dependents, values)
     initial, transition = _hmm_log_init_and_transition(chain, shape, domain)
-    terms = [pt.maximum(term, _LOG_ZERO) for term in (initial, transition, emission)]
+    initial, transition, emission = (
+        pt.maximum(term, _LOG_ZERO) for term in (initial, transition, emission)
+    )
     known = states is not None and times is not None
     chain_op = chain.owner.op
     if not known or states > _MAX_STATES or chain_op.n_lags > 1 or chain_op.time_varying_P:
-        density = _forward_algorithm(*terms, chain_op.n_lags, chain_op.time_varying_P)
+        density = _forward_algorithm(
+            initial, transition, emission, chain_op.n_lags, chain_op.time_varying_P
+        )
     else:
-        density = _sum_over_paths(*terms, times)
+        density = _sum_over_paths(initial, transition, emission, times)
     density = pt.switch(pt.lt(density, _LOG_ZERO / 2), -pt.inf, density)
     along.remove(time)
     warn_non_separable_logp(values)

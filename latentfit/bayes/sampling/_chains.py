@@ -47,7 +47,7 @@ class Chains:
         self._threads: set[int] = set()
         self._stopped = False
         self.error: LatentfitError | None = None
-        """The first error of this package that occurred in a chain, which nutpie turns into text."""
+        """The first error of latentfit in a chain. nutpie raises an error with its text."""
 
     def start(self, seed: int) -> np.ndarray:
         """Return the starting point of a chain."""

@@ -5,8 +5,10 @@ log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fi
     ∇ log p(x | θ) = E[∇ log p(x, z | θ) | x, θ],
 
 which is an expectation over the latents (Fisher 1925; Efron 1977, discussion of Dempster, Laird &
-Rubin). The draws come from NUTS at a fixed θ and are thinned until they are nearly independent, so
-that estimates from them have a standard error.
+Rubin). The draws come from NUTS at a fixed θ, or from slice sampling where the data exclude a part
+of the latents' range. They are thinned until they are nearly independent, so that estimates from
+them have a standard error. The identity does not hold for parameters that bound the range of the
+latents.
 """
 
 from collections.abc import Callable
@@ -139,8 +141,8 @@ class IntractableDensity(Density):
         for name in declaration.parameters:
             self._given_parameters[name].set_value(natural[name])
         seed = int(rng.integers(2**31))
-        # NUTS needs a density that is positive everywhere on the unconstrained scale. Draws from the
-        # prior cover the range of the latents before the data exclude a part of it.
+        # NUTS needs a density that is positive everywhere on the unconstrained scale. Draws from
+        # the prior cover the range of the latents before the data exclude a part of it.
         bounded = self._unconstrained.start.excluded_by_data(seed)
         method = "slice sampling" if bounded else "NUTS"
         drawn = (self._draw_by_slices if bounded else self._draw_by_nuts)(seed)

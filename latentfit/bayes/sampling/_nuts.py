@@ -153,9 +153,7 @@ def sample_posterior(
         raise
     return xr.DataTree.from_dict(
         {
-            "posterior": prepared.unconstrained.natural_draws(
-                tree["posterior"]["point"].values
-            ),
+            "posterior": prepared.unconstrained.natural_draws(tree["posterior"]["point"].values),
             "sample_stats": tree["sample_stats"].to_dataset(),
         }
     )

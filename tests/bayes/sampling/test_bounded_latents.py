@@ -77,7 +77,9 @@ def test_possible_draw_from_the_prior_is_the_starting_point():
 
 def test_starting_point_that_does_not_exist_is_an_error():
     start = StartingPoints(lambda seed: np.array([float(seed)]), lambda point: {"y": 2, "x": 0})
-    with pytest.raises(DeclarationError, match=r"NUTS cannot start.*y \(2 of its entries\)") as error:
+    with pytest.raises(
+        DeclarationError, match=r"NUTS cannot start.*y \(2 of its entries\)"
+    ) as error:
         start(1)
     assert len(str(error.value)) < 500
 
