@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
-from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
+from latentfit.check import (
+    _generalised_em,
+    _impossible_update,
+    _wrong_objective,
+    _wrong_parameters,
+)
 from latentfit.check._updates import Update, updates_of, why_not_compared
 from latentfit.check.closeness import SAME_VALUE_RELATIVE, close
 from latentfit.check.component_orders import orders
@@ -63,6 +68,9 @@ def examine(
         )
     updates = updates_of(examination, returned)
     if not updates:
+        impossible = _impossible_update.examine(examination, returned)
+        if impossible is not None:
+            return MStepOutcome(impossible)
         return _skipped(f"not tested: {why_not_compared(examination, returned)}")
     left_out = len(returned) - len(updates)
     if not any(update.differs(name) for update in updates for name in update.expected):
