@@ -84,7 +84,7 @@ def _confirmed(problem: Problem, solution: Solution) -> Decrease | None:
     error = _ROUNDING_DECREASE_RELATIVE * (1 + abs(after)) + sum(
         one.error or 0.0
         for point in points
-        for one in bayes.views.marginalisations(problem.declaration, density, point)
+        for one in bayes.views.marginalisations(problem.declaration, density, [point])
     )
     amount = before - after
     return Decrease(iteration, amount) if np.isfinite(amount) and amount > error else None
