@@ -31,7 +31,7 @@ def compare(
         What the E step returned at each of them.
     """
     id = f"e_step.{name}"
-    probabilities = examination.complete.discrete and name in examination.complete.latents
+    probabilities = name in examination.complete.categories
     worst, worst_trial, entry = 0.0, trials[0], ""
     given_there = expected_there = np.nan
     for trial, value in zip(trials, values, strict=True):

@@ -27,7 +27,7 @@ from latentfit.bayes.sampling import (
     intractable_density,
     prepare_recovery,
 )
-from latentfit.bayes.views import Density
+from latentfit.bayes.views import Density, category_values
 from latentfit.declaration import Declaration
 from latentfit.declaration.compilation import stabilise
 
@@ -57,7 +57,7 @@ def complete_data_by_draws(declaration: Declaration, density: Density) -> Comple
         declaration,
         density,
         exact=False,
-        discrete=any(declaration.model[n].dtype.startswith(("int", "bool")) for n in latents),
+        categories=category_values(declaration),
         _statistics=statistics,
         _names=latents,
         _inputs=drawn,

@@ -19,7 +19,12 @@ from pytensor.tensor.random.basic import CategoricalRV
 
 from latentfit.bayes.complete_data._complete_data import CompleteData
 from latentfit.bayes.complete_data._graphs import expected_sum, log_density_without_latents
-from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
+from latentfit.bayes.views import (
+    Density,
+    at_unconstrained_point,
+    category_values,
+    childless_latents,
+)
 from latentfit.declaration import Declaration
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
@@ -65,7 +70,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         declaration,
         density,
         exact=True,
-        discrete=True,
+        categories=category_values(declaration),
         joint=joint,
         _statistics=statistics,
         _names=latents,

@@ -121,7 +121,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         declaration,
         density,
         exact=True,
-        discrete=False,
+        categories={},
         _statistics=statistics,
         _names=(*map(points_key, latents), points_key(WEIGHTS)),
         _inputs=(*every, weights),

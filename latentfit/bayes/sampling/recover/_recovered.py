@@ -10,7 +10,7 @@ import pymc as pm
 import xarray as xr
 from pymc_extras.marginal import conditional
 
-from latentfit.bayes.views import BATCH_BYTES
+from latentfit.bayes.views import BATCH_BYTES, category_values
 from latentfit.declaration import Declaration
 from latentfit.declaration.compilation import double_precision
 
@@ -24,11 +24,11 @@ class RecoveredLatent:
     draws : ndarray, shape (sample, *shape)
         Draws of the latent, one or more for each draw of θ.
     mean : ndarray
-        For a continuous latent, shape `shape`: the mean of the draws. For a categorical latent,
-        shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which has less Monte Carlo
+        For a continuous latent or a count, shape `shape`: the mean of the draws. For a
+        categorical latent, shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which has less Monte Carlo
         error than the frequencies of the drawn categories (Rao-Blackwell theorem).
     sd : ndarray or None
-        Standard deviation of the draws of a continuous latent; None for a categorical one.
+        Standard deviation of the draws; None for a categorical latent.
     discrete : bool
         Whether the latent is categorical.
     """
@@ -71,6 +71,11 @@ class LatentGroup:
         with double_precision():
             return conditional(self.view)
 
+    @cached_property
+    def categories(self) -> dict[str, np.ndarray]:
+        """The values of each categorical latent of the declaration."""
+        return category_values(self.declaration)
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The variables of the parameters in `model`."""
@@ -105,12 +110,18 @@ def draw_in_batches(
     return categories.reshape(-1, *categories.shape[2:])
 
 
-def summarise(draws: np.ndarray) -> RecoveredLatent:
-    """Summarise draws of a latent, shape (sample, *shape), by their mean and sd or frequencies."""
-    if draws.dtype.kind == "f":
+def summarise(draws: np.ndarray, categories: np.ndarray | None) -> RecoveredLatent:
+    """Summarise draws of a latent by their mean and standard deviation, or by frequencies.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (sample, *shape)
+    categories : ndarray of int, shape (K,), or None
+        The values of a categorical latent; None for a continuous latent or a count.
+    """
+    if categories is None:
         return RecoveredLatent(draws, draws.mean(axis=0), draws.std(axis=0, ddof=1), discrete=False)
-    categories = int(draws.max()) + 1
-    shares = [np.mean(draws == category, axis=0) for category in range(categories)]
+    shares = [np.mean(draws == category, axis=0) for category in categories]
     return RecoveredLatent(draws, np.stack(shares, axis=-1), None, discrete=True)
 
 
