@@ -47,6 +47,9 @@ from latentfit.bayes.marginalize._conjugate import (
     ConjugateMarginalRV,
     conjugate_strategy,
 )
+from latentfit.bayes.marginalize._count_range import wider_count_ranges
+from latentfit.bayes.marginalize._enumeration import EnumerationMarginalRV
+from latentfit.bayes.marginalize._orders import marginalise_latents
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV, quadrature_nodes
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
@@ -56,13 +59,16 @@ __all__ = [
     "STRATEGIES",
     "ConjugateFamily",
     "ConjugateMarginalRV",
+    "EnumerationMarginalRV",
     "Precedence",
     "QuadratureMarginalRV",
     "StateSpaceMarginalRV",
     "Strategy",
     "ThresholdMarginalRV",
     "conjugate_strategy",
+    "marginalise_latents",
     "quadrature_nodes",
+    "wider_count_ranges",
 ]
 
 # All strategies of this folder, in the order in which they are tried.
