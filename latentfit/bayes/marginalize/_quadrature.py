@@ -141,7 +141,10 @@ class _QuadratureGraphs:
                 self.log_joint.sum(), self.value, disconnected_inputs="ignore"
             )
             hessian = block_hessian(gradient, self.value, op.blocks)
-            block_gradient = op.blocks.gather(gradient.reshape((-1,)))
+            # Simplified once here, the derivatives are simplified in all of Newton's steps.
+            block_gradient, hessian = stabilise(
+                [op.blocks.gather(gradient.reshape((-1,))), hessian], clone=False
+            )
             start = pt.broadcast_to(support_point(latent), op.blocks.shape).reshape((-1,))
             mode = op.blocks.gather(start)
             for _ in range(_NEWTON_STEPS):
