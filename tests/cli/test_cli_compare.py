@@ -54,7 +54,8 @@ def test_a_wrong_m_step_is_status_1(tmp_path):
     subprocess.run([sys.executable, "-m", "latentfit", "new", "wrong"], cwd=tmp_path, check=True)
     path = tmp_path / "wrong.py"
     path.write_text(path.read_text().replace("r.sum(axis=0) / ", "(r.sum(axis=0) - 1) / "))
-    done = run("wrong.py", "--draws", "500", "--tune", "500", "--json", "-", cwd=tmp_path)
+    few = ("--draws", "500", "--tune", "500", "--backend", "jax")
+    done = run("wrong.py", *few, "--json", "-", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["agree"] is False
 

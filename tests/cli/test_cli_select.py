@@ -97,7 +97,8 @@ def test_compare_writes_a_report_for_each_value(tmp_path):
     # With so few draws LOO is withheld, and the other criteria are computed.
     done = run(
         *("compare", "poisson-mixture", "--set", "components=1..2", "--out", "out"),
-        *("--draws", "50", "--tune", "100", "--chains", "2", "--json", "a.json"),
+        *("--draws", "50", "--tune", "100", "--chains", "2", "--backend", "jax"),
+        *("--json", "a.json"),
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

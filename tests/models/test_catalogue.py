@@ -277,9 +277,10 @@ def test_published_figures_are_met(name, key):
 
 @cache
 def comparison(name):
-    # The default draws. JAX compiles a new model in seconds, Numba in half a minute or more;
+    # JAX compiles a new model in seconds, Numba in half a minute or more;
     # tests/bayes/sampling/test_backends.py compares the densities that they compile.
-    return load(name).compare(seed=0, backend="jax")
+    # validation/gallery.py compares with the default tuning, which is twice as long.
+    return load(name).compare(seed=0, backend="jax", tune=500)
 
 
 # Lower maxima are worth knowing of where they are; that EM is at the highest is what counts.

@@ -348,6 +348,7 @@ def test_with_the_posterior_of_each_value():
         tune=400,
         chains=2,
         check=False,
+        backend="jax",
         on_value=seen.__setitem__,
     )
     assert found.preferred == {"aic": 2, "bic": 2, "icl": 2, "loo": 2}
