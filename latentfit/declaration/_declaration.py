@@ -2,14 +2,15 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pymc as pm
 from pymc.exceptions import ImputationWarning
+from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_dims_and_data
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
@@ -38,6 +39,9 @@ class Declaration:
         The data that the E and M steps receive: observed variables under the names that the model
         function gives them, masked where values are missing; ``pm.Data`` containers; and the
         arguments of the model function.
+    initial_values : dict
+        The values that the model gives as ``initval=``, natural scale, by name of the variable.
+        They are starts. `model` itself has none.
     """
 
     model: pm.Model
@@ -46,6 +50,7 @@ class Declaration:
     deterministics: tuple[str, ...]
     observed: tuple[str, ...]
     data: Data
+    initial_values: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def declare(
@@ -83,6 +88,7 @@ def declare(
                 f"the model has no free variable {latent!r} to be a latent: "
                 f"its free variables are {', '.join(free) or 'none'}"
             )
+    model, initial_values = _without_initial_values(model)
     model = _freeze_latent_shapes(model, latents)
     if not model.observed_RVs:
         raise DeclarationError(
@@ -107,7 +113,31 @@ def declare(
     # Without PyMC the steps receive the arguments, so that they must receive them here too.
     data = mask_missing(arguments) | data
     observed = tuple(variable.name for variable in model.observed_RVs)
-    return Declaration(model, tuple(latents), parameters, deterministics, observed, data)
+    return Declaration(
+        model, tuple(latents), parameters, deterministics, observed, data, initial_values
+    )
+
+
+def _without_initial_values(model: pm.Model) -> tuple[pm.Model, dict[str, np.ndarray]]:
+    """Return a copy of a model without initial values, and these values.
+
+    PyMC's functions that rewrite a model do not accept one with initial values. A model without
+    any is returned itself. The words "support_point" and "prior" in place of a value are ignored.
+    """
+    given = {rv: value for rv, value in model.rvs_to_initial_values.items() if value is not None}
+    if not given:
+        return model, {}
+    values = {
+        rv.name: np.asarray(_evaluate(value) if isinstance(value, Variable) else value)
+        for rv, value in given.items()
+        if not isinstance(value, str)
+    }
+    # The model may belong to the caller, so that its initial values are put back.
+    model.rvs_to_initial_values.update(dict.fromkeys(given))
+    try:
+        return clone_model(model), values
+    finally:
+        model.rvs_to_initial_values.update(given)
 
 
 def _build_model(

@@ -14,7 +14,7 @@ POSITION = 110
 def verdict(evidence: Evidence) -> Verdict:
     """State how each latent was marginalised at the MLE, and how precisely."""
     problem, point = evidence.problem, evidence.maxima.mle.unconstrained
-    found = bayes.views.marginalisations(problem.declaration, problem.density, point)
+    found = bayes.views.marginalisations(problem.declaration, problem.density, [point])
     return of_integrations(found, evidence.sampling.reduced)
 
 

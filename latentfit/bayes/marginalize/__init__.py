@@ -50,24 +50,33 @@ from latentfit.bayes.marginalize._conjugate import (
 from latentfit.bayes.marginalize._count_range import wider_count_ranges
 from latentfit.bayes.marginalize._enumeration import EnumerationMarginalRV
 from latentfit.bayes.marginalize._orders import marginalise_latents
-from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV, quadrature_nodes
+from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
+from latentfit.bayes.marginalize._quadrature_rules import (
+    INDEPENDENT_RULE,
+    QuadratureRule,
+    coarse_rule,
+    quadrature_rule,
+)
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
 
 __all__ = [
+    "INDEPENDENT_RULE",
     "STRATEGIES",
     "ConjugateFamily",
     "ConjugateMarginalRV",
     "EnumerationMarginalRV",
     "Precedence",
     "QuadratureMarginalRV",
+    "QuadratureRule",
     "StateSpaceMarginalRV",
     "Strategy",
     "ThresholdMarginalRV",
+    "coarse_rule",
     "conjugate_strategy",
     "marginalise_latents",
-    "quadrature_nodes",
+    "quadrature_rule",
     "wider_count_ranges",
 ]
 

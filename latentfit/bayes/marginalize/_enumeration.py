@@ -79,9 +79,7 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     probes = draw_probes(inputs, variables, finite=False)
     if probes is None:
         return None
-    blocks = _common_partition([_between_values(one, k, domain) for one in probes for k in _STEPS])
-    if blocks is None:
-        return None
+    blocks = partition_into_blocks([_between_values(p, k, domain) for p in probes for k in _STEPS])
     if isinstance(domain, CountRange):
         if blocks.size > 1:
             return None
@@ -117,27 +115,6 @@ def _between_values(probe: Probe, step: int, domain: np.ndarray | CountRange) ->
         number = (own - domain[0] + 1 + (step - 1) % max(1, len(domain) - 1)) % len(domain)
         other = domain[number].astype(own.dtype)
     return replace(probe, draws=(own, other))
-
-
-def _common_partition(probes: list[Probe]) -> IndependentBlocks | None:
-    """Find the blocks at every probe, and combine the terms that depend on each of them."""
-    found = [partition_into_blocks(probe) for probe in probes]
-    coarsest = max(found, key=lambda blocks: blocks.size)
-    label = np.empty(int(np.prod(coarsest.shape)), dtype=int)
-    for number, entries in enumerate(coarsest.entries):
-        label[entries[entries >= 0]] = number
-    owners = [np.full(len(owner), -1) for owner in coarsest.owners]
-    for blocks in found:
-        of_block = label[blocks.entries[:, 0]]
-        inside = blocks.entries < 0
-        if not np.all(inside | (label[np.maximum(blocks.entries, 0)] == of_block[:, None])):
-            return None
-        for combined, owner in zip(owners, blocks.owners, strict=True):
-            own = np.where(owner >= 0, of_block[np.maximum(owner, 0)], -1)
-            if np.any((own >= 0) & (combined >= 0) & (own != combined)):
-                return None
-            np.maximum(combined, own, out=combined)
-    return replace(coarsest, owners=tuple(owners))
 
 
 class _EnumerationGraphs:

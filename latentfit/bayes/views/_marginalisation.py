@@ -1,6 +1,6 @@
 """How each latent was marginalised, and how precise the result is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,11 @@ from pymc_extras.model.marginal.distributions.enumerable import MarginalFiniteDi
 from pymc_extras.model.marginal.distributions.normal import NormalNormalMarginalRV
 from pytensor.graph.traversal import ancestors
 
-from latentfit.bayes.marginalize import QuadratureMarginalRV, quadrature_nodes
+from latentfit.bayes.marginalize import (
+    INDEPENDENT_RULE,
+    QuadratureMarginalRV,
+    quadrature_rule,
+)
 from latentfit.bayes.views._density import Density
 from latentfit.bayes.views._observed import childless_latents, observed_view
 from latentfit.declaration import Declaration
@@ -40,8 +44,8 @@ class Marginalisation:
     strategy : str
         A phrase that describes the strategy.
     error : float or None
-        Estimated error of log p(x | θ): the change when the number of quadrature nodes is
-        doubled. None where the strategy is exact, infinite where log p(x | θ) is not known.
+        Estimated error of log p(x | θ): the largest difference from an independent rule of
+        quadrature at the θ in question. None where the strategy is exact, infinite where log p(x | θ) is not known.
     """
 
     latent: str
@@ -64,7 +68,7 @@ class Marginalisation:
 
 
 def marginalisations(
-    declaration: Declaration, density: Density, point: np.ndarray
+    declaration: Declaration, density: Density, points: Sequence[np.ndarray]
 ) -> tuple[Marginalisation, ...]:
     """Describe how the latents were marginalised in the observed view.
 
@@ -73,8 +77,8 @@ def marginalisations(
     declaration : Declaration
     density : Density
         The density of the observed view of `declaration`.
-    point : ndarray, shape (size,)
-        Unconstrained θ at which the error of quadrature is estimated.
+    points : sequence of ndarray, each of shape (size,)
+        Unconstrained θ at which the error of quadrature is estimated; the largest error counts.
 
     Returns
     -------
@@ -89,9 +93,9 @@ def marginalisations(
     numerical = quadrature_ops(density.view)
     error = None
     if numerical:
-        with quadrature_nodes(2 * max(op.nodes for op in numerical)):
-            refined = Density(observed_view(declaration), density.space)
-        error = abs(refined.objective(point) - density.objective(point))
+        with quadrature_rule(INDEPENDENT_RULE):
+            other = Density(observed_view(declaration), density.space)
+        error = max(_difference(density, other, point) for point in points)
     return tuple(
         Marginalisation(name, "no data depend on it, and its density integrates to one")
         if name in childless
@@ -102,6 +106,13 @@ def marginalisations(
         )
         for name in declaration.latents
     )
+
+
+def _difference(density: Density, other: Density, point: np.ndarray) -> float:
+    """Compute the difference of two values of log p(x | θ); infinite if either is not finite."""
+    with np.errstate(all="ignore"):
+        difference = abs(other.objective(point) - density.objective(point))
+    return difference if np.isfinite(difference) else np.inf
 
 
 def quadrature_ops(view: pm.Model) -> list[QuadratureMarginalRV]:
