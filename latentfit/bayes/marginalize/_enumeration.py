@@ -52,6 +52,14 @@ class EnumerationMarginalRV(MarginalRV):
     """Variables that depend on a discrete latent, which is summed over its values.
 
     Inner graph: [latent, *dependents, *rng updates].
+
+    Attributes
+    ----------
+    blocks : IndependentBlocks
+    domain : ndarray of int, or CountRange
+        The values of an entry.
+    truncated : bool
+        Whether values are left out because they are improbable.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class EnumerationMarginalRV(MarginalRV):
     ) -> None:
         self.blocks = blocks
         self.domain = domain
+        self.truncated = isinstance(domain, CountRange)
         self.strategy = (
             domain.strategy if isinstance(domain, CountRange) else "summed over its categories"
         )
