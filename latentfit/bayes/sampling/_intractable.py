@@ -1,4 +1,4 @@
-r"""Declarations whose latents no strategy marginalises, represented by draws from p(z | x, θ).
+r"""Declarations with a latent that no strategy marginalises, represented by draws from p(z | x, θ).
 
 log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fisher's identity,
 
@@ -6,24 +6,31 @@ log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fi
 
 which is an expectation over the latents (Fisher 1925; Efron 1977, discussion of Dempster, Laird &
 Rubin). The draws come from NUTS at a fixed θ and are thinned until they are nearly independent, so
-that estimates from them have a standard error.
+that estimates from them have a standard error. NUTS draws continuous latents only: discrete ones
+are summed out before, and drawn from their conditional distribution afterwards, such as the topics
+of words given the shares of topics of a document.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
+import xarray as xr
 
+from latentfit.bayes.marginalize import marginalise_latents
 from latentfit.bayes.sampling._nuts import PreparedModel, prepare_nuts, sample_posterior
+from latentfit.bayes.sampling.recover import Recovery, prepare_recovery
 from latentfit.bayes.views import (
     Density,
     ValueAndGradient,
     at_unconstrained_point,
+    conditional_view,
     hessian_function,
+    observed_view,
 )
 from latentfit.declaration import Declaration, Space
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
@@ -52,10 +59,13 @@ class IntractableDensity(Density):
     declaration : Declaration
     reason : str
         The reason why log p(x | θ) cannot be evaluated.
+    discrete : tuple of str
+        The discrete latents, which are summed out while NUTS draws the continuous ones.
     """
 
     declaration: Declaration
     reason: str
+    discrete: tuple[str, ...] = ()
 
     @property
     def tractable(self) -> bool:
@@ -143,20 +153,30 @@ class IntractableDensity(Density):
             chains=_CHAINS,
             seed=int(rng.integers(2**31)),
         )
-        latents = tree["posterior"].to_dataset()[list(declaration.latents)]
+        continuous = [name for name in declaration.latents if name not in self.discrete]
+        latents = tree["posterior"].to_dataset()[continuous]
         rhat, ess = azs.rhat(latents), azs.ess(latents)
-        largest_rhat = max(float(rhat[name].max()) for name in declaration.latents)
-        effective = min(float(ess[name].min()) for name in declaration.latents)
+        largest_rhat = max(float(rhat[name].max()) for name in continuous)
+        effective = min(float(ess[name].min()) for name in continuous)
         if not (largest_rhat <= _MAX_RHAT and effective >= _MIN_EFFECTIVE_DRAWS):
             raise DeclarationError(
-                f"NUTS did not converge on {', '.join(declaration.latents)} given θ: "
+                f"NUTS did not converge on {', '.join(continuous)} given θ: "
                 f"R-hat {largest_rhat:.3g}, {effective:.0f} effective draws"
             )
         step = max(1, int(np.ceil(_CHAINS * _DRAWS / effective)))
-        return {
-            name: np.concatenate(np.asarray(latents[name])[:, ::step])
-            for name in declaration.latents
+        thinned = {
+            name: np.concatenate(np.asarray(latents[name])[:, ::step]) for name in continuous
         }
+        if not self.discrete:
+            return thinned
+        count = len(thinned[continuous[0]])
+        given = {
+            name: np.broadcast_to(natural[name], (count, *np.shape(natural[name])))
+            for name in declaration.parameters
+        }
+        found = self._recovery(_dataset(given | thinned), int(rng.integers(2**31)), 1)
+        drawn = thinned | {name: found[name].draws for name in self.discrete}
+        return {name: drawn[name] for name in declaration.latents}
 
     @cached_property
     def _sampler(self) -> PreparedModel:
@@ -165,7 +185,33 @@ class IntractableDensity(Density):
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
         model = pm.do(declaration.model, given, make_interventions_shared=True)
+        if self.discrete:
+            model = marginalise_latents(model, self.discrete)
         return prepare_nuts(model, variable_data=declaration.parameters)
+
+
+    @cached_property
+    def _recovery(self) -> Recovery:
+        """The function that draws the discrete latents given x, θ and the continuous latents."""
+        given_continuous = _given_continuous(self.declaration, self.discrete)
+        return prepare_recovery(given_continuous, observed_view(given_continuous))
+
+
+def _given_continuous(declaration: Declaration, discrete: tuple[str, ...]) -> Declaration:
+    """Make the declaration in which the continuous latents are parameters."""
+    continuous = tuple(name for name in declaration.latents if name not in discrete)
+    return replace(
+        declaration, latents=discrete, parameters=(*declaration.parameters, *continuous)
+    )
+
+
+def _dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            name: (("sample", *(f"{name}_dim_{axis}" for axis in range(one.ndim - 1))), one)
+            for name, one in values.items()
+        }
+    )
 
 
 def intractable_density(
@@ -176,8 +222,20 @@ def intractable_density(
     Returns
     -------
     IntractableDensity or None
-        None if a latent is discrete, because NUTS draws continuous variables only.
+        None if all latents are discrete, or if the discrete ones cannot be summed out given the
+        continuous ones, because NUTS draws continuous variables only.
     """
-    if any(not declaration.model[name].dtype.startswith("float") for name in declaration.latents):
+    discrete = tuple(
+        name
+        for name in declaration.latents
+        if not declaration.model[name].dtype.startswith("float")
+    )
+    if len(discrete) == len(declaration.latents):
         return None
-    return IntractableDensity(declaration.model, space, declaration, reason)
+    if discrete:
+        try:
+            view = observed_view(_given_continuous(declaration, discrete))
+            conditional_view(view)
+        except (DeclarationError, NotImplementedError):
+            return None
+    return IntractableDensity(declaration.model, space, declaration, reason, discrete)

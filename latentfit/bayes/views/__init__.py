@@ -7,6 +7,7 @@ each latent was marginalised and how precisely.
 """
 
 from latentfit.bayes.views._categories import category_counts, category_values
+from latentfit.bayes.views._conditional import conditional_view
 from latentfit.bayes.views._density import Density, ValueAndGradient, at_unconstrained_point
 from latentfit.bayes.views._hessian import hessian_function
 from latentfit.bayes.views._marginalisation import (
@@ -35,6 +36,7 @@ __all__ = [
     "category_counts",
     "category_values",
     "childless_latents",
+    "conditional_view",
     "draw_paths",
     "hessian_function",
     "marginalisations",

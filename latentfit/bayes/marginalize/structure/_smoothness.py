@@ -6,6 +6,7 @@ from typing import Any
 import pymc as pm
 import pytensor.scalar as ps
 from pymc.distributions.transforms import _default_transform
+from pymc_extras.model.marginal.distributions.core import MarginalRV
 from pytensor.graph.traversal import io_toposort
 from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.elemwise import Elemwise
@@ -40,14 +41,14 @@ def support_transform(latent: Any) -> str | None:
 
 def is_smooth(latent: Any, dependents: Sequence[Any]) -> bool:
     """Whether the dependents are functions of the latent without steps or kinks."""
-    return not _contains(_NOT_SMOOTH, latent, dependents)
+    return not _contains(_NOT_SMOOTH, [latent], dependents)
 
 
 def has_kink(latent: Any) -> bool:
     """Whether the log density of a latent has a kink, as that of the Laplace distribution has."""
     value = latent.type()
     # Switches and comparisons are not counted: PyMC uses them where a density is zero.
-    return _contains(_KINKED, value, [pm.logp(latent, value)])
+    return _contains(_KINKED, [value], [pm.logp(latent, value)])
 
 
 def _computed_from(ends: Sequence[Any]) -> set[Any]:
@@ -94,14 +95,20 @@ def _applies(node: Any, function: type) -> bool:
     )
 
 
-def _contains(functions: tuple[type, ...], source: Any, ends: Sequence[Any]) -> bool:
-    """Whether the graph from a variable to others applies one of these elementwise functions."""
-    after, computed = {source}, _computed_from(ends)
+def _contains(functions: tuple[type, ...], sources: Sequence[Any], ends: Sequence[Any]) -> bool:
+    """Whether the graph from variables to others applies one of these elementwise functions."""
+    after, computed = set(sources), _computed_from(ends)
     computed -= _scales_of_precisions(computed)
-    for node in io_toposort([source], list(ends)):
+    for node in io_toposort(list(sources), list(ends)):
         if after.isdisjoint(node.inputs):
             continue
         after.update(node.outputs)
+        if isinstance(node.op, MarginalRV):
+            # Another latent was marginalised, between this one and the variables.
+            pairs = zip(node.inputs, node.op.inner_inputs, strict=True)
+            inner = [own for given, own in pairs if given in after]
+            if _contains(functions, inner, node.op.inner_outputs[: 1 + node.op.n_dependent_rvs]):
+                return True
         if node in computed and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, functions):
             return True
     return False

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import xarray as xr
-from pymc_extras.marginal import conditional
 
-from latentfit.bayes.views import BATCH_BYTES, category_values
+from latentfit.bayes.views import BATCH_BYTES, category_values, conditional_view
 from latentfit.declaration import Declaration
-from latentfit.declaration.compilation import double_precision
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ class LatentGroup:
         """The model in which the latents have the distribution p(z | x, θ)."""
         if self.childless:
             return self.declaration.model
-        with double_precision():
-            return conditional(self.view)
+        return conditional_view(self.view)
 
     @cached_property
     def categories(self) -> dict[str, np.ndarray]:
