@@ -17,7 +17,9 @@ class TransformedVariable(SymbolicRandomVariable):
     Attributes
     ----------
     transform : Transform
-        As PyMC defines transforms: ``forward``, ``backward`` and ``log_jac_det``.
+        As PyMC defines transforms: ``forward``, ``backward`` and ``log_jac_det``. If it has
+        ``log_density`` and ``centre``, functions of the inputs of the random variable, they are
+        used instead of those of PyMC.
     """
 
     _print_name = ("Transformed", "\\operatorname{Transformed}")
@@ -85,6 +87,8 @@ def backward(transform: Any, value: Any, latent: Any) -> Any:
 def _transformed_logp(op: TransformedVariable, values: Any, *inputs: Any, **kwargs: Any) -> Any:
     value, latent = values[0], op.variable(inputs)
     parameters = latent.owner.inputs
+    if hasattr(op.transform, "log_density"):
+        return op.transform.log_density(value, *parameters)
     density = logp(latent, backward(op.transform, value, latent))
     jacobian = op.transform.log_jac_det(value, *parameters)
     extra = jacobian.type.ndim - density.type.ndim
@@ -97,6 +101,8 @@ def _transformed_logp(op: TransformedVariable, values: Any, *inputs: Any, **kwar
 def _transformed_support_point(op: TransformedVariable, variable: Any, *inputs: Any) -> Any:
     latent = op.variable(inputs)
     shape = latent.type.shape
+    if hasattr(op.transform, "centre"):
+        return pt.broadcast_to(op.transform.centre(*latent.owner.inputs), shape)
     # Some support points have the shape of the variable by being functions of it.
     (centre,) = graph_replace([support_point(latent)], {latent: pt.zeros(shape)}, strict=False)
     centre = pt.broadcast_to(centre, shape)

@@ -86,3 +86,37 @@ def test_beta_latents_without_a_closed_form():
     )
     found = observed(success_probabilities)({"log_a": log_a})
     assert found == pytest.approx(expected, abs=1e-9)
+
+
+def laplace_effects():
+    mu = pm.Normal("mu", 0, 5)
+    z = pm.Laplace("z", 0.2, 0.8, shape=3)
+    pm.Normal("y", mu + z[:, None], 0.9, observed=MEASURED)
+
+
+def laplace_rates():
+    mu = pm.Normal("mu", 0, 5)
+    z = pm.Laplace("z", 0.2, 0.8, shape=3)
+    pm.Poisson("y", pt.exp(mu + z[:, None]), observed=COUNTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("declare", "density", "data"),
+    [
+        (laplace_effects, lambda eta, row: stats.norm(eta, 0.9).logpdf(row), MEASURED),
+        (laplace_rates, lambda eta, row: stats.poisson(np.exp(eta)).logpmf(row), COUNTS),
+    ],
+    ids=["normal", "Poisson"],
+)
+def test_laplace_latents(declare, density, data):
+    prior = stats.laplace(0.2, 0.8)
+    log_likelihood = observed(declare)
+    for mu in (0.3, -2.0):
+        expected = sum(
+            log_integral(
+                lambda z, row=row: prior.logpdf(z) + density(mu + z, row).sum(), -20, 9, 0.2
+            )
+            for row in data
+        )
+        assert log_likelihood({"mu": mu}) == pytest.approx(expected, abs=1e-8)
