@@ -148,21 +148,14 @@ class _EnumerationGraphs:
         self.placeholders = [*inner.inputs, *others]
         with double_precision():
             sums, rest = op.blocks.sums(terms)
-            one: Any = pt.matrix(
-                "block", dtype=value.dtype, shape=(op.blocks.count, op.blocks.size)
-            )
-            at: Any = {value: op.blocks.scatter(one)}
+            state: Any = pt.vector("state", dtype=value.dtype, shape=(op.blocks.size,))
+            at: Any = {value: self._filled(state)}
             (sums,) = graph_replace([sums], at, strict=False)
-            # Terms without the latent may still contain its placeholder, as in 0 * z.
-            self.others = graph_replace(
-                rest, {value: op.blocks.scatter(pt.zeros_like(one))}, strict=False
-            )
+            # Terms that do not depend on the latent may still contain its placeholder.
+            self.others = graph_replace(rest, {value: self._filled(pt.zeros_like(state))}, strict=False)
 
             def evaluate(states: Any) -> Any:
-                every = pt.broadcast_to(
-                    states[:, None, :], (states.shape[0], op.blocks.count, op.blocks.size)
-                )
-                return vectorize_graph(sums, {one: every.astype(value.dtype)})
+                return vectorize_graph(sums, {state: states.astype(value.dtype)})
 
             if isinstance(op.domain, CountRange):
                 counts = op.domain.counts(lambda grid: evaluate(grid[:, None]))
@@ -172,15 +165,9 @@ class _EnumerationGraphs:
             states = np.array(list(product(op.domain, repeat=op.blocks.size)))
             self.states = states
             if len(states) <= _MAX_SEPARATE_STATES:
+                constants = [pt.constant(one.astype(value.dtype)) for one in states]
                 self.log_joint = pt.stack(
-                    [
-                        graph_replace(
-                            [sums],
-                            {one: pt.constant(np.tile(state, (op.blocks.count, 1)).astype(value.dtype))},
-                            strict=False,
-                        )[0]
-                        for state in states
-                    ]
+                    [graph_replace([sums], {state: one}, strict=False)[0] for one in constants]
                 )
             else:
                 self.log_joint = evaluate(pt.constant(states))
@@ -190,6 +177,13 @@ class _EnumerationGraphs:
                 padded = op.blocks.entries < 0
                 twice = np.any(padded & (states[:, None, :] != op.domain[0]), axis=-1)
                 self.log_joint = pt.switch(twice, -np.inf, self.log_joint)
+
+    def _filled(self, state: Any) -> Any:
+        """Build the value of the latent in which every block has the same value."""
+        blocks = self.blocks
+        if blocks.size == 1:
+            return pt.broadcast_to(state[0], blocks.shape)
+        return blocks.scatter(pt.broadcast_to(state, (blocks.count, blocks.size)))
 
 
 @_logprob.register(EnumerationMarginalRV)
