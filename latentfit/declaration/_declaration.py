@@ -18,6 +18,10 @@ from latentfit.declaration.compilation import compile_function, double_precision
 from latentfit.declaration.data import Data, mask_missing
 from latentfit.errors import DeclarationError
 
+# PyMC warns, each time it copies a model with a reparameterised Gaussian process, that the objects
+# with which the process was declared do not belong to the copy. They are not used.
+warnings.filterwarnings("ignore", message="Detected variables likely created by GP objects")
+
 
 @dataclass(frozen=True)
 class Declaration:

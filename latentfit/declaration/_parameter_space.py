@@ -99,9 +99,7 @@ def _initial_point(declaration: Declaration) -> dict[str, np.ndarray]:
         If an initial value lies outside the support of its variable.
     """
     model, given = declaration.model, declaration.initial_values
-    initial: dict[str, np.ndarray] = make_initial_point_fn(
-        model=model, overrides=dict(given)
-    )(None)
+    initial: dict[str, np.ndarray] = make_initial_point_fn(model=model, overrides=dict(given))(None)
     for name in given:
         value = model.rvs_to_values[model[name]].name
         if not np.all(np.isfinite(initial[value])):

@@ -53,6 +53,8 @@ from latentfit.bayes.marginalize._orders import marginalise_latents
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
 from latentfit.bayes.marginalize._quadrature_rules import (
     INDEPENDENT_RULE,
+    HermiteRule,
+    PanelRule,
     QuadratureRule,
     coarse_rule,
     quadrature_rule,
@@ -67,6 +69,8 @@ __all__ = [
     "ConjugateFamily",
     "ConjugateMarginalRV",
     "EnumerationMarginalRV",
+    "HermiteRule",
+    "PanelRule",
     "Precedence",
     "QuadratureMarginalRV",
     "QuadratureRule",

@@ -28,9 +28,7 @@ class BlockIntegrand:
         Terms that depend on no block.
     """
 
-    def __init__(
-        self, latent: Any, dependents: Sequence[Any], blocks: IndependentBlocks
-    ) -> None:
+    def __init__(self, latent: Any, dependents: Sequence[Any], blocks: IndependentBlocks) -> None:
         self.blocks = blocks
         self._latent = latent
         self._value, self.placeholders, terms = log_joint_graphs(latent, dependents)
@@ -74,9 +72,7 @@ class BlockIntegrand:
         return self._derivatives(self._log_joint)
 
     def _derivatives(self, log_density: Any) -> tuple[Any, Any]:
-        gradient: Any = pytensor.grad(
-            log_density.sum(), self._value, disconnected_inputs="ignore"
-        )
+        gradient: Any = pytensor.grad(log_density.sum(), self._value, disconnected_inputs="ignore")
         hessian = block_hessian(gradient, self._value, self.blocks)
         return self.blocks.gather(gradient.reshape((-1,))), hessian
 

@@ -48,12 +48,33 @@ _TINY = 1e-300
 
 
 @dataclass(frozen=True)
+class Panels:
+    """Panels of every block, in coordinates u with z = m + s sinh(u).
+
+    Attributes
+    ----------
+    mode, width : TensorVariable, shape (blocks,)
+        m and s.
+    edges : TensorVariable, shape (panels + 1, blocks)
+        In increasing order.
+    """
+
+    mode: Any
+    width: Any
+    edges: Any
+
+    def z(self, u: Any) -> Any:
+        """Build the values z of positions u, shape (points, blocks, 1)."""
+        return (self.mode + self.width * pt.sinh(u))[:, :, None]
+
+
+@dataclass(frozen=True)
 class Nodes:
     """Nodes and weights of the integral of every block.
 
     Attributes
     ----------
-    z : TensorVariable, shape (nodes, blocks, 1)
+    z : TensorVariable, shape (nodes, blocks, size)
     log_weights : TensorVariable, shape (nodes, blocks)
     """
 
@@ -70,34 +91,34 @@ def panel_nodes(integrand: BlockIntegrand, rule: PanelRule) -> Nodes:
         Its blocks have one entry.
     rule : PanelRule
     """
-    centre = integrand.centre()
-    prior_width = integrand.prior_width(centre)
-    modes, widths = _modes(integrand, rule, centre[:, 0], prior_width[:, 0])
-    mode, width = modes[0], widths[0]
-    edges = _panel_edges(integrand, rule, modes, widths, prior_width[:, 0], centre[:, 0])
+    panels = place_panels(integrand, rule)
     line, weights = leggauss(rule.nodes_per_panel)
-    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (edges[1:] - edges[:-1])
-    count = rule.panels * rule.nodes_per_panel
-    blocks = integrand.blocks.count
-    u = (middle[:, None] + half[:, None] * line[:, None]).reshape((count, blocks))
-    w = (half[:, None] * weights[:, None]).reshape((count, blocks))
-    z = mode + width * pt.sinh(u)
-    log_weights = pt.log(w) + pt.log(width) + _log_cosh(u)
-    return Nodes(disconnected_grad(z[:, :, None]), disconnected_grad(log_weights))
+    begin, end = panels.edges[:-1], panels.edges[1:]
+    middle, half = 0.5 * (begin + end), 0.5 * (end - begin)
+    shape = rule.panels * rule.nodes_per_panel, integrand.blocks.count
+    u = (middle[:, None] + half[:, None] * line[:, None]).reshape(shape)
+    w = (half[:, None] * weights[:, None]).reshape(shape)
+    log_weights = pt.log(w) + pt.log(panels.width) + log_cosh(u)
+    return Nodes(disconnected_grad(panels.z(u)), disconnected_grad(log_weights))
 
 
-def find_modes(integrand: BlockIntegrand, rule: PanelRule) -> tuple[Any, Any]:
-    """Find the largest maximum of every block, and the width of the integrand there.
-
-    Returns
-    -------
-    mode, width : TensorVariable, shape (blocks,)
-        Neither is precise.
-    """
+def place_panels(integrand: BlockIntegrand, rule: PanelRule) -> Panels:
+    """Place the panels of a rule, as constants of differentiation."""
     centre = integrand.centre()
-    width = integrand.prior_width(centre)
-    modes, widths = _modes(integrand, rule, centre[:, 0], width[:, 0])
-    return modes[0], widths[0]
+    prior_width = integrand.prior_width(centre)[:, 0]
+    centre = centre[:, 0]
+    modes, widths = _modes(integrand, rule, centre, prior_width)
+    reach = pt.arcsinh((pt.abs(modes - centre) + _TAIL_WIDTHS * prior_width) / widths)
+    grid = np.linspace(-1, 1, rule.grid + 1)[:, None, None]
+    z = modes + widths * pt.sinh(reach * grid)
+    points = (rule.grid + 1) * rule.modes
+    mode, width = modes[0], widths[0]
+    u = pt.sort(pt.arcsinh((z.reshape((points, -1)) - mode) / width), axis=0)
+    for refinement in range(rule.refinements):
+        last = refinement == rule.refinements - 1
+        values = _evaluate(integrand, mode + width * pt.sinh(u)) + log_cosh(u)
+        u = _equidistributed(u, values, rule.panels if last else rule.grid)
+    return Panels(*(disconnected_grad(part) for part in (mode, width, u)))
 
 
 def _modes(integrand: BlockIntegrand, rule: PanelRule, centre: Any, prior_width: Any) -> Any:
@@ -127,45 +148,21 @@ def _modes(integrand: BlockIntegrand, rule: PanelRule, centre: Any, prior_width:
         largest = pt.max(values, axis=0)
         drop = largest - pt.maximum(values[0], values[-1])
         width = pt.switch(pt.gt(drop, _CHANGE), 0.5 * (high - low), width)
-        best = pt.clip(pt.argmax(values, axis=0), 1, _ZOOM_POINTS - 2)
+        best = _limited(pt.argmax(values, axis=0), 1, _ZOOM_POINTS - 2)
         index = np.arange(_ZOOM_POINTS)[:, None, None]
         low, mode, high = (_select(pt.eq(index, best + k), z) for k in (-1, 0, 1))
     return mode, width
 
 
-def _panel_edges(
-    integrand: BlockIntegrand,
-    rule: PanelRule,
-    modes: Any,
-    widths: Any,
-    prior_width: Any,
-    centre: Any,
-) -> Any:
-    """Place the edges of the panels, shape (panels + 1, blocks), in u = arcsinh((z - m) / s)."""
-    mode, width = modes[0], widths[0]
-    reach = pt.arcsinh((pt.abs(modes - centre) + _TAIL_WIDTHS * prior_width) / widths)
-    grid = np.linspace(-1, 1, rule.grid + 1)[:, None, None]
-    z = modes + widths * pt.sinh(reach * grid)
-    points = (rule.grid + 1) * rule.modes
-    flat = z.reshape((points, integrand.blocks.count))
-    u = pt.sort(pt.arcsinh((flat - mode) / width), axis=0)
-    for refinement in range(rule.refinements):
-        last = refinement == rule.refinements - 1
-        values = _evaluate(integrand, mode + width * pt.sinh(u)) + _log_cosh(u)
-        u = _equidistributed(u, values, points, rule.panels if last else rule.grid)
-        points = rule.grid + 1
-    return u
-
-
-def _equidistributed(u: Any, values: Any, points: int, count: int) -> Any:
+def _equidistributed(u: Any, values: Any, count: int) -> Any:
     """Move a grid so that its intervals have equal shares of the monitor function.
 
     Parameters
     ----------
     u, values : TensorVariable, shape (points, blocks)
         The grid and L on it.
-    points, count : int
-        Numbers of points of the old grid and of intervals of the new one.
+    count : int
+        Number of intervals of the new grid.
     """
     drop = pt.maximum(values - pt.max(values, axis=0), -_LARGEST_DROP)
     # All values are -inf where the data are impossible.
@@ -176,9 +173,7 @@ def _equidistributed(u: Any, values: Any, points: int, count: int) -> Any:
     slope = (drop[1:] - drop[:-1]) / positive
     inner = pt.abs(slope[1:] - slope[:-1]) / (0.5 * (positive[1:] + positive[:-1]))
     zero = pt.zeros_like(u[:1])
-    curvature = pt.maximum(
-        pt.concatenate([zero, inner]), pt.concatenate([inner, zero])
-    )
+    curvature = pt.maximum(pt.concatenate([zero, inner]), pt.concatenate([inner, zero]))
     top = pt.maximum(drop[1:], drop[:-1])
     size = pt.abs(slope) + _CURVATURE_WEIGHT * pt.sqrt(curvature) + 1.0
     considered = pt.ge(top, -_NEGLIGIBLE_DROP)
@@ -191,7 +186,7 @@ def _equidistributed(u: Any, values: Any, points: int, count: int) -> Any:
     wanted = np.linspace(0, 1, count + 1)[:, None, None]
     # The inverse of a piecewise linear function, as a sum over its pieces.
     begin, length = cumulative[:-1], cumulative[1:] - cumulative[:-1]
-    share_passed = pt.clip((wanted - begin) / pt.maximum(length, _TINY), 0.0, 1.0)
+    share_passed = _limited((wanted - begin) / pt.maximum(length, _TINY), 0.0, 1.0)
     # Intervals without a share are skipped, those before the first one with a share too.
     skipped = pt.or_(pt.eq(begin, 0.0), pt.gt(wanted, begin))
     passed = pt.switch(pt.gt(length, 0.0), share_passed, pt.switch(skipped, 1.0, 0.0))
@@ -209,6 +204,12 @@ def _select(chosen: Any, values: Any) -> Any:
     return pt.sum(pt.switch(chosen, values, 0.0), axis=0)
 
 
-def _log_cosh(u: Any) -> Any:
+def _limited(values: Any, low: float, high: float) -> Any:
+    """Limit values to a range; PyTensor's `clip` is a loop in Python where it is interpreted."""
+    return pt.minimum(pt.maximum(values, low), high)
+
+
+def log_cosh(u: Any) -> Any:
+    """Build log cosh(u), the logarithm of the derivative of sinh(u)."""
     size = pt.abs(u)
     return size + pt.log1p(pt.exp(-2 * size)) - np.log(2.0)

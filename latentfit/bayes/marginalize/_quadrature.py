@@ -13,8 +13,7 @@ of the nodes, which are therefore constants when the integral is differentiated.
 estimated by the difference from a rule with other nodes, other panels and other axes, at the same θ
 (`INDEPENDENT_RULE`).
 
-The conditional distribution of a single entry is tabulated: p(x, z | θ) is evaluated at Chebyshev
-points about the mode, and quantiles are those of the polynomial through them.
+The conditional distribution of a single entry is tabulated on the panels.
 """
 
 from typing import Any
@@ -28,7 +27,7 @@ from pymc_extras.model.marginal.distributions.core import MarginalRV, marginaliz
 from pytensor.gradient import disconnected_grad
 
 from latentfit.bayes.marginalize._integrand import BlockIntegrand
-from latentfit.bayes.marginalize._panels import Nodes, find_modes, panel_nodes
+from latentfit.bayes.marginalize._panels import Nodes, log_cosh, panel_nodes, place_panels
 from latentfit.bayes.marginalize._quadrature_rules import (
     MAX_BLOCK_SIZE,
     HermiteRule,
@@ -38,7 +37,12 @@ from latentfit.bayes.marginalize._quadrature_rules import (
 )
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy
 from latentfit.bayes.marginalize.algebra import cholesky_factors, solve_positive_definite
-from latentfit.bayes.marginalize.distributions import TABLE_POINTS, tabulated
+from latentfit.bayes.marginalize.distributions import (
+    TABLE_PANELS,
+    table_of,
+    table_positions,
+    tabulated,
+)
 from latentfit.bayes.marginalize.structure import (
     IndependentBlocks,
     draw_probes,
@@ -53,8 +57,6 @@ from latentfit.declaration.compilation import double_precision
 
 # Lengths of a step of Newton's method among which the one with the largest density is taken.
 _STEP_LENGTHS = np.array([0.0, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 1.0, 2.0])
-# Steps of Newton's method from the maximum that a grid found to the mode of a tabulated density.
-_TABLE_NEWTON_STEPS = 4
 
 
 class QuadratureMarginalRV(MarginalRV):
@@ -163,9 +165,7 @@ def _mode_and_scale(
 
     mode = start
     for _ in range(steps):
-        step, _, _ = solve_positive_definite(
-            precision_at(mode), integrand.at(gradient, mode), size
-        )
+        step, _, _ = solve_positive_definite(precision_at(mode), integrand.at(gradient, mode), size)
         mode = _best_along(integrand, mode, step) if line_search else mode + step
     _, _, covariance = solve_positive_definite(precision_at(mode), mode, size)
     return disconnected_grad(mode), disconnected_grad(cholesky_factors(covariance, size))
@@ -190,16 +190,19 @@ def _quadrature_conditional(op: QuadratureMarginalRV, inputs: Any, dep_rvs: Any)
             f"conditional densities are tabulated for single entries only"
         )
     integrand, placeholders = _integrand(op)
-    blocks = op.blocks
+    shape = op.blocks.shape
     with double_precision():
-        start, _ = find_modes(integrand, PanelRule())
-        mode, scale = _mode_and_scale(
-            integrand, start[:, None], _TABLE_NEWTON_STEPS, line_search=True
+        panels = place_panels(integrand, PanelRule(panels=TABLE_PANELS))
+        u = table_positions(panels.edges).reshape((-1, op.blocks.count))
+        log_densities = integrand.at_points(panels.z(u)) + log_cosh(u)
+        in_order = np.argsort(op.blocks.entries[:, 0])
+        edges, logs = (
+            pt.moveaxis(part[:, in_order].reshape((-1, *shape)), 0, -1)
+            for part in (panels.edges, log_densities)
         )
-        log_joint = integrand.at_points(_about(mode, scale, TABLE_POINTS[:, None]))
+        location, width = (op.blocks.scatter(part[:, None]) for part in (panels.mode, panels.width))
         rng = pytensor.shared(np.random.default_rng())
-        table = pt.moveaxis(log_joint.reshape((len(TABLE_POINTS), *blocks.shape)), 0, -1)
         _, variable = tabulated(
-            blocks.scatter(mode), blocks.scatter(scale), table, rng=rng, return_next_rng=True
+            location, width, table_of(edges, logs), rng=rng, return_next_rng=True
         )
     return substitute(variable, placeholders, [*inputs, *dep_rvs])

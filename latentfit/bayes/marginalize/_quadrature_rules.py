@@ -53,7 +53,7 @@ class HermiteRule:
     """
 
     nodes: int = 61
-    newton_steps: int = 12
+    newton_steps: int = 8
     line_search: bool = True
     rotated: bool = False
 
@@ -88,7 +88,7 @@ USUAL_RULE = QuadratureRule(PanelRule(), HermiteRule())
 # nodes, looks for more maxima on a finer grid, and in several dimensions uses other directions.
 INDEPENDENT_RULE = QuadratureRule(
     PanelRule(panels=97, nodes_per_panel=10, scan=1025, modes=4, grid=128, refinements=5),
-    HermiteRule(nodes=101, newton_steps=25, rotated=True),
+    HermiteRule(nodes=122, newton_steps=12, rotated=True),
 )
 
 _RULE = ContextVar("quadrature_rule", default=USUAL_RULE)

@@ -12,11 +12,11 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import xarray as xr
-from pymc.initial_point import make_initial_point_fn
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.replace import graph_replace
 
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
+from latentfit.bayes.sampling._dispersed_starts import dispersed_starts
 from latentfit.bayes.views import vectorise
 from latentfit.declaration.compilation import double_precision, interpreted_compilation, stabilise
 
@@ -77,7 +77,7 @@ def prepare_nuts(
         The back end is not installed.
     """
     with interpreted_compilation():
-        draw = make_initial_point_fn(model=view, default_strategy="prior")
+        draw = dispersed_starts(view)
     values = [view.rvs_to_values[free] for free in view.free_RVs]
     # Chains start in their own threads, and the compiled function is not thread-safe.
     lock = threading.Lock()

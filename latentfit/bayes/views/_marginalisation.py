@@ -110,9 +110,14 @@ def marginalisations(
 
 
 def _difference(density: Density, other: Density, point: np.ndarray) -> float:
-    """Compute the difference of two values of log p(x | θ); infinite if either is not finite."""
-    with np.errstate(all="ignore"):
-        difference = abs(other.objective(point) - density.objective(point))
+    """Compute the difference of two values of log p(x | θ).
+
+    It is zero where the data are impossible by both, and infinite where one of them is not known.
+    """
+    one, two = density.objective(point), other.objective(point)
+    if one == two:
+        return 0.0
+    difference = abs(one - two)
     return difference if np.isfinite(difference) else np.inf
 
 

@@ -6,14 +6,14 @@ rounding, and an improper prior cannot be drawn from at all. Any value inside th
 so that values of several sizes are generated, and the caller keeps those that are useful.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.distributions.distribution import support_point
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.transforms import IntervalTransform
@@ -70,7 +70,7 @@ class _Setting:
     positive: float = 1.0
 
 
-# Values of order 1, values about the centre of the prior, and from the prior come first. The remaining
+# Values of order 1, values about the centre of the prior, and draws from it come first. The other
 # sizes are for covariates in large or small units, whose coefficients have to be small or large.
 _SETTINGS = (
     *3 * (_Setting(),),
@@ -104,114 +104,111 @@ def generic_values(
     GenericValues
         Nothing where the data cannot be drawn.
     """
-    for drawable in (True, False):
-        try:
-            yield from _generate(needed, latent, dependents, drawable=drawable)
-        except NotImplementedError:
-            # A variable cannot be drawn, as one with an improper prior.
-            continue
-        return
 
-
-def _generate(
-    needed: Sequence[Any], latent: Any, dependents: Sequence[Any], *, drawable: bool
-) -> Iterator[GenericValues]:
-    places = _Placeholders(drawable)
-    graph = FunctionGraph(outputs=[*needed, latent, *dependents], clone=True)
-    for node in graph.toposort():
-        if isinstance(node.op, ModelVar):
-            value, own = node.inputs[0], node.outputs[0]
-            if isinstance(node.op, ModelFreeRV):
-                value = places.value(value, node.op.transform, places.draw_parameters)
-            graph.replace(own, own.type.filter_variable(value), import_missing=True)
-    # The latent is replaced last, because the graph of its value contains a copy of its draw.
-    own = graph.outputs[len(needed)]
-    node = own.owner.clone()
-    copy = node.outputs[own.owner.outputs.index(own)]
-    value = places.value(copy, _default_transform(own.owner.op, own), places.draw_latent)
-    graph.replace(own, own.type.filter_variable(value), import_missing=True)
-    with interpreted_compilation():
-        evaluate = pm.pytensorf.compile(
-            places.inputs, graph.outputs, random_seed=0, on_unused_input="ignore"
+    @cache
+    def compiled(draw_parameters: bool, draw_latent: bool) -> Callable[..., list[np.ndarray]]:
+        return _compile(
+            [*needed, latent, *dependents],
+            len(needed),
+            draw_parameters=draw_parameters,
+            draw_latent=draw_latent,
         )
+
+    impossible: set[tuple[bool, bool]] = set()
     for setting in _SETTINGS:
-        if setting.draw_parameters and not drawable:
+        what = setting.draw_parameters, setting.draw_latent
+        if what in impossible:
             continue
         try:
             with np.errstate(all="ignore"):
-                values = evaluate(
-                    setting.draw_parameters,
-                    setting.draw_latent,
-                    setting.centred,
-                    setting.real,
-                    setting.positive,
-                )
+                values = compiled(*what)(setting.centred, setting.real, setting.positive)
+        except NotImplementedError:
+            # A variable that has to be drawn cannot be, because its prior is improper for example.
+            impossible.add(what)
+            continue
         except EVALUATION_ERRORS:
             continue
         yield GenericValues(values[: len(needed)], values[len(needed)], values[len(needed) + 1 :])
 
 
-class _Placeholders:
-    """Graphs of values, as functions of a setting.
+def _compile(
+    outputs: Sequence[Any], latent: int, *, draw_parameters: bool, draw_latent: bool
+) -> Callable[..., list[np.ndarray]]:
+    """Compile the function from a setting to values of the outputs.
 
-    Attributes
+    What is not drawn from its prior does not occur in the function as a random variable: NumPy
+    raises an error where a draw from a vague prior overflows.
+
+    Parameters
     ----------
-    draw_parameters, draw_latent, centred, real, positive : TensorVariable
-        Placeholders for the attributes of `_Setting`.
-    inputs : list of TensorVariable
-        All of them.
+    outputs : sequence of Variable
+    latent : int
+        The position of the latent among them.
+    draw_parameters, draw_latent : bool
     """
-
-    def __init__(self, drawable: bool) -> None:
-        self.drawable = drawable
-        self.draw_parameters, self.draw_latent, self.centred = (
-            pt.scalar(name, dtype="bool") for name in ("draw_parameters", "draw_latent", "centred")
+    sizes = _Sizes()
+    graph = FunctionGraph(outputs=list(outputs), clone=True)
+    for node in graph.toposort():
+        if isinstance(node.op, ModelVar):
+            value, own = node.inputs[0], node.outputs[0]
+            if isinstance(node.op, ModelFreeRV) and not draw_parameters:
+                value = _generated(value, node.op.transform, sizes)
+            graph.replace(own, own.type.filter_variable(value), import_missing=True)
+    if not draw_latent:
+        own = graph.outputs[latent]
+        value = _generated(own, _default_transform(own.owner.op, own), sizes)
+        graph.replace(own, own.type.filter_variable(value), import_missing=True)
+    with interpreted_compilation():
+        compiled: Callable[..., list[np.ndarray]] = pm.pytensorf.compile(
+            [sizes.centred, sizes.real, sizes.positive],
+            graph.outputs,
+            random_seed=0,
+            on_unused_input="ignore",
         )
-        self.real, self.positive = (
-            pt.scalar(name, dtype="float64") for name in ("real", "positive")
-        )
-        self.inputs: list[Any] = [
-            self.draw_parameters,
-            self.draw_latent,
-            self.centred,
-            self.real,
-            self.positive,
-        ]
+    return compiled
 
-    def value(self, rv: Any, transform: Any, draw: Any) -> Any:
-        """Build the value of a random variable: a draw, or a value inside its support."""
-        if rv.type.dtype.startswith(("int", "uint", "bool")):
-            return rv
-        try:
-            generated = self._generated(rv, transform).astype(rv.type.dtype)
-        except NotImplementedError:
-            # PyMC knows no centre of the distribution.
-            return rv
-        if not self.drawable or isinstance(rv.owner.op, FlatRV | HalfFlatRV):
-            return generated
-        return pt.switch(draw, rv, generated)
 
-    def _generated(self, rv: Any, transform: Any) -> Any:
+class _Sizes:
+    """Placeholders for the attributes of `_Setting` that say how large values are."""
+
+    def __init__(self) -> None:
+        self.centred = pt.scalar("centred", dtype="bool")
+        self.real = pt.scalar("real", dtype="float64")
+        self.positive = pt.scalar("positive", dtype="float64")
+
+
+def _generated(rv: Any, transform: Any, sizes: _Sizes) -> Any:
+    """Build a value inside the support of a random variable, which is not drawn from its prior."""
+    if rv.type.dtype.startswith(("int", "uint", "bool")):
+        return rv
+    try:
         parents, centre = rv.owner.inputs, support_point(rv)
-        if transform is None:
-            noise = self.real * _standard_normal(centre.shape)
-            return pt.switch(self.centred, centre, 0.0) + noise
-        forward = transform.forward(centre, *parents)
-        noise = _UNCONSTRAINED_DEVIATION * _standard_normal(forward.shape)
-        finite = pt.switch(pt.isfinite(forward), forward, 0.0)
-        about_centre = transform.backward(finite + noise, *parents)
-        if transform.name in _POSITIVE:
-            return pt.switch(self.centred, about_centre, self.positive * pt.exp(noise))
-        if not isinstance(transform, IntervalTransform):
-            return about_centre
-        # The middle between two bounds that are far apart is large.
-        lower, upper, *_ = transform.get_a_and_b(parents)
-        small = pt.switch(pt.lt(lower, 0.0), self.real * noise, self.positive * pt.exp(noise))
-        inside = pt.and_(pt.gt(small, lower), pt.lt(small, upper))
-        return pt.switch(pt.or_(self.centred, pt.invert(inside)), about_centre, small)
+    except NotImplementedError:
+        # PyMC knows no centre of the distribution.
+        return rv
+    return _near(centre, transform, parents, sizes).astype(rv.type.dtype)
+
+
+def _near(centre: Any, transform: Any, parents: Sequence[Any], sizes: _Sizes) -> Any:
+    """Build a value about the centre of the support, or one of the wanted size."""
+    if transform is None:
+        noise = sizes.real * _standard_normal(centre.shape)
+        return pt.switch(sizes.centred, centre, 0.0) + noise
+    forward = transform.forward(centre, *parents)
+    noise = _UNCONSTRAINED_DEVIATION * _standard_normal(forward.shape)
+    finite = pt.switch(pt.isfinite(forward), forward, 0.0)
+    about_centre = transform.backward(finite + noise, *parents)
+    if transform.name in _POSITIVE:
+        return pt.switch(sizes.centred, about_centre, sizes.positive * pt.exp(noise))
+    if not isinstance(transform, IntervalTransform):
+        return about_centre
+    # The middle between two bounds that are far apart is large.
+    lower, upper, *_ = transform.get_a_and_b(parents)
+    small = pt.switch(pt.lt(lower, 0.0), sizes.real * noise, sizes.positive * pt.exp(noise))
+    inside = pt.and_(pt.gt(small, lower), pt.lt(small, upper))
+    return pt.switch(pt.or_(sizes.centred, pt.invert(inside)), about_centre, small)
 
 
 def _standard_normal(shape: Any) -> Any:
     rng: Any = pt.random.shared_rng(seed=None)
     return pt.random.normal(size=shape, rng=rng, return_next_rng=True)[1]
-
