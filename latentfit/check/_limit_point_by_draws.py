@@ -8,6 +8,7 @@ import numpy as np
 
 from latentfit.check._false_alarms import probability_per_comparison
 from latentfit.check._limit_point_outcomes import NOT_STATIONARY, maximum, reported
+from latentfit.check._support import bounds_of_latents, without_score
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Solution
@@ -28,6 +29,9 @@ def examine(examination: Examination, solution: Solution, point: np.ndarray) -> 
 
     complete, prior = examination.complete, examination.with_prior
     draws = complete.statistics(point, np.random.default_rng(examination.seed))
+    bounds = bounds_of_latents(examination, draws, point)
+    if bounds:
+        return without_score(bounds, complete.latents)
     count = len(next(iter(draws.values())))
     gradients = np.stack(
         [

@@ -8,7 +8,12 @@ entry by entry with the declaration's own maximiser of Q(· | θ'), found by New
 from dataclasses import dataclass
 
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
-from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
+from latentfit.check import (
+    _generalised_em,
+    _impossible_update,
+    _wrong_objective,
+    _wrong_parameters,
+)
 from latentfit.check._updates import Update, updates_of
 from latentfit.check.closeness import close
 from latentfit.check.component_orders import orders
@@ -44,6 +49,9 @@ def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
         return _skipped("the M step could not be called: see the contract")
     updates = updates_of(examination, returned)
     if not updates:
+        impossible = _impossible_update.examine(examination, returned)
+        if impossible is not None:
+            return MStepOutcome(impossible)
         return _skipped("no maximum of Q was found to compare with")
     if not any(update.differs(name) for update in updates for name in update.expected):
         return MStepOutcome(_passed(examination, updates))

@@ -5,10 +5,14 @@ log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fi
     ∇ log p(x | θ) = E[∇ log p(x, z | θ) | x, θ],
 
 which is an expectation over the latents (Fisher 1925; Efron 1977, discussion of Dempster, Laird &
-Rubin). The draws come from NUTS at a fixed θ and are thinned until they are nearly independent, so
-that estimates from them have a standard error. NUTS draws continuous latents only: discrete ones
-are summed out before, and drawn from their conditional distribution afterwards, such as the topics
-of words given the shares of topics of a document.
+Rubin). The draws come from NUTS at a fixed θ, or from slice sampling where the data exclude a part
+of the latents' range. They are thinned until they are nearly independent, so that estimates from
+them have a standard error. The identity does not hold for parameters that bound the range of the
+latents.
+
+Both draw continuous latents only. Discrete ones are summed out before, and drawn from their
+conditional distribution afterwards: the topics of words, for example, given the shares of topics of
+a document.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +22,13 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 import xarray as xr
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.marginalize import marginalise_latents
-from latentfit.bayes.sampling._nuts import PreparedModel, prepare_nuts, sample_posterior
+from latentfit.bayes.sampling._nuts import prepare_nuts, sample_posterior
+from latentfit.bayes.sampling._slices import prepare_slices
+from latentfit.bayes.sampling._unconstrained import UnconstrainedModel, unconstrained_model
 from latentfit.bayes.sampling.recover import Recovery, prepare_recovery
 from latentfit.bayes.views import (
     Density,
@@ -118,10 +124,10 @@ class IntractableDensity(Density):
                 vars=[model[name] for name in self.declaration.parameters], jacobian=False
             )
         (graph,) = stabilise(at_unconstrained_point(self, model, [density]))
-        return [graph, pytensor.grad(graph, self.point, disconnected_inputs="ignore")]
+        return [graph, gradient(graph, self.point)]
 
     def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Draw the latents from p(z | x, θ) by NUTS.
+        """Draw the latents from p(z | x, θ) by NUTS, or by slice sampling if the data bound them.
 
         Parameters
         ----------
@@ -143,27 +149,26 @@ class IntractableDensity(Density):
 
         declaration = self.declaration
         natural = self.space.constrain(point)
-        sampler = self._sampler
         for name in declaration.parameters:
-            sampler.model[name].set_value(natural[name])
-        tree = sample_posterior(
-            sampler,
-            draws=_DRAWS,
-            tune=_TUNING_DRAWS,
-            chains=_CHAINS,
-            seed=int(rng.integers(2**31)),
-        )
+            self._given_parameters[name].set_value(natural[name])
+        seed = int(rng.integers(2**31))
+        # NUTS needs a density that is positive everywhere on the unconstrained scale. Draws from
+        # the prior cover the range of the latents before the data exclude a part of it.
+        bounded = self._unconstrained.start.excluded_by_data(seed)
+        method = "slice sampling" if bounded else "NUTS"
+        drawn = (self._draw_by_slices if bounded else self._draw_by_nuts)(seed)
         continuous = [name for name in declaration.latents if name not in self.discrete]
-        latents = tree["posterior"].to_dataset()[continuous]
+        latents = drawn[continuous]
         rhat, ess = azs.rhat(latents), azs.ess(latents)
         largest_rhat = max(float(rhat[name].max()) for name in continuous)
         effective = min(float(ess[name].min()) for name in continuous)
         if not (largest_rhat <= _MAX_RHAT and effective >= _MIN_EFFECTIVE_DRAWS):
             raise DeclarationError(
-                f"NUTS did not converge on {', '.join(continuous)} given θ: "
+                f"{method} did not converge on {', '.join(continuous)} given θ: "
                 f"R-hat {largest_rhat:.3g}, {effective:.0f} effective draws"
             )
-        step = max(1, int(np.ceil(_CHAINS * _DRAWS / effective)))
+        total = latents.sizes["chain"] * latents.sizes["draw"]
+        step = max(1, int(np.ceil(total / effective)))
         thinned = {
             name: np.concatenate(np.asarray(latents[name])[:, ::step]) for name in continuous
         }
@@ -175,20 +180,37 @@ class IntractableDensity(Density):
             for name in declaration.parameters
         }
         found = self._recovery(_dataset(given | thinned), int(rng.integers(2**31)), 1)
-        drawn = thinned | {name: found[name].draws for name in self.discrete}
-        return {name: drawn[name] for name in declaration.latents}
+        every = thinned | {name: found[name].draws for name in self.discrete}
+        return {name: every[name] for name in declaration.latents}
 
     @cached_property
-    def _sampler(self) -> PreparedModel:
+    def _given_parameters(self) -> pm.Model:
         """The model of z given x and θ, with θ in data containers: compiled once for every θ."""
         declaration = self.declaration
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
         model = pm.do(declaration.model, given, make_interventions_shared=True)
-        if self.discrete:
-            model = marginalise_latents(model, self.discrete)
-        return prepare_nuts(model, variable_data=declaration.parameters)
+        return marginalise_latents(model, self.discrete) if self.discrete else model
 
+    @cached_property
+    def _unconstrained(self) -> UnconstrainedModel:
+        return unconstrained_model(self._given_parameters, self.declaration.parameters)
+
+    @cached_property
+    def _draw_by_nuts(self) -> Callable[[int], xr.Dataset]:
+        prepared = prepare_nuts(self._given_parameters, variable_data=self.declaration.parameters)
+
+        def draw(seed: int) -> xr.Dataset:
+            tree = sample_posterior(
+                prepared, draws=_DRAWS, tune=_TUNING_DRAWS, chains=_CHAINS, seed=seed
+            )
+            return tree["posterior"].to_dataset()
+
+        return draw
+
+    @cached_property
+    def _draw_by_slices(self) -> Callable[[int], xr.Dataset]:
+        return prepare_slices(self._unconstrained)
 
     @cached_property
     def _recovery(self) -> Recovery:

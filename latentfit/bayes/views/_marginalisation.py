@@ -88,7 +88,7 @@ def marginalisations(
         One for each latent, in the order of the declaration.
     """
     if not density.tractable:
-        strategy = "no strategy marginalises it, and NUTS draws from p(z | x, θ) are used instead"
+        strategy = "no strategy marginalises it, and draws from p(z | x, θ) are used instead"
         return tuple(Marginalisation(name, strategy, np.inf) for name in declaration.latents)
     childless = childless_latents(declaration)
     ops = {op.marginalized_name: op for op in _marginal_ops(density.view)}
