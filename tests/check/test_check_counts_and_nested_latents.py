@@ -114,7 +114,7 @@ T_MIXTURE = LatentModel(
     expectations={
         "ru": lambda z, data: np.eye(2)[np.asarray(z["z"], int)] * np.asarray(z["u"])[:, None]
     },
-    initial=lambda data, rng: {"w": np.full(2, 0.5), "mu": [-2.0, 2.0] + rng.normal(0, 0.3, 2)},
+    initial=lambda data, rng: {"w": np.full(2, 0.5), "mu": rng.normal([-2.0, 2.0], 0.3)},
 )
 POINTS = {"x": np.array([-3.1, -2.2, -1.9, -2.4, -6.0, 1.5, 2.2, 1.9, 2.8, 7.0, 2.1])}
 
@@ -135,9 +135,7 @@ CASES = {
         {
             ("E", "lost"): {"e_step": lambda p, d: {"lost": np.full(2, 1 / p["p"] - 1)}},
             ("M", "p"): {
-                "m_step": lambda e, d: {
-                    "p": len(d["y"]) / (d["y"].sum() + np.sum(e["lost"]))
-                }
+                "m_step": lambda e, d: {"p": len(d["y"]) / (d["y"].sum() + np.sum(e["lost"]))}
             },
         },
     ),

@@ -152,7 +152,9 @@ class _EnumerationGraphs:
             at: Any = {value: self._filled(state)}
             (sums,) = graph_replace([sums], at, strict=False)
             # Terms that do not depend on the latent may still contain its placeholder.
-            self.others = graph_replace(rest, {value: self._filled(pt.zeros_like(state))}, strict=False)
+            self.others = graph_replace(
+                rest, {value: self._filled(pt.zeros_like(state))}, strict=False
+            )
 
             def evaluate(states: Any) -> Any:
                 return vectorize_graph(sums, {state: states.astype(value.dtype)})

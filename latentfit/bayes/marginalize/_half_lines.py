@@ -104,9 +104,7 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     # Each block would have four or eight combinations of sides if it had two or three entries.
     if sides[0].blocks.size > 1:
         return None
-    return HalfLinesMarginalRV(
-        inputs=inputs, outputs=outputs, sides=tuple(sides), **marginalized
-    )
+    return HalfLinesMarginalRV(inputs=inputs, outputs=outputs, sides=tuple(sides), **marginalized)
 
 
 STRATEGY = Strategy(Precedence.NUMERICAL, build)

@@ -1,9 +1,9 @@
 """The order in which several latents are marginalised.
 
-If latents depend on the same data, the one that is marginalised first is integrated given the
+If several latents affect the same data, the one that is marginalised first is integrated given the
 others, and the sum or integral over the others contains its result. Any order in which a latent
-comes before those that it depends on is valid, but not every one has closed forms. In a mixture of t
-distributions, x depends on a category z and a gamma scale u: given z, the integral over u has a
+comes before those that it depends on is valid, but not every one has closed forms. In a mixture of
+t distributions, x depends on a category z and a gamma scale u: given z, the integral over u has a
 closed form, and the sum over z is finite. If z came first, the integral over u would have none.
 """
 
@@ -52,9 +52,7 @@ def _orders(model: pm.Model, latents: Sequence[str]) -> Iterator[tuple[str, ...]
     """
     before = {
         name: {
-            other
-            for other in latents
-            if other != name and model[name] in ancestors([model[other]])
+            other for other in latents if other != name and model[name] in ancestors([model[other]])
         }
         for name in latents
     }

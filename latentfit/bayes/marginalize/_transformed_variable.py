@@ -66,9 +66,7 @@ def transformed_variable(latent: Any, transform: Any) -> Any:
     return variable
 
 
-def _transformed_shape(
-    shape: tuple[int | None, ...], transform: Any
-) -> tuple[int | None, ...]:
+def _transformed_shape(shape: tuple[int | None, ...], transform: Any) -> tuple[int | None, ...]:
     """Compute the static shape of a transformed variable, which PyTensor does not infer."""
     axes = {"simplex": (-1,), "zerosum": getattr(transform, "zerosum_axes", ())}
     shortened = {axis % len(shape) for axis in axes.get(transform.name, ())}

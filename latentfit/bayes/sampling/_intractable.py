@@ -222,9 +222,7 @@ class IntractableDensity(Density):
 def _given_continuous(declaration: Declaration, discrete: tuple[str, ...]) -> Declaration:
     """Make the declaration in which the continuous latents are parameters."""
     continuous = tuple(name for name in declaration.latents if name not in discrete)
-    return replace(
-        declaration, latents=discrete, parameters=(*declaration.parameters, *continuous)
-    )
+    return replace(declaration, latents=discrete, parameters=(*declaration.parameters, *continuous))
 
 
 def _dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:

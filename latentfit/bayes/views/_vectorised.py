@@ -101,7 +101,9 @@ def vectorise(graphs: Sequence[Any], inputs: Mapping[str, Any]) -> VectorisedFun
         include=("canonicalize", "stabilize"),
         clone=False,
     )
-    outputs = vectorize_graph(_without_sizes(stable), {single[name]: batched[name] for name in inputs})
+    outputs = vectorize_graph(
+        _without_sizes(stable), {single[name]: batched[name] for name in inputs}
+    )
     call, updates = pm.pytensorf.compile(
         list(batched.values()),
         outputs,

@@ -25,7 +25,9 @@ def log_integral(function, low, high, centre):
     """Logarithm of the integral of exp(function), cut at a point near its maximum."""
     top = function(centre)
     parts = [
-        integrate.quad(lambda z: np.exp(function(z) - top), *ends, epsabs=0, epsrel=1e-12, limit=500)
+        integrate.quad(
+            lambda z: np.exp(function(z) - top), *ends, epsabs=0, epsrel=1e-12, limit=500
+        )
         for ends in ((low, centre), (centre, high))
     ]
     return top + np.log(sum(value for value, _ in parts))
@@ -115,7 +117,10 @@ def test_laplace_latents(declare, density, data):
     for mu in (0.3, -2.0):
         expected = sum(
             log_integral(
-                lambda z, row=row: prior.logpdf(z) + density(mu + z, row).sum(), -20, 9, 0.2
+                lambda z, row=row, mu=mu: prior.logpdf(z) + density(mu + z, row).sum(),
+                -20,
+                9,
+                0.2,
             )
             for row in data
         )

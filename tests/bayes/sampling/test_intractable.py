@@ -1,4 +1,4 @@
-"""Latents that no strategy marginalises: rates of Poisson counts, of which the model takes a maximum."""
+"""Latents that no strategy marginalises: rates that the model passes through a maximum."""
 
 import json
 from dataclasses import replace

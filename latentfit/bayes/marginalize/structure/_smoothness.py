@@ -109,6 +109,10 @@ def _contains(functions: tuple[type, ...], sources: Sequence[Any], ends: Sequenc
             inner = [own for given, own in pairs if given in after]
             if _contains(functions, inner, node.op.inner_outputs[: 1 + node.op.n_dependent_rvs]):
                 return True
-        if node in computed and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, functions):
+        if (
+            node in computed
+            and isinstance(node.op, Elemwise)
+            and isinstance(node.op.scalar_op, functions)
+        ):
             return True
     return False

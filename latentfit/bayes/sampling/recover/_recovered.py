@@ -23,8 +23,9 @@ class RecoveredLatent:
         Draws of the latent, one or more for each draw of θ.
     mean : ndarray
         For a continuous latent or a count, shape `shape`: the mean of the draws. For a
-        categorical latent, shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which has less Monte Carlo
-        error than the frequencies of the drawn categories (Rao-Blackwell theorem).
+        categorical latent, shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which
+        has less Monte Carlo error than the frequencies of the drawn categories (Rao-Blackwell
+        theorem).
     sd : ndarray or None
         Standard deviation of the draws; None for a categorical latent.
     discrete : bool
