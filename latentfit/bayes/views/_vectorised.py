@@ -126,7 +126,8 @@ def _without_sizes(graphs: Sequence[Any]) -> list[Any]:
         op = node.op
         if not isinstance(op, RandomVariable) or isinstance(node.inputs[1].type, NoneTypeT):
             continue
-        rng, size, *parameters = node.inputs
+        inputs: list[Any] = list(node.inputs)
+        rng, size, *parameters = inputs
         shaped = [
             pt.broadcast_to(one, (*size, *one.shape[one.type.ndim - own :]))
             for one, own in zip(parameters, op.ndims_params, strict=True)

@@ -23,14 +23,14 @@ def observed(declare, latents=("z",)):
 
 def log_integral(function, low, high, centre):
     """Logarithm of the integral of exp(function), cut at a point near its maximum."""
-    top = function(centre)
+    largest = function(centre)
     parts = [
         integrate.quad(
-            lambda z: np.exp(function(z) - top), *ends, epsabs=0, epsrel=1e-12, limit=500
+            lambda z: np.exp(function(z) - largest), *ends, epsabs=0, epsrel=1e-12, limit=500
         )
         for ends in ((low, centre), (centre, high))
     ]
-    return top + np.log(sum(value for value, _ in parts))
+    return largest + np.log(sum(value for value, _ in parts))
 
 
 def log_normal_rates():

@@ -77,7 +77,7 @@ def _scales_of_precisions(nodes: Iterable[Any]) -> set[Any]:
     for node in nodes:
         if not _applies(node, ps.Mul):
             continue
-        factors = [one.owner for one in node.inputs]
+        factors: list[Any] = [one.owner for one in node.inputs]
         signs = {one.inputs[0]: one for one in factors if _applies(one, ps.Sign)}
         for power in factors:
             size = power.inputs[0].owner if _applies(power, ps.Pow) else None
