@@ -28,6 +28,7 @@ def explain_theta(given, expected, old=None, **data):
     complete = SimpleNamespace(
         exact=False,
         discrete=False,
+        categories={},
         chain=None,
         joint=None,
         maximise=lambda *_, **__: SimpleNamespace(reached=False),
@@ -71,6 +72,7 @@ class Mixture:
         self.complete = SimpleNamespace(
             exact=True,
             discrete=True,
+            categories=dict.fromkeys(latents, np.arange(3)),
             chain=None,
             latents=latents,
             joint=lambda point: {z: (self.log_joint[z], self.log_prior[z]) for z in latents},
@@ -110,7 +112,7 @@ def explain_mean_of_missing(given, data=(), name="y_unobserved"):
     """
     expected = np.full(3, 2.0)
     examination = SimpleNamespace(
-        complete=SimpleNamespace(exact=True, discrete=False, latents=(name,)),
+        complete=SimpleNamespace(exact=True, discrete=False, categories={}, latents=(name,)),
         expectations={},
         data={"y": np.ma.masked_invalid(data)},
     )

@@ -36,7 +36,9 @@ def draws_of(declare, latents, params):
 
 
 def assert_mean(draws, expected):
-    error = draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
+    # A value with a probability of less than 1 / n may not occur among n draws.
+    least = np.max(np.abs(draws)) / len(draws)
+    error = np.maximum(draws.std(axis=0, ddof=1) / np.sqrt(len(draws)), least)
     assert np.all(np.abs(draws.mean(axis=0) - expected) <= MAX_STANDARD_ERRORS * error)
 
 

@@ -78,9 +78,9 @@ def _scales_of_precisions(nodes: Iterable[Any]) -> set[Any]:
         if not _applies(node, ps.Mul):
             continue
         factors: list[Any] = [one.owner for one in node.inputs]
-        signs = {one.inputs[0]: one for one in factors if _applies(one, ps.Sign)}
+        signs: dict[Any, Any] = {one.inputs[0]: one for one in factors if _applies(one, ps.Sign)}
         for power in factors:
-            size = power.inputs[0].owner if _applies(power, ps.Pow) else None
+            size: Any = power.inputs[0].owner if _applies(power, ps.Pow) else None
             if _applies(size, ps.Abs) and size.inputs[0] in signs:
                 found |= {size, signs[size.inputs[0]]}
     return found
