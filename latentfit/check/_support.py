@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from pymc.logprob.utils import ParameterValueError
 
-from latentfit.check._limit_point_outcomes import listed, noted
+from latentfit.check._limit_point_outcomes import listed, withheld
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 
@@ -52,21 +52,19 @@ def at_bound_of_data(examination: Examination, point: np.ndarray) -> Outcome | N
     bounds = _bounds(examination, examination.density.objective, point, _DISPLACEMENT_DATA)
     if not bounds:
         return None
-    return noted(
-        "support",
-        f"not examined: {listed(bounds)} bounds the range of the data, and log p(x | θ) is minus "
+    return withheld(
+        f"{listed(bounds)} bounds the range of the data, and log p(x | θ) is minus "
         f"infinity within {_DISPLACEMENT_DATA:g} (unconstrained scale) of EM's limit point. The "
-        f"score does not exist there. Compare log p(x | θ) at nearby values instead",
+        f"score does not exist there. Compare log p(x | θ) at nearby values instead"
     )
 
 
 def without_score(bounds: list[str], latents: tuple[str, ...]) -> Outcome:
     """Return the outcome for a limit point where parameters bound the range of the latents."""
-    return noted(
-        "support",
-        f"not examined: the range of {', '.join(latents)} depends on {listed(bounds)}. Fisher's "
+    return withheld(
+        f"the range of {', '.join(latents)} depends on {listed(bounds)}. Fisher's "
         f"identity does not hold there, so that draws of the latents do not give the gradient of "
-        f"log p(x | θ). Maximise log p(x | θ) directly, with the latents integrated out by hand",
+        f"log p(x | θ). Maximise log p(x | θ) directly, with the latents integrated out by hand"
     )
 
 

@@ -87,6 +87,12 @@ def examination_of(
             for label, point in points_near_maximum(density, maximum, make.rng, prior=prior):
                 make.add(label, from_model(space.constrain(point)), point)
     trial_points = make.found()
+
+    def trial_at(label: str, point: np.ndarray) -> TrialPoint | None:
+        assert from_model is not None
+        params = from_model(space.constrain(point))
+        return _TrialPoints(complete, expectations, rng).add(label, params, point, visited=False)
+
     return Examination(
         name=derivation.name,
         declaration=against.declaration,
@@ -104,6 +110,7 @@ def examination_of(
         maximum=maximum,
         data=against.declaration.data,
         seed=seed,
+        trial_at=trial_at if from_model is not None and complete.exact else None,
     )
 
 

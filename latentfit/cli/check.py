@@ -35,6 +35,12 @@ _SEVERITY_STYLES = {"error": ("error", "bold red"), "warning": ("note", "yellow"
     metavar="S",
     help="Maximum time of one call of a step, in seconds.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Require the maximum of Q: fail an M step that only increases Q, such as a conditional "
+    "maximisation (ECM), which passes with a note otherwise.",
+)
 @common()
 def command(
     options: Common,
@@ -43,6 +49,7 @@ def command(
     columns: Sequence[str],
     against: str | None,
     timeout: float,
+    strict: bool,
 ) -> int:
     """Check whether an E step and an M step are right, and if not, where.
 
@@ -61,6 +68,7 @@ def command(
             seed=options.seed,
             timeout=timeout,
             paths=False,
+            strict=strict,
             progress=progress,
             **options.settings,
         )

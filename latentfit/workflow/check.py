@@ -62,6 +62,7 @@ def check_derivation(
         seed=checking.seed,
         timeout=checking.timeout,
         paths=checking.paths,
+        strict=checking.strict,
         progress=progress,
     )
 

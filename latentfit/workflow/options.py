@@ -97,12 +97,16 @@ class CheckOptions:
     paths : bool
         Whether to record, if a step is wrong, the iterates of the hand-written steps and of the
         declaration's own EM, for a picture.
+    strict : bool
+        Whether an M step that increases Q without maximising it is an error. By default it is not:
+        it makes a generalised EM algorithm, which converges to the same maximum.
     """
 
     seed: int = 0
     starts: int = 3
     timeout: float = 10.0
     paths: bool = True
+    strict: bool = False
 
 
 def take[T](kind: type[T], settings: dict[str, Any]) -> T:

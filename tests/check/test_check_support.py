@@ -63,11 +63,23 @@ def test_right_steps_pass_and_the_score_is_withheld():
     assert "theta bounds the range of the data" in checks["fixed_point.maximum"].detail
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("factor", [0.9, 1.05])
-def test_wrong_bound_fails(factor):
+def m_step_with_factor(factor):
     def wrong(expectations, data):
         right = m_step(expectations, data)
         return right | {"theta": factor * right["theta"]}
 
-    assert not replace(MODEL, m_step=wrong).check({"y": TIMES}).passed
+    return replace(MODEL, m_step=wrong)
+
+
+@pytest.mark.slow
+def test_bound_that_excludes_data_fails():
+    assert not m_step_with_factor(0.9).check({"y": TIMES}).passed
+
+
+@pytest.mark.slow
+def test_bound_beyond_the_data_is_no_maximum():
+    """The score exists there and is not 0; no maximum of Q is known to compare the M step with."""
+    result = m_step_with_factor(1.05).check({"y": TIMES})
+    limit = {check.id: check for check in result.checks}["fixed_point.maximum"]
+    assert limit.status != "pass"
+    assert "the gradient of the objective is not zero" in limit.detail

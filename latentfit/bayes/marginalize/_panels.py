@@ -8,8 +8,8 @@ derivative of L is used. For each block,
 2. a grid of points m ± s sinh(u) is laid about each maximum m, with s the distance over which the
    integrand changes there. It is dense at m and reaches into the tails of any distribution;
 3. it is moved so that its intervals have equal shares of a monitor function of the integrand, its
-   slope and its curvature (de Boor 1973, Lecture Notes in Mathematics 363). Bends that are much
-   sharper than the width of the integrand, as those of a steep logistic curve, attract points;
+   slope and its curvature (de Boor 1973, Lecture Notes in Mathematics 363). The sharp changes of
+   slope of a steep logistic curve attract points;
 4. its intervals are the panels.
 
 The positions are constants when the integral is differentiated, because the integral does not
@@ -174,11 +174,11 @@ def _equidistributed(u: Any, values: Any, count: int) -> Any:
     inner = pt.abs(slope[1:] - slope[:-1]) / (0.5 * (positive[1:] + positive[:-1]))
     zero = pt.zeros_like(u[:1])
     curvature = pt.maximum(pt.concatenate([zero, inner]), pt.concatenate([inner, zero]))
-    top = pt.maximum(drop[1:], drop[:-1])
+    larger = pt.maximum(drop[1:], drop[:-1])
     size = pt.abs(slope) + _CURVATURE_WEIGHT * pt.sqrt(curvature) + 1.0
-    considered = pt.ge(top, -_NEGLIGIBLE_DROP)
-    share = pt.switch(considered, pt.exp(_DENSITY_POWER * top) * size * step, 0.0)
-    # A bend between two points shows in the neighbouring intervals too.
+    considered = pt.ge(larger, -_NEGLIGIBLE_DROP)
+    share = pt.switch(considered, pt.exp(_DENSITY_POWER * larger) * size * step, 0.0)
+    # A change of slope between two points shows in the neighbouring intervals too.
     beside = pt.concatenate([share[1:], zero]) + pt.concatenate([zero, share[:-1]])
     share = pt.switch(considered, share + 0.5 * beside, 0.0)
     cumulative = pt.concatenate([zero, pt.cumsum(share, axis=0)])

@@ -45,6 +45,8 @@ from latentfit.errors import DeclarationError
 _CHAINS = 4
 _TUNING_DRAWS = 500
 _DRAWS = 1000
+# Number of entries of the latents beyond which slice sampling, one entry at a time, takes minutes.
+_MAX_SLICED_ENTRIES = 200
 # Criteria of convergence of Vehtari et al. 2021 (Bayesian Analysis 16(2)).
 _MAX_RHAT = 1.01
 _MIN_EFFECTIVE_DRAWS = 400
@@ -154,7 +156,8 @@ class IntractableDensity(Density):
         seed = int(rng.integers(2**31))
         # NUTS needs a density that is positive everywhere on the unconstrained scale. Draws from
         # the prior cover the range of the latents before the data exclude a part of it.
-        bounded = self._unconstrained.start.excluded_by_data(seed)
+        model = self._unconstrained
+        bounded = model.size <= _MAX_SLICED_ENTRIES and model.start.excluded_by_data(seed)
         method = "slice sampling" if bounded else "NUTS"
         drawn = (self._draw_by_slices if bounded else self._draw_by_nuts)(seed)
         continuous = [name for name in declaration.latents if name not in self.discrete]

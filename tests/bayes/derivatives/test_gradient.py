@@ -57,6 +57,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_derivatives_equal_those_of_pytensor(name):
     graph = OPERATIONS[name]
@@ -142,7 +143,7 @@ INACTIVE = {
 
 
 @pytest.mark.parametrize("name", INACTIVE)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_inactive_entries_have_derivative_zero(name, dtype):
     graph, at, expected = INACTIVE[name]
     value, *found = derivatives(graph, at, dtype=dtype)

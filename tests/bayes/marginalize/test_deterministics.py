@@ -5,7 +5,8 @@ import pymc as pm
 import pytest
 from scipy import stats
 
-from latentfit.bayes import Density, observed_view
+import latentfit
+from latentfit.bayes import Density, complete_data_view, observed_view
 from latentfit.declaration import declare, parameter_space
 
 Y = np.array([3.0, 1.0, 4.0, 0.0, 2.0, 8.0])
@@ -37,10 +38,7 @@ def test_non_centred_groups():
 
 
 def test_deterministic_of_a_categorical_latent():
-    with pm.Model() as model:
-        w, mu = pm.Beta("w", 1, 1), pm.Normal("mu", 0, 5, shape=2)
-        z = pm.Bernoulli("z", w, shape=len(Y))
-        pm.Normal("y", pm.Deterministic("centre", mu[z]), 1.0, observed=Y)
+    model = two_components(Y)
     params = {"w": 0.3, "mu": np.array([0.5, 4.0])}
     found, _ = log_likelihood_at(model, ("z",), params)
     densities = stats.norm(params["mu"]).pdf(Y[:, None]) @ [0.7, 0.3]
@@ -73,13 +71,67 @@ def test_reparameterised_gaussian_process():
     assert found == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_poisson_response_of_a_non_centred_latent():
-    with pm.Model() as model:
-        mu, tau = pm.Normal("mu", 0, 5), pm.HalfNormal("tau", 5)
-        eta = pm.Normal("eta", 0, 1, shape=3)
-        pm.Poisson("y", pm.Deterministic("rate", pm.math.exp(mu + tau * eta)), observed=COUNTS)
+    model = non_centred_counts(COUNTS)
     found, _ = log_likelihood_at(model, ("eta",), {"mu": 0.4, "tau": 0.9})
     eta = np.linspace(-12, 12, 4001)
     rates = np.exp(0.4 + 0.9 * eta)
     integrals = stats.poisson(rates).pmf(COUNTS[:, None]) @ stats.norm.pdf(eta)
     assert found == pytest.approx(np.log(integrals * (eta[1] - eta[0])).sum(), rel=1e-11)
+
+
+def two_components(y):
+    with pm.Model() as model:
+        w, mu = pm.Beta("w", 1, 1), pm.Normal("mu", 0, 5, shape=2)
+        z = pm.Bernoulli("z", w, shape=len(y))
+        pm.Normal("y", pm.Deterministic("centre", mu[z]), 1.0, observed=y)
+    return model
+
+
+def probabilities(params, data):
+    densities = stats.norm(params["mu"]).pdf(data["y"][:, None])
+    joint = densities * [1 - params["w"], params["w"]]
+    return {"z": joint / joint.sum(axis=1, keepdims=True)}
+
+
+def weighted_means(expectations, data):
+    z = expectations["z"]
+    return {"w": z[:, 1].mean(), "mu": z.T @ data["y"] / z.sum(axis=0)}
+
+
+def start(data, rng):
+    return {"w": rng.uniform(0.3, 0.7), "mu": np.array([0.0, 5.0]) + rng.normal(0, 0.3, 2)}
+
+
+def non_centred_counts(y):
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0, 5), pm.HalfNormal("tau", 5)
+        eta = pm.Normal("eta", 0, 1, shape=len(y))
+        pm.Poisson("y", pm.Deterministic("rate", pm.math.exp(mu + tau * eta)), observed=y)
+    return model
+
+
+@pytest.mark.slow
+def test_right_steps_for_a_bernoulli_latent_pass_the_check():
+    model = latentfit.LatentModel(
+        model=two_components,
+        latents=("z",),
+        e_step=probabilities,
+        m_step=weighted_means,
+        initial=start,
+    )
+    result = model.check({"y": np.concatenate([Y, Y + 1.3])}, seed=1)
+    assert result.passed, result.findings
+
+
+@pytest.mark.slow
+def test_expectations_of_a_non_centred_latent_of_counts():
+    """At θ = θ' the gradient of Q is that of log p(x | θ)."""
+    declaration = declare(non_centred_counts, ("eta",), {"y": COUNTS}, {})
+    density = Density(observed_view(declaration), parameter_space(declaration))
+    complete = complete_data_view(declaration, density)
+    point = density.space.unconstrain({"mu": 0.4, "tau": 0.9})
+    statistics = complete.statistics(point, np.random.default_rng(0))
+    _, gradient = complete.q(statistics, point)
+    np.testing.assert_allclose(gradient, density.log_likelihood(point)[1], atol=1e-9)

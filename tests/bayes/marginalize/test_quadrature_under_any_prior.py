@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import special, stats
 
-from latentfit.bayes import Density, observed_view
+from latentfit.bayes import Density, complete_data_view, observed_view
 from latentfit.bayes.marginalize import INDEPENDENT_RULE, QuadratureMarginalRV, quadrature_rule
 from latentfit.bayes.views import marginalisations
 from latentfit.declaration import declare, parameter_space
@@ -122,3 +122,22 @@ def test_largest_error_of_all_points_is_stated():
     errors = [marginalisations(declaration, density, at)[0].error for at in ([good], [good, bad])]
     assert errors[0] < 1e-11 < errors[1]
     assert errors[1] == marginalisations(declaration, density, [bad])[0].error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [0.5, 40.0])
+def test_expectations_are_exact_under_a_vague_prior(scale):
+    """The conditional mean at any θ is that of the trapezoidal rule, also of a steep logistic."""
+    declaration = declaration_of("logistic", "gamma")
+    density = Density(observed_view(declaration), parameter_space(declaration))
+    complete = complete_data_view(declaration, density)
+    assert complete.exact
+    point = density.space.unconstrain({"a": 0.5, "s": scale})
+    statistics = complete.statistics(point, RNG)
+    z, step = np.linspace(-13, 13, 200_001, retstep=True)
+    terms = LIKELIHOODS["logistic"][1]((0.5 + scale * z)[:, None, None]).sum(axis=-1)
+    weights = np.exp(terms + stats.norm.logpdf(z)[:, None]) * step
+    expected = z @ weights / weights.sum(axis=0)
+    np.testing.assert_allclose(statistics["z"], expected, rtol=1e-9)
+    _, gradient = complete.q(statistics, point)
+    np.testing.assert_allclose(gradient, density.log_likelihood(point)[1], atol=1e-8)

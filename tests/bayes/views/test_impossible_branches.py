@@ -28,7 +28,16 @@ def points(size, count=2):
     return 0.7 * np.random.default_rng(size).standard_normal((count, size))
 
 
-@pytest.fixture(scope="module", params=EXAMPLES)
+# The examples that a short run tests: one latent, two latents, a chain.
+SHORT = ("zero times a rate", "clicks", "knowledge tracing")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=() if name in SHORT else pytest.mark.slow) for name in EXAMPLES
+    ],
+)
 def case(request):
     example = EXAMPLES[request.param]
     return example, *density_of(example.build, example.latents, {})
@@ -82,7 +91,14 @@ def test_zero_inflated_poisson_equals_its_closed_form(build):
 
 
 @pytest.mark.parametrize(
-    "name", ["zero times a rate", "occupancy", "matrix of emissions", "survival", "seven stages"]
+    "name",
+    [
+        "occupancy",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("zero times a rate", "matrix of emissions", "survival", "seven stages")
+        ),
+    ],
 )
 def test_q_and_fishers_identity(name):
     """The gradient of Q at θ' = θ is the score, and Q's derivatives equal differences of Q."""

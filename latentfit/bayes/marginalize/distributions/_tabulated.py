@@ -222,7 +222,7 @@ def _tabulated_logp(
     inside = pt.any(own, axis=-1)
     # Outside of all panels any finite numbers do.
     chosen = pt.sum(pt.switch(own[..., None], by_panel, 0.0), axis=-2)
-    begin, end = (pt.sum(pt.switch(own, edge, 0.0), axis=-1) for edge in (low, high))
+    begin, end = (pt.sum(pt.switch(own, limit, 0.0), axis=-1) for limit in (low, high))
     length = pt.switch(inside, end - begin, 1.0)
     x = pt.switch(inside, 2.0 * (u[..., 0] - begin) / length - 1.0, 0.0)
     basis = _legendre_polynomials(x)
