@@ -25,7 +25,8 @@ from latentfit.check.possible_data import require_possible
 from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
 from latentfit.em.layout import parameter_arrays
-from latentfit.errors import DeclarationError, LatentfitError
+from latentfit.errors import DeclarationError, LatentfitError, reason_of
+from latentfit.supervision import CallEnded
 
 # The stream of random numbers of the generic points: they are the same whatever else is random.
 _GENERIC_POINTS_STREAM = 1
@@ -141,9 +142,11 @@ class _Expectations:
         for name, function in self.functions.items():
             try:
                 value = self.complete.expectation(function, statistics)
-            except Exception as error:  # the author's function may raise anything
+            except (KeyboardInterrupt, CallEnded):
+                raise
+            except BaseException as error:  # the author's function may raise anything
                 raise DeclarationError(
-                    f"expectations[{name!r}] raised {type(error).__name__}: {error}"
+                    f"expectations[{name!r}] raised {reason_of(error)}"
                 ) from error
             if value is not None:
                 found[name] = value

@@ -16,7 +16,7 @@ from pytensor.graph.traversal import ancestors
 
 from latentfit.declaration.compilation import compile_function, double_precision
 from latentfit.declaration.data import Data, mask_missing
-from latentfit.errors import DeclarationError
+from latentfit.errors import DeclarationError, brief_repr
 
 # PyMC warns, each time it copies a model with a reparameterised Gaussian process, that the objects
 # with which the process was declared do not belong to the copy. They are not used.
@@ -159,7 +159,7 @@ def _build_model(
         warnings.simplefilter("ignore", ImputationWarning)
         model = build(**arguments, **options)
     if not isinstance(model, pm.Model):
-        raise DeclarationError(f"model() must return a pm.Model, but returned {model!r}")
+        raise DeclarationError(f"model() must return a pm.Model, but returned {brief_repr(model)}")
     return model
 
 

@@ -10,6 +10,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
 from latentfit.bayes.marginalize import marginalise_latents
+from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import Declaration
 from latentfit.errors import DeclarationError
 
@@ -37,10 +38,8 @@ def observed_view(declaration: Declaration) -> pm.Model:
             # log density is then assigned to the first child. Only the sum is used here.
             warnings.simplefilter("ignore", NonSeparableLogpWarning)
             return _with_own_constants(marginalise_latents(model, to_marginalise))
-    except (NotImplementedError, ValueError) as error:
-        raise DeclarationError(
-            f"cannot integrate {', '.join(to_marginalise)} out of the model: {error}"
-        ) from error
+    except Exception as error:  # PyTensor and pymc-extras raise errors of many types
+        raise DeclarationError(refusal(declaration, to_marginalise, error)) from error
 
 
 def _with_own_constants(model: pm.Model) -> pm.Model:
