@@ -18,6 +18,7 @@ from latentfit.bayes.marginalize.structure._graphs import (
     marginal_log_densities,
     substitute,
 )
+from latentfit.bayes.marginalize.structure._invalid_parameters import impossible_where_invalid
 from latentfit.bayes.marginalize.structure._linear_span import in_linear_span
 from latentfit.bayes.marginalize.structure._probe import Probe, draw_probes
 from latentfit.bayes.marginalize.structure._smoothness import (
@@ -34,6 +35,7 @@ __all__ = [
     "block_log_densities",
     "draw_probes",
     "has_kink",
+    "impossible_where_invalid",
     "in_linear_span",
     "is_smooth",
     "log_joint_graphs",
