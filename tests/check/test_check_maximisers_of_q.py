@@ -9,7 +9,9 @@ from latentfit.bayes.maxima import Maximum
 from latentfit.check import _updates
 
 ERRORS = {"w": np.array(np.nan), "a": np.array(np.nan), "b": np.array(np.nan), "s": np.array(0.1)}
-EXPECTED = {name: np.array(value) for name, value in zip("wabs", (1e-100, 1.0, 2.0, 3.0))}
+EXPECTED = {
+    name: np.array(value) for name, value in zip("wabs", (1e-100, 1.0, 2.0, 3.0), strict=True)
+}
 
 
 def q(point):
@@ -27,7 +29,7 @@ MAXIMUM = Maximum(SPACE.locate(EXPECTED), 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
-    "returned, replaced",
+    ("returned", "replaced"),
     [
         ({"w": 0.0}, "w"),
         ({"w": 1e-3}, ""),
