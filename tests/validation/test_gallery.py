@@ -4,13 +4,13 @@
 rows that exist.
 """
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
+import gallery
+import gallery_content as content
 import numpy as np
 import pytest
 
@@ -23,9 +23,6 @@ CHEAP = "zero-inflated-poisson"
 # Both runs have Monte Carlo error, and a row has many numbers.
 SIGMAS = 5
 
-sys.path.insert(0, str(REPORTS.parent / "validation"))
-gallery = importlib.import_module("gallery")
-content = importlib.import_module("gallery_content")
 
 ROWS = json.loads((REPORTS / "gallery.json").read_text(encoding="utf-8"))
 INDEX = (REPORTS / "README.md").read_text(encoding="utf-8")
