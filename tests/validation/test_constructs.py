@@ -88,6 +88,12 @@ def test_the_page_has_a_row_for_each_construct(rows):
     assert "5 constructs: log p(x | θ) is computed for 4" in text
 
 
+def test_every_construct_is_on_the_page():
+    text = tabulate.PAGE.read_text(encoding="utf-8")
+    for construct in ALL.values():
+        assert f"| {construct.title} |" in text, construct.name
+
+
 def test_the_command_reports_failures(monkeypatch, capsys):
     row = constructs.Row(ALL["change_point"], problem="differs by 1")
     monkeypatch.setattr(tabulate, "evaluate", lambda construct: row)

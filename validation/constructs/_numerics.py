@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy import stats
+from scipy.special import log_expit, logsumexp
 
 
 def log_integral(
@@ -62,3 +63,16 @@ def forward(start: np.ndarray, transition: np.ndarray, log_emission: np.ndarray)
         norm = alpha.sum()
         alpha, total = (alpha / norm) @ transition * row, total + np.log(norm)
     return float(total + np.log(alpha.sum()))
+
+
+def log_normal_integral(
+    log_density: Callable[[np.ndarray], np.ndarray], sd: float, points: int = 4001
+) -> np.ndarray:
+    """Integrate exp(log_density(z)) over z ~ N(0, sd²); see `log_integral`."""
+    return log_integral(lambda t: log_density(sd * t) + stats.norm.logpdf(t), -14.0, 14.0, points)
+
+
+def binomial_logit(y: np.ndarray, n: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """Evaluate the log probability of y among n trials, without underflow for any logit eta."""
+    coefficient = stats.binom.logpmf(y, n, 0.5) + n * np.log(2)
+    return coefficient + y * log_expit(eta) + (n - y) * log_expit(-eta)

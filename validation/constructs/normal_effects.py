@@ -190,7 +190,7 @@ def zero_sum_effects():
 
 
 def random_coefficients_of_a_regression():
-    """Regression coefficients as latents with a common variance (ridge), `dot(x, b)`."""
+    """Regression coefficients as latents with a common variance, `dot(x, b)`."""
 
     design = np.stack([X, X**2, np.cos(3 * X)], axis=1)
 
