@@ -1,4 +1,4 @@
-r"""Occupancy: blue ground beetles
+r"""Occupancy: the beetle Carabus intricatus
 
 Site $i$ of 27 was visited $n_i$ times, and the beetle was found on $y_i$ of the visits. Whether it
 lives there ($z_i = 1$) is latent:
