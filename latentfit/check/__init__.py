@@ -8,6 +8,7 @@ and shows which part rests on which. `contract` examines whether the steps can b
 from latentfit.check._derivation import Derivation
 from latentfit.check._reference import Reference, reference
 from latentfit.check._run import check
+from latentfit.check.possible_data import require_possible
 from latentfit.check.result import Check, CheckResult, Finding, Outcome
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "Reference",
     "check",
     "reference",
+    "require_possible",
 ]

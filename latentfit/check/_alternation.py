@@ -22,13 +22,14 @@ def alternating(solution: Solution) -> Outcome | None:
         moves = step > _STEP_RELATIVE * np.max(np.abs(path[-1]))
         if moves and two_steps <= _SAME_POINT_RELATIVE * step:
             message = (
-                f"EM alternates between two points: {name} is the same in every second iteration, "
-                f"and differs between successive iterations"
+                f"EM alternates between two points: the last iteration changed {name} by "
+                f"{step:.3g}, and the last two together by {two_steps:.1g}"
             )
             hint = (
                 "the order of the components changes in every iteration, as it does if one of the "
                 "two steps reorders them"
             )
-            finding = Finding("M", name, "error", message, hint)
+            evidence = {"step": float(step), "two_steps": float(two_steps)}
+            finding = Finding("M", name, "error", message, hint, evidence)
             return Outcome((Check("fixed_point.maximum", "fail", message),), (finding,))
     return None

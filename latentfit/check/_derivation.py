@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from latentfit.bayes import Density
-from latentfit.check.result import Check, Finding, Outcome
+from latentfit.check.possible_data import impossible_at
+from latentfit.check.result import Check, Finding, Outcome, Severity, Status
 from latentfit.declaration import Params
+from latentfit.em.calls import brief
+from latentfit.em.layout import parameter_arrays
 from latentfit.errors import DeclarationError, LatentfitError
 
 
@@ -49,23 +52,32 @@ def with_usable_starts(
 ) -> tuple[Derivation, Outcome]:
     """Return the derivation with starts inside the support, and what was wrong with its own.
 
-    Starts that cannot be used are left out. If none can be, random starts take their place.
+    The starts become arrays in double precision, as EM passes them to the steps. Starts that cannot
+    be used are left out. If none can be, random starts take their place.
 
     Raises
     ------
     DeclarationError
         No start can be used, and random starts cannot be converted by `Derivation.to_model`.
     """
-    usable, problem = [], derivation.problem
-    for params in derivation.starts:
+    usable, problem, impossible = [], derivation.problem, None
+    for given in derivation.starts:
         try:
-            density.space.locate(derivation.to_model(params))
-            usable.append(params)
+            params = parameter_arrays(given, "initial")
+            point = density.space.locate(derivation.to_model(params))
         except LatentfitError as error:
             problem = problem or f"initial: {error}"
-    if problem is None:
-        return derivation, Outcome()
-    finding = Finding("contract", "initial", "error", problem)
+            continue
+        if density.tractable and impossible_at(density, point):
+            # EM has nothing to increase there. Other starts show whether the steps are right.
+            values = ", ".join(f"{name} = {brief(value)}" for name, value in params.items())
+            impossible = f"initial: log p(x | θ) is minus infinity at {values}"
+            continue
+        usable.append(params)
+    if problem is None and impossible is None:
+        return replace(derivation, starts=usable), Outcome()
+    severity: Severity = "error" if problem else "warning"
+    finding = Finding("contract", "initial", severity, problem or impossible or "")
     if not usable:
         rngs = np.random.default_rng(seed).spawn(max(len(derivation.starts), 1))
         usable = [density.space.random(rng) for rng in rngs]
@@ -74,8 +86,9 @@ def with_usable_starts(
                 density.space.locate(derivation.to_model(params))
         except LatentfitError as error:
             # In a parameterisation of the derivation's own, only its own `initial` can start EM.
-            raise DeclarationError(problem) from error
-    detail = f"{problem}; {len(usable)} other starts are used"
+            raise DeclarationError(finding.message) from error
+    detail = f"{finding.message}; {len(usable)} other starts are used"
+    status: Status = "fail" if problem else "warn"
     return replace(derivation, starts=usable), Outcome(
-        (Check("contract.initial", "fail", detail),), (finding,)
+        (Check("contract.initial", status, detail),), (finding,)
     )

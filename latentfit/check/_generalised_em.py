@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from latentfit.check._updates import Update, worst
 from latentfit.check.closeness import close
-from latentfit.check.examination import Examination
+from latentfit.check.examination import AT_MAXIMUM, Examination
 from latentfit.check.result import Check, Finding, Outcome
 
 # Relative: a decrease of Q that is rounding.
@@ -32,13 +32,22 @@ def examine(
     """
     if not all(_increases_q(examination, update) for update in updates):
         return None
-    if not _stays_at_maximum(examination, updates):
+    stays = _stays_at_maximum(examination, updates)
+    if stays is False:
         return None
     update, name = worst(updates)
-    message = (
-        f"the M step increases Q at every θ' but does not maximise it ({update.describe(name)}): "
-        f"a generalised EM algorithm, which is correct but slower than EM"
+    increases = (
+        f"the M step increases Q at every θ' but does not maximise it ({update.describe(name)})"
     )
+    if stays is None:
+        # Without the known maximum, a generalised EM and a wrong M step look the same. The limit
+        # point of EM distinguishes them, if it is a point at which the objective has derivatives.
+        message = (
+            f"{increases}. It was not tested whether this is generalised EM, which is correct: no "
+            f"maximum of the objective is known at which the M step would have to return θ' itself"
+        )
+    else:
+        message = f"{increases}: a generalised EM algorithm, which is correct but slower than EM"
     finding = Finding("M", name, "warning", message, hint, update.evidence(name))
     return Outcome((Check("m_step.maximum", "warn", message),), (finding,))
 
@@ -52,11 +61,14 @@ def _increases_q(examination: Examination, update: Update) -> bool:
     return bool(after - before >= -_SAME_Q_RELATIVE * (1 + abs(before)))
 
 
-def _stays_at_maximum(examination: Examination, updates: Sequence[Update]) -> bool:
-    """Return whether the M step returns the maximum of the objective if θ' is that maximum."""
-    at_maximum = [u for u in updates if u.trial.label == examination.trial_points[-1].label]
+def _stays_at_maximum(examination: Examination, updates: Sequence[Update]) -> bool | None:
+    """Return whether the M step returns the maximum of the objective if θ' is that maximum.
+
+    None if that was not tested.
+    """
+    at_maximum = [update for update in updates if update.trial.label == AT_MAXIMUM]
     if examination.maximum is None or not at_maximum:
-        return False
+        return None
     natural = examination.density.space.constrain(examination.maximum)
     return all(
         close(value, natural[name]) for update in at_maximum for name, value in update.given.items()

@@ -14,9 +14,11 @@ from latentfit.check._alternation import alternating
 from latentfit.check._limit_point_outcomes import (
     CONVERGED_STANDARD_ERRORS,
     NOT_STATIONARY,
+    contradicted,
     listed,
     maximum,
-    reported,
+    noted,
+    withheld,
 )
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
@@ -44,11 +46,11 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
     if alternation is not None:
         return alternation
     if best.stop.degenerate:
-        return reported("degenerate", best.message, "warning")
+        return noted("degenerate", best.message)
     try:
         point = examination.density.space.locate(examination.to_model(best.params))
     except LatentfitError as error:
-        return reported("boundary", f"EM converged to a boundary of the parameter space: {error}")
+        return withheld(f"the model has no density at EM's limit point: {error}")
     if not examination.density.tractable:
         return _limit_point_by_draws.examine(examination, best, point)
     return _by_derivatives(examination, best, point)
@@ -60,7 +62,7 @@ def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray)
     _, gradient = examination.objective_at(point)
     hessian = examination.density.hessian(point, prior=examination.with_prior)
     if not (np.isfinite(hessian).all() and np.isfinite(gradient).all()):
-        return _without_derivatives(space.on_boundary(natural))
+        return _without_derivatives(best, space.on_boundary(natural))
     shape = curvature_of(
         hessian, gradient, space.bounded, boundary_tolerance=CONVERGED_STANDARD_ERRORS
     )
@@ -75,14 +77,18 @@ def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray)
     return outcome
 
 
-def _without_derivatives(on_boundary: list[str]) -> Outcome:
-    message = "the objective has no finite second derivatives at EM's limit point"
-    if not on_boundary:
-        return reported("not finite", message)
-    return reported(
-        "boundary",
-        f"{message}, which lies on the boundary of the parameter space: {listed(on_boundary)}",
-        "warning",
+def _without_derivatives(best: Solution, on_boundary: list[str]) -> Outcome:
+    if not best.converged:
+        return noted("not converged", f"EM did not converge: {best.message}")
+    where = (
+        f", which lies on the boundary of the parameter space ({listed(on_boundary)}),"
+        if on_boundary
+        else ","
+    )
+    return withheld(
+        f"the gradient or the second derivatives of the objective are not finite at EM's limit "
+        f"point{where} so that it is not known whether this is a maximum. Compare the "
+        f"log-likelihoods that EM reaches from several starts"
     )
 
 
@@ -96,21 +102,33 @@ def _classified(
     highest = float(curvatures[-1]) if curvatures.size else -1.0
     # EM that has not converged may be close to a saddle point only for some iterations.
     if not best.converged:
-        return reported("not converged", f"EM did not converge: {best.message}", "warning")
+        return noted("not converged", f"EM did not converge: {best.message}")
     if highest > _UPWARDS_CURVATURE_RELATIVE and steepest <= _SADDLE_GRADIENT_RELATIVE:
-        return reported(
+        return contradicted(
             "saddle",
             f"EM converged to a saddle point: the gradient is zero, and the objective curves "
             f"upwards in one direction (relative curvature {highest:.2g}). Components that start "
             f"with equal values stay equal: start them with different values",
+            {"curvature": highest, "gradient": steepest},
         )
     with np.errstate(all="ignore"):
         distance = float(np.linalg.norm(slopes / np.sqrt(np.abs(curvatures))))
-    if not (highest < 0 and distance <= CONVERGED_STANDARD_ERRORS):
-        return reported(
+    if not np.isfinite(distance):
+        return withheld(
+            "the objective has no curvature at EM's limit point in a direction in which its "
+            "gradient is not zero, so that the distance to a maximum is not known"
+        )
+    if distance > CONVERGED_STANDARD_ERRORS:
+        return contradicted(
             NOT_STATIONARY,
             f"EM converged to a point at which the gradient of the objective is not zero: a "
             f"Newton step from there is {distance:.2g} standard errors long",
+            {"given": distance, "expected": 0.0},
+        )
+    if not highest < 0:
+        return withheld(
+            f"the gradient of the objective is zero at EM's limit point, but its curvature in one "
+            f"direction, {highest:.1g}, cannot be distinguished from zero"
         )
     if on_boundary:
         verb = (
@@ -118,11 +136,10 @@ def _classified(
             if len(on_boundary) == 1
             else "are at bounds of their ranges"
         )
-        return reported(
+        return noted(
             "boundary",
             f"EM converged to a maximum on the boundary of the parameter space: "
             f"{listed(on_boundary)} {verb}. The usual standard errors are not valid there",
-            "warning",
         )
     return maximum(
         f"EM converged to a maximum: a Newton step from there is {distance:.1g} standard errors "

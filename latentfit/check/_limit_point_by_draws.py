@@ -7,7 +7,13 @@ over p(z | x, θ) (Dempster, Laird & Rubin 1977, Journal of the Royal Statistica
 import numpy as np
 
 from latentfit.check._false_alarms import probability_per_comparison
-from latentfit.check._limit_point_outcomes import NOT_STATIONARY, maximum, reported
+from latentfit.check._limit_point_outcomes import (
+    NOT_STATIONARY,
+    contradicted,
+    maximum,
+    noted,
+    withheld,
+)
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Solution
@@ -35,7 +41,17 @@ def examine(examination: Examination, solution: Solution, point: np.ndarray) -> 
             for i in range(count)
         ]
     )
-    z = np.abs(gradients.mean(axis=0)) / (gradients.std(axis=0, ddof=1) / np.sqrt(count))
+    if not np.isfinite(gradients).all():
+        return withheld(
+            "the gradient of log p(x, z | θ) at EM's limit point is not finite for some draws of "
+            "the latents"
+        )
+    with np.errstate(all="ignore"):
+        z = np.abs(gradients.mean(axis=0)) / (gradients.std(axis=0, ddof=1) / np.sqrt(count))
+    # A component that is the same for all draws has no standard error.
+    z = z[np.isfinite(z)]
+    if not z.size:
+        return withheld("the gradient at EM's limit point has no standard error")
     allowed = float(norm.isf(probability_per_comparison(examination) / (2 * z.size)))
     estimate = (
         f"the gradient of log p(x | θ) at EM's limit point, estimated from {count} draws of the "
@@ -44,7 +60,7 @@ def examine(examination: Examination, solution: Solution, point: np.ndarray) -> 
     )
     if not solution.converged:
         message = f"EM did not converge: {solution.message}; {estimate}"
-        return reported("not converged", message, "warning")
+        return noted("not converged", message)
     if z.max() > allowed:
-        return reported(NOT_STATIONARY, estimate)
+        return contradicted(NOT_STATIONARY, estimate, {"z": float(z.max()), "allowed": allowed})
     return maximum(estimate)

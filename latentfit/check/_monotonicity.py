@@ -6,6 +6,7 @@ the Royal Statistical Society B 39(1), theorem 1).
 
 import numpy as np
 
+from latentfit.check._log_likelihood_error import log_likelihood_error
 from latentfit.check.examination import Examination
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.em import Decrease, Fit, Solution
@@ -37,19 +38,22 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
         if solution.decrease is not None
         and solution.decrease.amount > _single_precision_decrease(solution)
     ]
-    rounding = max(
-        (
-            _rounding_error(examination, fit.solutions[number], decrease)
-            for decrease, number in decreases
-        ),
-        default=0.0,
-    )
-    decreases = [pair for pair in decreases if pair[0].amount > rounding]
+    rounding = {
+        number: _rounding_error(examination, fit.solutions[number], decrease)
+        for decrease, number in decreases
+    }
+    decreases = [pair for pair in decreases if pair[0].amount > rounding[pair[1]]]
+    iterations = sum(solution.iterations for solution in fit.solutions)
+    if not iterations:
+        detail = "EM did not complete an iteration"
+        return Outcome((Check("path.monotone", "skip", detail),))
     if not decreases:
-        iterations = sum(solution.iterations for solution in fit.solutions)
         detail = f"the objective never decreased over {iterations} iterations"
         if rounding:
-            detail += f", except by {rounding:.1g}, the rounding error of the objective there"
+            detail += (
+                f", except by less than {max(rounding.values()):.1g}, the rounding error of the "
+                f"objective there"
+            )
         return Outcome((Check("path.monotone", "pass", detail),))
     worst, start = max(decreases, key=lambda pair: pair[0].amount)
     message = (
@@ -70,10 +74,11 @@ def _rounding_error(examination: Examination, solution: Solution, decrease: Decr
     """Estimate the rounding error of the objective before and after an iteration.
 
     If a covariance is nearly singular, a density has few correct digits. It then varies by its
-    rounding error between points that are equal but for their last digits.
+    rounding error between points that are equal but for their last digits. If the latents are
+    integrated out numerically, the error of the integral counts too.
     """
     rng = np.random.default_rng(examination.seed)
-    density, largest = examination.density, 0.0
+    density, largest, error = examination.density, 0.0, 0.0
     for iteration in (decrease.iteration - 1, decrease.iteration):
         params = {name: values[iteration] for name, values in solution.trace.params.items()}
         point = density.space.locate(examination.to_model(params))
@@ -84,5 +89,9 @@ def _rounding_error(examination: Examination, solution: Solution, decrease: Decr
             )
             for noise in rng.standard_normal((_PERTURBED_POINTS, len(point)))
         ]
+        if not np.isfinite(values).all():
+            return float("inf")
         largest = max(largest, float(np.ptp(values)))
-    return _ROUNDING_ERROR_RANGES * largest
+        # Both values may be wrong by the error of numerical integration, in opposite directions.
+        error += log_likelihood_error(examination, point)
+    return max(_ROUNDING_ERROR_RANGES * largest, error)

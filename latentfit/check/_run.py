@@ -1,11 +1,14 @@
-"""The story of a check: each part examines one thing, and later parts rest on earlier ones."""
+"""A whole check: each part examines one thing, and later parts use the results of earlier ones."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from latentfit.check import (
     _category_order,
+    _causes,
     _e_step,
     _em_runs,
     _latents,
@@ -56,16 +59,17 @@ def check(
     """
     derivation, starts = with_usable_starts(derivation, against.density, seed)
     with progress.stage("Maximising the objective"):
-        examination = examination_of(derivation, against, seed)
+        examination = examination_of(derivation, against, seed, timeout)
     with progress.stage("Marginalising the latents"):
         latents = _latents.examine(examination)
     with progress.stage("Contract"):
         kept = contract.examine(examination, timeout)
     with progress.stage("E step and M step"):
         e_step, m_step = _both_steps(examination, kept, timeout)
+        called = _causes.with_consequences(examination, kept, e_step, timeout)
     with progress.stage("Log-likelihood"):
         log_likelihood = _log_likelihood.examine(examination, timeout)
-    outcomes = [starts, kept.outcome, latents, e_step, m_step, log_likelihood]
+    outcomes = [starts, called, latents, e_step, m_step, log_likelihood]
     if kept.given and kept.returned:
         with progress.stage("EM from several starts"):
             outcomes.append(
@@ -87,7 +91,7 @@ def check(
     return CheckResult(
         derivation.name,
         tuple(one for outcome in outcomes for one in outcome.checks),
-        tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
+        _causes.by_cause(findings),
         followed,
     )
 
@@ -119,10 +123,17 @@ def _examine_m_step(
     for trial in examination.trial_points:
         if trial.label in kept.returned:
             expectations = right_expectations(examination, trial, kept.given, order)
+            if not _same_shapes(expectations, kept.given.get(trial.label, {})):
+                # The M step cannot be given what its own E step does not return.
+                continue
             result = m_step(expectations, examination.data, trial.params)
             if isinstance(result, Mapping):
                 returned[trial.label] = result
     return _m_step.examine(examination, returned)
+
+
+def _same_shapes(expectations: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    return all(np.shape(own[name]) == np.shape(expectations[name]) for name in own)
 
 
 def _followed(examination: Examination, timeout: float) -> Trajectories | None:

@@ -50,7 +50,17 @@ def compare(
         draws = trial.statistics[name]
         are_probabilities = value.ndim == draws.ndim
         if value.shape[: draws.ndim - 1] != draws.shape[1:] or value.ndim > draws.ndim:
-            return Outcome((Check(id, "skip", "the shape is wrong: see the contract"),))
+            detail = (
+                f"not tested: e_step returns {name} with shape {value.shape}, and a draw of it "
+                f"under the model has shape {draws.shape[1:]}"
+            )
+            return Outcome((Check(id, "skip", detail),))
+        if not np.isfinite(draws).all():
+            detail = (
+                f"not tested: the draws of {name} from p(z | x, θ) are not all finite numbers "
+                f"(θ is {trial.label})"
+            )
+            return Outcome((Check(id, "skip", detail),))
         mean, z = (_z_of_probabilities if are_probabilities else _z_of_means)(value, draws)
         place = int(np.argmax(z))
         if z.flat[place] > worst:
@@ -58,8 +68,7 @@ def compare(
             entry = labels(name, value.shape)[place]
             message = (
                 f"{entry} is {value.flat[place]:.6g}; the mean of {len(draws)} draws from "
-                f"p(z | x, θ) is {mean.flat[place]:.6g} (difference of {worst:.1f} standard "
-                f"errors; θ is {trial.label})"
+                f"p(z | x, θ) is {mean.flat[place]:.6g} ({_in_words(worst)}; θ is {trial.label})"
             )
             evidence = {
                 "entry": entry,
@@ -111,6 +120,12 @@ def compare_declared(
         return outcome
     hint = FUNCTION_OF_EXPECTATION
     return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
+
+
+def _in_words(z: float) -> str:
+    if np.isfinite(z):
+        return f"difference of {z:.1f} standard errors"
+    return "a value that has probability zero"
 
 
 def _is_function_of_expectation(

@@ -6,7 +6,7 @@ rounding long before it has converged.
 
 import numpy as np
 
-from latentfit.check._limit_point_outcomes import reported
+from latentfit.check._limit_point_outcomes import noted, withheld
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Solution
@@ -44,11 +44,14 @@ def examine(
     )
     statistics = complete.statistics(before, np.random.default_rng(examination.seed))
     own = complete.maximise(statistics, before, prior=examination.with_prior)
+    message = not_stationary.findings[0].message
     if not own.reached:
-        return not_stationary
+        return withheld(
+            f"whether EM only converges slowly, because the declaration's own M step was not found "
+            f"there ({own.problem}): {message}"
+        )
     step = np.linalg.norm((own.point - before) / shape.units)
     difference = np.linalg.norm((after - own.point) / shape.units)
     if difference > _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
         return not_stationary
-    message = f"{not_stationary.findings[0].message}; the declaration's own EM is as slow there"
-    return reported("not converged", message, "warning")
+    return noted("not converged", f"{message}; the declaration's own EM is as slow there")

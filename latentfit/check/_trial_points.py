@@ -1,39 +1,39 @@
-"""Where the steps are examined: at the starts, near the maximum, and at the maximum.
+"""Where the steps are examined: at a start, at random points, near the maximum, and at it.
 
-A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it.
+A step can be right at the maximum and wrong elsewhere, so most trial points lie away from it. It
+can also be right at starting values that are special (`_generic_points`), so most of them are
+random.
+The E step has to be right at any θ of the support, and the M step for the expectations that a right
+E step returns at any θ.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from latentfit import bayes
 from latentfit.bayes import CompleteData, Density
 from latentfit.bayes.complete_data import Statistics
 from latentfit.check._derivation import Derivation
+from latentfit.check._generic_points import Neighbourhood, prior_draws
+from latentfit.check._points_near_maximum import maximum_of_objective, points_near_maximum
 from latentfit.check._reference import Reference
+from latentfit.check.calls import guarded
 from latentfit.check.examination import Examination, TrialPoint
-from latentfit.declaration import Params
+from latentfit.check.possible_data import require_possible
+from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
-from latentfit.em.information import curvature_of
-from latentfit.errors import DeclarationError
+from latentfit.em.layout import parameter_arrays
+from latentfit.errors import DeclarationError, LatentfitError
 
-# Distance of the trial point near the maximum, in standard errors; on coordinates that are
-# logarithms or log-odds it is limited besides.
-_NEAR_MAXIMUM_STANDARD_ERRORS = 2.0
-_MAX_DISTANCE_LOGARITHM = 2.0
-# A maximum at infinity is replaced by a point at which the gradient along a logarithm, in units of
-# the log density, is at least the first figure; at most so many factors of e away.
-_MIN_GRADIENT_LOGARITHM = 1e-2
-_MAX_FACTORS_OF_E = 60
-# Log-odds beyond which the distance to a bound has lost half of its digits in double precision.
-_MAX_LOG_ODDS = 18.0
+# The stream of random numbers of the generic points: they are the same whatever else is random.
+_GENERIC_POINTS_STREAM = 1
 
 
-def examination_of(derivation: Derivation, against: Reference, seed: int) -> Examination:
+def examination_of(
+    derivation: Derivation, against: Reference, seed: int, timeout: float
+) -> Examination:
     """Find the maximum of the objective, choose trial points and evaluate the declaration there.
 
     Parameters
@@ -42,16 +42,23 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         All its starts lie inside the support.
     against : Reference
     seed : int
+    timeout : float
+        Seconds that one call of a step may take.
 
     Raises
     ------
+    InputError
+        The data are impossible under the model.
     DeclarationError
-        A function in `Derivation.expectations` raised an error.
+        A function in `Derivation.expectations` raised an error, or the latents could not be drawn
+        at any trial point.
     """
     density = against.density
     space, rng = density.space, np.random.default_rng(seed)
     starts = [space.locate(derivation.to_model(params)) for params in derivation.starts]
-    maximum = _maximum(density, starts, prior=derivation.objective == "posterior")
+    require_possible(against.declaration, density, starts, seed)
+    prior = derivation.objective == "posterior"
+    maximum = maximum_of_objective(density, starts, prior=prior)
 
     names = tuple(derivation.starts[0])
     from_model = None
@@ -66,28 +73,20 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         # One expectation is not known exactly. The M step needs all its entries from one source.
         complete = against.by_draws
 
-    def trial_point(label: str, params: Params, point: np.ndarray) -> TrialPoint:
-        statistics = complete.statistics(point, rng)
-        return TrialPoint(label, params, point, statistics, expectations.at(point))
-
-    trial_points = [
-        trial_point(f"start {number}", params, point)
-        for number, (params, point) in enumerate(
-            zip(derivation.starts, starts, strict=True), start=1
-        )
-    ]
-    if maximum is not None and from_model is not None:
-        errors = _coordinate_errors(density, maximum)
-        centre = _finite_maximum(density, maximum)
-        for label, distance in (
-            ("near the maximum", _NEAR_MAXIMUM_STANDARD_ERRORS),
-            ("at the maximum", 0.0),
-        ):
-            steps = distance * errors * rng.standard_normal(space.size)
-            # Where the data say little, a standard error reaches values that lose all digits.
-            limited = np.clip(steps, -_MAX_DISTANCE_LOGARITHM, _MAX_DISTANCE_LOGARITHM)
-            point = centre + np.where(space.bounded, limited, steps)
-            trial_points.append(trial_point(label, from_model(space.constrain(point)), point))
+    make = _TrialPoints(complete, expectations, rng)
+    # A start at which the latents cannot be drawn is left out.
+    for number, (params, point) in enumerate(zip(derivation.starts, starts, strict=True), 1):
+        trial = make.add(f"start {number}", params, point)
+        if trial is not None and from_model is not None:
+            break
+    if from_model is None:
+        _add_own_iterate(make, derivation, density, against.declaration.data, timeout)
+    else:
+        _add_generic(make, from_model, against.declaration, starts, seed)
+        if maximum is not None:
+            for label, point in points_near_maximum(density, maximum, make.rng, prior=prior):
+                make.add(label, from_model(space.constrain(point)), point)
+    trial_points = make.found()
     return Examination(
         name=derivation.name,
         declaration=against.declaration,
@@ -101,7 +100,7 @@ def examination_of(derivation: Derivation, against: Reference, seed: int) -> Exa
         draws=lambda trial: against.by_draws.statistics(trial.point, np.random.default_rng(seed)),
         to_model=derivation.to_model,
         from_model=from_model,
-        trial_points=tuple(trial_points),
+        trial_points=trial_points,
         maximum=maximum,
         data=against.declaration.data,
         seed=seed,
@@ -144,18 +143,116 @@ class _Expectations:
         return found
 
 
-def _maximum(density: Density, starts: Sequence[np.ndarray], *, prior: bool) -> np.ndarray | None:
-    """Return the highest maximum of the objective found from the starts; None if there is none."""
-    found = bayes.maximum_likelihood(density, starts) if density.tractable else []
-    reached = [maximum for maximum in found if maximum.reached]
-    if not reached:
-        return None
-    point = max(reached, key=lambda maximum: maximum.value).point
-    if not prior:
-        return point
-    hessian = partial(density.hessian, prior=True)
-    mode = bayes.maxima.maximise(density.log_posterior, hessian, point, density.space.bounded)
-    return mode.point if mode.reached else None
+class _TrialPoints:
+    """Trial points, and the declaration's conditional expectations at each of them.
+
+    Parameters
+    ----------
+    complete : CompleteData
+    expectations : _Expectations
+    rng : Generator
+        For statistics that are draws, and for random points.
+    """
+
+    def __init__(
+        self, complete: CompleteData, expectations: "_Expectations", rng: np.random.Generator
+    ) -> None:
+        self.complete, self.rng = complete, rng
+        self._expectations = expectations
+        self._found: list[TrialPoint] = []
+        self._problem: DeclarationError | None = None
+
+    def add(
+        self, label: str, params: Params, point: np.ndarray, *, visited: bool = True
+    ) -> TrialPoint | None:
+        """Add a trial point, unless the latents cannot be drawn there."""
+        try:
+            statistics = self.complete.statistics(point, self.rng)
+        except DeclarationError as error:
+            self._problem = error
+            return None
+        expected = self._expectations.at(point)
+        self._found.append(TrialPoint(label, params, point, statistics, expected, visited))
+        return self._found[-1]
+
+    def found(self) -> tuple[TrialPoint, ...]:
+        """Return all trial points; raise `DeclarationError` if there is none."""
+        if not self._found and self._problem is not None:
+            raise self._problem
+        return tuple(self._found)
+
+
+def _add_generic(
+    make: _TrialPoints,
+    from_model: Callable[[Params], Params],
+    declaration: Declaration,
+    starts: Sequence[np.ndarray],
+    seed: int,
+) -> None:
+    """Add random points near the starts, one towards a draw from the prior, one after an iteration.
+
+    Where the statistics are draws, each further θ takes seconds: only the first start is used.
+    """
+    complete, rng = make.complete, np.random.default_rng([seed, _GENERIC_POINTS_STREAM])
+    space, first = complete.density.space, make.found()[0]
+
+    def add(label: str, point: np.ndarray | None) -> TrialPoint | None:
+        if point is None:
+            return None
+        return make.add(label, from_model(space.constrain(point)), point, visited=False)
+
+    def around(trial: TrialPoint) -> Neighbourhood:
+        return Neighbourhood(complete, declaration, trial.point, trial.statistics)
+
+    near = [(first.label, around(first))]
+    if complete.exact and len(starts) > 1:
+        near = [
+            (
+                f"start {number}",
+                Neighbourhood(complete, declaration, start, complete.statistics(start, rng)),
+            )
+            for number, start in enumerate(starts[1:], 2)
+        ]
+    random = [add(f"near {label}", one.random_point(rng)) for label, one in near]
+    if complete.exact:
+        draws = prior_draws(declaration, space, seed)
+        moved = (around(first).towards(draw, rng) for draw in draws)
+        label = f"between {first.label} and a draw from the prior"
+        random.append(add(label, next((point for point in moved if point is not None), None)))
+    before = next((trial for trial in random if trial is not None), first)
+    label = f"one iteration after the point {before.label}"
+    add(label, around(before).after_one_iteration())
+
+
+def _add_own_iterate(
+    make: _TrialPoints,
+    derivation: Derivation,
+    density: Density,
+    data: Mapping[str, Any],
+    timeout: float,
+) -> None:
+    """Add what the derivation's own steps return at the first start.
+
+    Random points cannot be made in a parameterisation of the derivation's own: two of its
+    parameters may determine each other.
+    """
+    start = derivation.starts[0]
+    e_step = guarded(derivation.e_step, "e_step", timeout=timeout)
+    m_step = guarded(_of_three_arguments(derivation.m_step), "m_step", timeout=timeout)
+    expectations = e_step(start, data)
+    if not isinstance(expectations, Mapping):
+        return
+    params = m_step(expectations, data, start)
+    if not isinstance(params, Mapping) or params.keys() != start.keys():
+        return
+    try:
+        arrays = parameter_arrays(params, "m_step")
+        point = density.space.locate(derivation.to_model(arrays))
+    except LatentfitError:
+        # The contract reports it.
+        return
+    if np.isfinite(point).all():
+        make.add("one iteration after start 1", arrays, point, visited=False)
 
 
 def _of_three_arguments(
@@ -175,32 +272,3 @@ def _of_three_arguments(
             raise TypeError(reason)
 
         return refused
-
-
-def _finite_maximum(density: Density, maximum: np.ndarray) -> np.ndarray:
-    """Return the maximum, or a finite point with a non-zero gradient if it lies at infinity.
-
-    How far out an optimiser stops is chance, and a covariance may be singular there but for
-    rounding.
-    """
-    _, gradient = density.log_likelihood(maximum)
-    shape = curvature_of(density.hessian(maximum), gradient, density.space.bounded)
-    point, origin = maximum.copy(), density.space.origin
-    for axis in np.flatnonzero(shape.boundary_coordinates):
-        # The sign of the gradient is only that of its rounding error at this point.
-        inwards = np.sign(origin[axis] - point[axis])
-        for _ in range(_MAX_FACTORS_OF_E):
-            if abs(density.log_likelihood(point)[1][axis]) >= _MIN_GRADIENT_LOGARITHM:
-                break
-            point[axis] += inwards
-    confined = density.space.two_sided
-    point[confined] = np.clip(point[confined], -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-    return point
-
-
-def _coordinate_errors(density: Density, point: np.ndarray) -> np.ndarray:
-    """Return the standard error of each unconstrained coordinate."""
-    _, gradient = density.log_likelihood(point)
-    covariance = curvature_of(density.hessian(point), gradient, density.space.bounded).covariance()
-    assert covariance is not None  # the point is a maximum
-    return np.sqrt(np.diag(covariance))

@@ -111,6 +111,25 @@ def updates_of(examination: Examination, returned: ByTrial) -> list[Update]:
     return [update for update in found if update is not None]
 
 
+def why_not_compared(examination: Examination, returned: ByTrial) -> str:
+    """Return why there is no update at any trial point.
+
+    Parameters
+    ----------
+    examination, returned
+        As in `updates_of`, which is empty for them.
+    """
+    for trial in examination.trial_points:
+        if trial.label in returned:
+            maximum = _maximum_of_q(examination, trial, None)
+            if not maximum.reached:
+                return f"no maximum of Q was found to compare with ({maximum.problem})"
+    return (
+        "the M step does not return finite numbers in the shapes of the parameters when it is "
+        "given the conditional expectations under the model"
+    )
+
+
 def worst(updates: Sequence[Update], names: Sequence[str] = ()) -> tuple[Update, str]:
     """Return the update and the parameter with the largest difference.
 
@@ -132,6 +151,9 @@ def _update(
         params = {n: np.asarray(v, float) for n, v in examination.to_model(returned).items()}
     except Exception:  # the author's conversion may fail on what the M step returned
         return None
+    if not trial.visited and not all(np.isfinite(value).all() for value in params.values()):
+        # EM need not come there, and a right formula may overflow.
+        return None
     try:
         point = space.locate(params)
     except LatentfitError:
@@ -145,6 +167,11 @@ def _update(
         params = {name: np.asarray(value, float) for name, value in returned.items()}
     expected = {name: np.asarray(natural[name]) for name in params if name in natural}
     given = {name: params[name] for name in expected}
+    if any(given[name].shape != value.shape for name, value in expected.items()):
+        # The contract reports shapes; numbers of different shapes cannot be compared.
+        return None
+    if not all(np.isfinite(value).all() for value in expected.values()):
+        return None
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
     errors = bayes.information.delta_method_errors(space, maximum.point, hessian, gradient)

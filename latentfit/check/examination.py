@@ -12,6 +12,8 @@ from latentfit.bayes import CompleteData, Density
 from latentfit.declaration import Declaration, Params
 
 Step = Callable[..., Mapping[str, Any]]
+# The label of the trial point at the maximum of the objective.
+AT_MAXIMUM = "at the maximum"
 # {TrialPoint.label: what a step was given or returned there}
 ByTrial = Mapping[str, Mapping[str, Any]]
 
@@ -23,7 +25,7 @@ class TrialPoint:
     Attributes
     ----------
     label : str
-        In words: ``start 2``, ``near the maximum``, ``at the maximum``.
+        In words: ``start 1``, ``near start 2``, ``at the maximum``.
     params : dict
         θ on the natural scale, under the derivation's names.
     point : ndarray, shape (size,)
@@ -34,6 +36,9 @@ class TrialPoint:
     expected : dict
         ``{entry: array}``: the exact expectations of the entries that the E step may return;
         empty if the statistics are draws.
+    visited : bool
+        Whether EM has to be able to run at θ. At all other trial points a step may under- or
+        overflow, which contradicts nothing.
     """
 
     label: str
@@ -41,6 +46,7 @@ class TrialPoint:
     point: np.ndarray
     statistics: Mapping[str, np.ndarray]
     expected: Mapping[str, np.ndarray]
+    visited: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ class Examination:
         Convert the derivation's params to values of the model's variables, and back;
         `from_model` is None if the derivation has a parameterisation of its own.
     trial_points : tuple of TrialPoint
-        The starts, then a point near the maximum, and the maximum last.
+        The first start; random points near other starts, towards a draw from the prior and after
+        one iteration; a point near the maximum, and the maximum last.
     maximum : ndarray or None
         The highest maximum of the objective that was found, unconstrained; None if none was.
     data : mapping

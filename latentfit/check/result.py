@@ -42,6 +42,9 @@ class Finding:
         The known mistake that reproduces the numbers; None if no known mistake does.
     evidence : dict
         The figures ``given`` and ``expected``, and all other figures in the message.
+    follows : str or None
+        The step whose error causes this finding: with the right expectations of the E step, an
+        M step may do what it does not do with wrong ones. None if the finding is itself a cause.
     """
 
     step: FindingStep
@@ -50,11 +53,13 @@ class Finding:
     message: str
     hint: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    follows: FindingStep | None = None
 
     @property
     def place(self) -> str:
-        """The step in words: ``E step``, ``log-likelihood``."""
-        return _STEP_IN_WORDS[self.step]
+        """The step in words: ``E step``, ``contract, following from the E step``."""
+        following = f", following from the {_STEP_IN_WORDS[self.follows]}" if self.follows else ""
+        return f"{_STEP_IN_WORDS[self.step]}{following}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class CheckResult(HtmlDisplay):
         Name of the derivation that was checked.
     checks : tuple of Check
     findings : tuple of Finding
-        Errors first.
+        Errors first, in the order of their causes: a line of the derivation, the E step, the
+        M step, and what follows from them.
     paths : mapping or None
         ``{name: (handed in, declaration's)}``: the parameter values of two EM algorithms that
         start at the same point, on the natural scale, iterations along the first axis. None
@@ -111,14 +117,31 @@ class CheckResult(HtmlDisplay):
         return all(finding.severity != "error" for finding in self.findings)
 
     @property
+    def _untested(self) -> list[str]:
+        """The quantities of the two steps that were not compared with the declaration."""
+        return [
+            check.id
+            for check in self.checks
+            if (check.id.startswith(("e_step.", "m_step.")) and check.status == "skip")
+            or (check.id.startswith("e_step.") and check.status == "warn")
+        ]
+
+    @property
     def verdict(self) -> str:
         """The verdict in one sentence."""
         errors = [finding for finding in self.findings if finding.severity == "error"]
         if not errors:
             notes = len(self.findings)
             extra = f", with {notes} note{'s' if notes > 1 else ''}" if notes else ""
+            if untested := self._untested:
+                return (
+                    f"{self.target} passes as far as it could be tested{extra}: "
+                    f"{', '.join(untested)} {'was' if len(untested) == 1 else 'were'} not, or not "
+                    f"completely"
+                )
             return f"{self.target} passes: these steps are the EM algorithm of the model{extra}"
-        where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in errors))
+        causes = [finding for finding in errors if finding.follows is None] or errors
+        where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in causes))
         return f"{self.target} fails: {where} {'is' if ' and ' not in where else 'are'} wrong"
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,6 +157,8 @@ class CheckResult(HtmlDisplay):
                     "message": finding.message,
                     "hint": finding.hint,
                     "evidence": {key: plain(value) for key, value in finding.evidence.items()},
+                    # Only findings that follow from another step have this field.
+                    **({"follows": finding.follows} if finding.follows else {}),
                 }
                 for finding in self.findings
             ],

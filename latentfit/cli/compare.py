@@ -88,7 +88,10 @@ def command(
         print_text(render(report.terminal(comparison)) + "\n")
         for path in (paths.report, paths.json, paths.netcdf):
             print_text(str(path))
-    return 0 if comparison.agree is True else 1
+    # A comparison that could not be made is no disagreement; chains that cannot be trusted are
+    # reported by the status, because they can be repeated with more draws.
+    untrusted = any(one.id == "chains" and one.status == "fail" for one in comparison.verdicts)
+    return 1 if comparison.agree is False or untrusted else 0
 
 
 def _select(

@@ -35,9 +35,9 @@ class Declaration:
     observed : tuple of str
         Observed variables under PyMC's names, which is ``y_observed`` if values of y are missing.
     data : dict
-        The data that the E and M steps receive: observed variables under the names that the model
-        function gives them, masked where values are missing; ``pm.Data`` containers; and the
-        arguments of the model function.
+        The data that the E and M steps receive: the arguments of the model function as they were
+        given; observed variables under the names that the model function gives them, masked where
+        values are missing; and ``pm.Data`` containers.
     """
 
     model: pm.Model
@@ -104,8 +104,9 @@ def declare(
     )
     data = _observed_data(model)
     _check_observed_equal_arguments(data, arguments)
-    # Without PyMC the steps receive the arguments, so that they must receive them here too.
-    data = mask_missing(arguments) | data
+    # `fit` passes the arguments to the steps without building the model. The steps must be given
+    # the same types here: PyMC stores counts as integers, although a table holds them as floats.
+    data = data | mask_missing(arguments)
     observed = tuple(variable.name for variable in model.observed_RVs)
     return Declaration(model, tuple(latents), parameters, deterministics, observed, data)
 

@@ -86,7 +86,8 @@ class EMSteps:
         Raises
         ------
         DeclarationError
-            The E step does not return a mapping, or the log-likelihood is not a single number.
+            The E step does not return a mapping of real numbers, or the log-likelihood is not a
+            single real number.
         """
         params = self._layout.unpack(flat)
         state = EMState(flat, params, {}, np.nan, iteration)
@@ -152,6 +153,8 @@ class EMSteps:
             return state._replace(
                 failure=step_error(error, function, "log_likelihood", iteration, state.params)
             )
+        if np.iscomplexobj(returned):
+            raise DeclarationError("log_likelihood returned a complex number, expected a real one")
         try:
             array = np.asarray(returned, dtype=float)
         except (TypeError, ValueError):

@@ -87,8 +87,17 @@ def non_finite_entry(source: str, values: Mapping[str, Any], iteration: int) -> 
     -------
     str or None
         ``"e_step gave z[1,0] = inf in iteration 1"``; None if there is no such entry.
+
+    Raises
+    ------
+    DeclarationError
+        A value is complex.
     """
     for name, value in values.items():
+        if np.iscomplexobj(value):
+            raise DeclarationError(
+                f"{source} gave complex numbers for {name}, expected real numbers"
+            )
         array = value.compressed() if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue

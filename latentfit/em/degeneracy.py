@@ -40,7 +40,8 @@ class DegeneracyCheck:
     """Check whether scales collapse or components become empty during a run.
 
     Scales are the entries of arrays that are positive throughout at the start, and the diagonals
-    of symmetric matrices. Weights are arrays that sum to one along their last axis.
+    of symmetric matrices, as long as no entry becomes negative: that shows that the array holds no
+    scales but, for example, means. Weights are arrays that sum to one along their last axis.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ class DegeneracyCheck:
         self._weights = _concatenated(weights)
         self._array_of_scale = _concatenated(array_numbers)
         self._largest_of_array = np.zeros(len(layout.shapes))
+        self._largest_at_start = np.zeros(len(layout.shapes))
+        np.maximum.at(self._largest_at_start, self._array_of_scale, start[self._scales])
 
     def find_collapse(
         self, history: History, log_likelihoods: Sequence[float] | None
@@ -88,6 +91,7 @@ class DegeneracyCheck:
         str or None
             A clause that describes the collapse, for a message.
         """
+        self._leave_out_negative_arrays(history[-1])
         if not self._scales.size:
             return None
         now = history[-1][self._scales]
@@ -136,6 +140,7 @@ class DegeneracyCheck:
             A clause that describes the collapse, for a message.
         """
         latest = history[-1]
+        self._leave_out_negative_arrays(latest)
         start = history[0][self._scales]
         reference = np.maximum(self._largest_of_array[self._array_of_scale], start)
         now = latest[self._scales]
@@ -184,6 +189,19 @@ class DegeneracyCheck:
             position = self._weights[vanished][0]
             return f"{self._layout.label(position)} = {latest[position]:.3g}"
         return None
+
+    def _leave_out_negative_arrays(self, latest: np.ndarray) -> None:
+        """Stop treating arrays with a negative entry as scales.
+
+        A variance that rounding error makes negative still counts as a scale that has vanished.
+        """
+        now = latest[self._scales]
+        # The start counts, because an error may follow the first M step.
+        largest = np.maximum(self._largest_of_array, self._largest_at_start)[self._array_of_scale]
+        negative = now < -_ROUNDING_LEVEL_SCALE_RELATIVE * largest
+        if negative.any():
+            kept = ~np.isin(self._array_of_scale, self._array_of_scale[negative])
+            self._scales, self._array_of_scale = self._scales[kept], self._array_of_scale[kept]
 
     def _change_of(self, position: int, history: History) -> str:
         return (

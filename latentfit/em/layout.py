@@ -41,14 +41,14 @@ class Layout:
         Raises
         ------
         DeclarationError
-            There is no parameter, an array is empty, or a value is not a finite number.
+            There is no parameter, an array is empty, or a value is not a finite real number.
         """
         if not isinstance(start, Mapping) or not start:
             raise DeclarationError(
                 f"the start must be a mapping {{name: array}} with at least one parameter, "
                 f"not {start!r}"
             )
-        arrays = {name: _numbers(name, value, "the start") for name, value in start.items()}
+        arrays = parameter_arrays(start, "the start")
         for name, array in arrays.items():
             if not array.size:
                 raise DeclarationError(
@@ -82,7 +82,7 @@ class Layout:
         Raises
         ------
         DeclarationError
-            A parameter is missing or unknown, is not numeric, or has a different shape.
+            A parameter is missing or unknown, is complex or not numeric, or has a different shape.
         """
         if not isinstance(values, Mapping):
             raise DeclarationError(
@@ -157,7 +157,27 @@ def first_non_finite(array: np.ndarray) -> tuple[tuple[Any, ...], float]:
     return index, float(array[index])
 
 
+def parameter_arrays(values: Mapping[str, Any], source: str) -> Params:
+    """Convert parameters to arrays in double precision, as the steps are given them.
+
+    Parameters
+    ----------
+    values : mapping
+        ``{name: array_like}``. Masked entries become NaN.
+    source : str
+        Where the values come from, for the error message, such as ``"m_step"``.
+
+    Raises
+    ------
+    DeclarationError
+        A value is complex or not numeric.
+    """
+    return {name: _numbers(name, value, source) for name, value in values.items()}
+
+
 def _numbers(name: str, value: Any, source: str) -> np.ndarray:
+    if np.iscomplexobj(value):
+        raise DeclarationError(f"{source} gave complex numbers for {name}, expected real numbers")
     try:
         if isinstance(value, np.ma.MaskedArray):
             # NumPy masks the result of a division by zero; the number underneath the mask would

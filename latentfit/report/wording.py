@@ -43,6 +43,13 @@ def overall(comparison: "Comparison") -> Banner:
     """
     failed = [verdict for verdict in comparison.verdicts if verdict.status == "fail"]
     counts = f"{count_by_status(comparison.verdicts, 'verdict')}."
+    if comparison.agree is None and not any(verdict.id == "chains" for verdict in failed):
+        skipped = [verdict for verdict in comparison.verdicts if verdict.status == "skip"]
+        return Banner(
+            "skip",
+            "No verdict on agreement",
+            f"Nothing contradicts EM, but it could not be compared: {_titles(skipped)}. {counts}",
+        )
     if comparison.agree is None:
         others = [verdict for verdict in failed if verdict.id != "chains"]
         also = f" Other verdicts that failed: {_titles(others)}." if others else ""
@@ -58,13 +65,15 @@ def overall(comparison: "Comparison") -> Banner:
         return Banner("fail", headline, f"{_titles(failed)}. {counts}")
     every_identified = all(parameter.identified for parameter in comparison.parameters)
     target = "MLE" if comparison.objective == "likelihood" else "MAP"
+    notes = {one.id: f"{one.title}." for one in comparison.verdicts if one.status == "warn"}
+    reached = notes.get(f"em_vs_{target.lower()}")
     return Banner(
         "pass",
         "The answers agree" if every_identified else "The answers agree on what is identified",
         " ".join(
             (
-                f"EM reached the {target} that direct maximisation finds.",
-                *_against_posterior(comparison.parameters),
+                reached or f"EM reached the {target} that direct maximisation finds.",
+                *_against_posterior(comparison.parameters, notes.get("em_in_posterior")),
                 counts,
             )
         ),
@@ -101,7 +110,7 @@ def count_by_status(items: "Sequence[Verdict] | Sequence[Check]", noun: str) -> 
     return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}: {', '.join(parts)}"
 
 
-def _against_posterior(parameters: "Sequence[Parameter]") -> "Iterable[str]":
+def _against_posterior(parameters: "Sequence[Parameter]", note: str | None) -> "Iterable[str]":
     """Sentences on the comparison with the posterior, and on what it leaves out."""
     judged = [parameter for parameter in parameters if parameter.identified]
     boundary = sum(parameter.at_edge for parameter in judged)
@@ -114,7 +123,7 @@ def _against_posterior(parameters: "Sequence[Parameter]") -> "Iterable[str]":
             "beside it, so EM's estimate is not compared with the posterior."
         )
     else:
-        yield "EM's estimate lies in the bulk of the posterior."
+        yield note or "EM's estimate lies in the bulk of the posterior."
         if boundary:
             yield (
                 f"{_parameters(boundary)} on the boundary of the parameter space or beside it, and "

@@ -128,7 +128,8 @@ def _build(
     if starts is None:
         starts = random_params(density.space, seed, count)
     # Raises an error if the names of the params are not those of the model's variables.
-    density.space.locate(bound.to_model(starts[0]))
+    first = density.space.locate(bound.to_model(starts[0]))
+    checks.require_possible(bound.declaration, density, [first], seed)
     return density, starts
 
 

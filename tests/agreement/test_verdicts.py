@@ -108,9 +108,41 @@ def test_a_divisor_of_n_minus_one_for_n_is_no_agreement():
     assert em_at_maximum.of_maxima(fit(), [row], slope, MAXIMUM, "MLE").status == "fail"
 
 
-def test_no_direct_maximum_is_no_agreement():
-    nowhere = replace(MAXIMUM, problem="no end in sight")
-    assert em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, nowhere, "MLE").status == "fail"
+def test_without_a_direct_maximum_the_verdict_is_withheld():
+    nowhere = replace(MAXIMUM, problem="the gradient is not finite")
+    verdict = em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, nowhere, "MLE")
+    assert verdict.status == "skip"
+    assert "the gradient is not finite" in verdict.detail
+    assert agreement([verdict]) is None
+
+
+def test_em_that_has_not_converged_contradicts_nothing():
+    lower = replace(MAXIMUM, value=-16.5)
+    away = replace(GOOD, em=2.0)
+    verdict = em_at_maximum.of_maxima(fit(converged=False), [away], lower, MAXIMUM, "MLE")
+    assert verdict.status == "skip"
+    assert "largest |EM − MLE| is 10 posterior sd" in verdict.detail
+    assert agreement([verdict]) is None
+
+
+def test_a_direct_maximum_below_em_contradicts_nothing():
+    higher, away = replace(MAXIMUM, value=-8.0), replace(GOOD, em=2.0)
+    verdict = em_at_maximum.of_maxima(fit(), [away], higher, MAXIMUM, "MLE")
+    assert verdict.status == "skip"
+    assert "2 higher" in verdict.detail
+
+
+def test_two_equally_high_maxima_contradict_nothing():
+    away = replace(GOOD, em=2.0)
+    verdict = em_at_maximum.of_maxima(fit(), [away], MAXIMUM, MAXIMUM, "MLE")
+    assert verdict.status == "warn"
+    assert agreement([verdict]) is True
+
+
+def test_a_distance_that_is_not_a_number_contradicts_nothing():
+    unknown = replace(GOOD, mle=np.nan)
+    verdict = em_at_maximum.of_maxima(fit(), [unknown], MAXIMUM, MAXIMUM, "MLE")
+    assert verdict.status == "skip"
 
 
 def test_the_prior_explains_the_map_or_does_not():
@@ -121,6 +153,19 @@ def test_the_prior_explains_the_map_or_does_not():
     assert "another mode" in other.title
 
 
+@pytest.mark.parametrize(
+    ("mode", "from_mle", "distance"),
+    [
+        (replace(MAXIMUM, problem="not converged"), MAXIMUM, 0.0),
+        (MAXIMUM, replace(MAXIMUM, problem="not converged"), 0.0),
+        (MAXIMUM, MAXIMUM, np.nan),
+    ],
+)
+def test_a_map_that_was_not_found_contradicts_nothing(mode, from_mle, distance):
+    verdict = prior_explains_map.of_maxima([GOOD], mode, from_mle, distance, 0.2)
+    assert verdict.status == "skip"
+
+
 def test_the_bulk_of_the_posterior():
     assert em_in_posterior.of_parameters([GOOD]).status == "pass"
     outside = em_in_posterior.of_parameters([GOOD, replace(GOOD, name="phi", em=1.3)])
@@ -128,11 +173,33 @@ def test_the_bulk_of_the_posterior():
     assert "phi = 1.3 against [0.8, 1.2]" in outside.detail
 
 
+def test_a_maximum_outside_the_bulk_of_the_posterior_does_not_contradict_em():
+    """An informative prior moves the posterior away from the MLE, which EM has found."""
+    away = replace(GOOD, em=1.3, mle=1.3)
+    verdict = em_in_posterior.of_parameters([away])
+    assert verdict.status == "warn"
+    assert "theta = 1.3 against [0.8, 1.2]" in verdict.detail
+    assert em_in_posterior.of_parameters([away], "map").status == "fail"
+
+
+def test_an_interval_that_is_not_known_contradicts_nothing():
+    unknown = replace(GOOD, eti=(np.nan, np.nan))
+    assert em_in_posterior.of_parameters([unknown]).status == "skip"
+    assert em_in_posterior.of_parameters([GOOD, unknown]).status == "pass"
+
+
 def test_a_decrease_of_the_likelihood_fails():
     assert monotone.of_fit(fit(), "likelihood").status == "pass"
     fall = SimpleNamespace(iteration=3, amount=0.25)
     verdict = monotone.of_fit(fit(decrease=fall), "likelihood")
     assert verdict.status == "fail"
+    assert "0.25 in iteration 3" in verdict.detail
+
+
+def test_a_decrease_of_another_objective_than_the_models_contradicts_nothing():
+    fall = SimpleNamespace(iteration=3, amount=0.25)
+    verdict = monotone.of_fit(fit(decrease=fall), "likelihood", [])
+    assert verdict.status == "warn"
     assert "0.25 in iteration 3" in verdict.detail
 
 
@@ -169,6 +236,24 @@ def test_a_parameter_on_the_boundary_is_not_judged():
     assert mixed.status == "pass"
     assert "rho is on the boundary or beside it, and not judged" in mixed.detail
     assert em_in_posterior.of_parameters([bounded]).status == "skip"
+
+
+def test_the_headline_of_a_comparison_that_could_not_be_made():
+    from latentfit.report.wording import overall
+
+    nowhere = replace(MAXIMUM, problem="the gradient is not finite")
+    verdicts = (em_at_maximum.of_maxima(fit(), [GOOD], MAXIMUM, nowhere, "MLE"),)
+    banner = overall(
+        SimpleNamespace(
+            verdicts=verdicts,
+            agree=agreement(verdicts),
+            objective="likelihood",
+            parameters=(GOOD,),
+        )
+    )
+    assert banner.status == "skip"
+    assert "Nothing contradicts EM" in banner.sentence
+    assert "No MLE to compare with" in banner.sentence
 
 
 def test_the_headline_claims_nothing_about_the_boundary():

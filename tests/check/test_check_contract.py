@@ -111,6 +111,15 @@ def test_problems_with_the_result_of_an_e_step(examination, change, check, name,
     assert len(contract.returned) == len(examination.trial_points)
 
 
+def test_a_wrong_shape_of_the_expectation_itself_is_no_evidence(examination):
+    """The check has the expectation of z in a shape that z cannot have."""
+    trials = tuple(
+        replace(trial, statistics={"z": trial.statistics["z"][..., None]}, expected={})
+        for trial in examination.trial_points
+    )
+    assert examine(replace(examination, trial_points=trials), 5).outcome.findings == ()
+
+
 def test_an_underflow_is_recognised_by_its_rows(examination):
     def naive(params, data):
         with np.errstate(all="ignore"):

@@ -249,3 +249,40 @@ def test_a_hand_in_that_hangs_is_a_finding(tmp_path):
     # The E step is examined none the less.
     status = {check["id"]: check["status"] for check in result["checks"]}
     assert status["e_step.y_unobserved"] == "pass"
+
+
+LIFETIMES = """
+import numpy as np
+import pymc as pm
+
+latents = ("z",)
+
+def model(y):
+    with pm.Model() as model:
+        rate = pm.Gamma("rate", 2, 1)
+        pm.Exponential("z", rate)
+        pm.Exponential("y", rate, observed=y)
+    return model
+
+def e_step(params, data):
+    return {"z": 1 / params["rate"]}
+
+def m_step(expectations, data):
+    return {"rate": (len(data["y"]) + 1) / (data["y"].sum() + expectations["z"])}
+
+def initial(data, rng):
+    return {"rate": rng.uniform(0.5, 2)}
+
+def example_data():
+    return {"y": np.array([0.5, -1.5, 2.0])}
+"""
+
+
+@pytest.mark.slow
+def test_impossible_data_are_one_line_and_bad_input(tmp_path):
+    write(tmp_path, LIFETIMES, "lifetimes.py")
+    finished = run("lifetimes.py", cwd=tmp_path)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.endswith("impossible are y[1] = -1.5")

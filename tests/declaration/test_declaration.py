@@ -173,3 +173,21 @@ def test_masked_only_where_values_are_missing():
     data = mask_missing({"a": np.array([1.0, np.nan]), "b": np.array([1, 2])})
     assert data["a"].mask.tolist() == [False, True]
     assert type(data["b"]) is np.ndarray
+
+
+def test_the_steps_are_given_the_arguments_with_their_own_types():
+    """PyMC stores counts as integers, and `fit` passes on what a table holds: floats."""
+
+    def counts(y, trials):
+        with pm.Model() as model:
+            p = pm.Beta("p", 1, 1)
+            pm.Data("trials", trials)
+            pm.Binomial("y", trials, p, observed=y)
+            pm.Binomial("again", 5, p, observed=np.array([2, 3]))
+        return model
+
+    arguments = {"y": np.array([1.0, 2.0]), "trials": np.array([3, 4], dtype=np.int64)}
+    data = declare(counts, (), arguments, {}).data
+    assert data["y"].dtype == float
+    assert data["trials"].dtype == np.int64
+    assert data["again"].dtype == np.int64

@@ -48,6 +48,19 @@ def same(expectations, data, params):
         ),
         (lambda p, d: [1.0], same, START, "e_step returned a list, expected a mapping"),
         (lambda p, d: None, same, START, "e_step returned None, expected a mapping"),
+        (
+            nothing,
+            lambda e, d: {**START, "w": np.array([0.5 + 1j, 0.5])},
+            START,
+            r"m_step gave complex numbers for w, expected real numbers",
+        ),
+        (
+            lambda p, d: {"z": p["w"] + 0j},
+            same,
+            START,
+            "e_step gave complex numbers for z, expected real numbers",
+        ),
+        (nothing, same, {"w": 1j}, "the start gave complex numbers for w"),
         (nothing, lambda e: e, START, r"m_step takes 1 argument; expected m_step\("),
         (nothing, lambda e, d, p, q: e, START, "m_step takes 4 arguments"),
         (nothing, same, {}, "at least one parameter"),
@@ -275,6 +288,42 @@ def test_the_diagonal_of_a_covariance_is_a_scale():
     )
     assert solution.stop is Stop.COLLAPSED
     assert "Sigma[1,0,0]" in solution.message
+
+
+def test_a_mean_that_becomes_negative_has_not_collapsed():
+    """EM's map halves the distance of the mean to -3, from a start at 1."""
+    solution = em.run(
+        nothing,
+        lambda e, d, params: {"mu": params["mu"] / 2 - 1.5},
+        {},
+        {"mu": 1.0},
+        log_likelihood=lambda p, d: -((p["mu"] + 3) ** 2),
+    )
+    assert solution.converged, solution.message
+    assert solution.params["mu"] == pytest.approx(-3, abs=1e-6)
+
+
+def test_an_error_at_a_negative_mean_is_not_explained_by_a_collapse():
+    def e_step(params, data):
+        if params["mu"] < 0:
+            raise ValueError("negative")
+        return {}
+
+    with pytest.raises(StepError, match="ValueError: negative"):
+        em.run(e_step, lambda e, d, params: {"mu": params["mu"] - 2}, {}, {"mu": 1.0})
+
+
+def test_a_variance_that_rounding_makes_negative_has_collapsed():
+    def e_step(params, data):
+        return {"z": np.log(params["variance"])}
+
+    solution = em.run(e_step, lambda e, d: {"variance": [1.0, -1e-17]}, {}, {"variance": [1.0, 2]})
+    assert solution.stop is Stop.COLLAPSED
+
+
+def test_a_complex_log_likelihood_is_refused():
+    with pytest.raises(DeclarationError, match="log_likelihood returned a complex number"):
+        em.run(nothing, same, {}, START, log_likelihood=lambda p, d: np.complex128(1 + 2j))
 
 
 def test_a_rate_that_grows_without_bound_has_collapsed():

@@ -16,6 +16,9 @@ from types import ModuleType
 from latentfit.agreement.evidence import Evidence
 from latentfit.agreement.results import Verdict
 
+# The verdicts on whether EM reached the maximum of its objective.
+_EM_VS_MAXIMUM = frozenset({"em_vs_mle", "em_vs_map"})
+
 
 def all_verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     """Give every verdict that applies, in the order of the report.
@@ -35,11 +38,19 @@ def all_verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def agreement(verdicts: Sequence[Verdict]) -> bool | None:
-    """Whether all is well: False if the derivation fails its check; else None if the chains did."""
+    """Return whether EM agrees with direct optimisation and the posterior; None if withheld.
+
+    False needs a verdict that failed, with the numbers that contradict each other. Agreement is
+    withheld if the chains cannot be trusted, unless the derivation fails its check, and if EM could
+    not be compared with the maximum of its objective.
+    """
     failed = {verdict.id for verdict in verdicts if verdict.status == "fail"}
     if "chains" in failed and "check" not in failed:
         return None
-    return not failed
+    if failed:
+        return False
+    not_compared = any(v.status == "skip" and v.id in _EM_VS_MAXIMUM for v in verdicts)
+    return None if not_compared else True
 
 
 def withheld(verdict: Verdict) -> Verdict:

@@ -56,11 +56,16 @@ def of_maxima(
         numbers = (
             f"largest |EM − {name}| is {difference:.2g} posterior sd ({furthest.name}); {numbers}"
         )
+
+    def withheld(title: str, detail: str) -> Verdict:
+        return Verdict(identity, "skip", title, detail)
+
     if not target.reached:
-        return Verdict(
-            identity, "fail", f"No {name} to compare with", f"direct optimisation: {target.problem}"
-        )
-    if difference <= SAME_ESTIMATE_SD and below <= SAME_LOG_LIKELIHOOD * (1 + abs(target.value)):
+        return withheld(f"No {name} to compare with", f"direct optimisation: {target.problem}")
+    if not (np.isfinite(difference) and np.isfinite(below)):
+        return withheld(f"EM could not be compared with the {name}", f"a number is NaN: {numbers}")
+    same_value = below <= SAME_LOG_LIKELIHOOD * (1 + abs(target.value))
+    if difference <= SAME_ESTIMATE_SD and same_value:
         if fit.best.converged:
             return Verdict(identity, "pass", f"EM reached the {name}", numbers)
         return Verdict(
@@ -70,23 +75,44 @@ def of_maxima(
             f"{numbers}; {fit.best.message}",
         )
     if not fit.best.converged:
-        return Verdict(
-            identity, "fail", f"{missed}: it had not converged", f"{numbers}; {fit.best.message}"
+        return withheld(
+            f"EM had not converged, and cannot be compared with the {name}",
+            f"{numbers}; {fit.best.message}. More iterations are needed",
         )
-    if np.isfinite(em.decrement) and em.decrement <= SAME_ESTIMATE_SD:
+    if below < -SAME_LOG_LIKELIHOOD * (1 + abs(target.value)):
+        return withheld(
+            f"No {name} to compare with",
+            f"direct optimisation converged to a lower maximum than EM, whose {objective} is "
+            f"{-below:.2g} higher",
+        )
+    at_maximum = np.isfinite(em.decrement) and em.decrement <= SAME_ESTIMATE_SD
+    if at_maximum and same_value:
+        return Verdict(
+            identity,
+            "warn",
+            f"EM converged to another maximum than the {name}, with the same {objective}",
+            numbers,
+        )
+    if at_maximum:
         return Verdict(
             identity,
             "fail",
             f"EM converged to a lower maximum than the {name}",
             f"{numbers}; other starts may lead EM to the higher maximum",
         )
-    slope = (
-        f"the gradient of the objective is not zero at EM's estimate: its curvature puts the "
-        f"maximum {em.decrement:.2g} standard errors away"
-        if np.isfinite(em.decrement)
-        else "EM's estimate is not a maximum: the objective curves upwards in some direction"
+    return Verdict(identity, "fail", missed, f"{numbers}; {_slope(em)}")
+
+
+def _slope(em: Maximum) -> str:
+    if np.isfinite(em.decrement):
+        return (
+            f"the gradient of the objective is not zero at EM's estimate: its curvature puts the "
+            f"maximum {em.decrement:.2g} standard errors away"
+        )
+    return (
+        "the objective does not curve downwards in every direction at EM's estimate, or its "
+        "curvature is not known there"
     )
-    return Verdict(identity, "fail", missed, f"{numbers}; {slope}")
 
 
 def _difference(parameter: Parameter, name: str) -> float:

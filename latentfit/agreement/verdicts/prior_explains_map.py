@@ -79,8 +79,16 @@ def of_maxima(
         f"standard errors in all"
     )
     if not mode.reached:
-        return Verdict("map_vs_mle", "fail", "No MAP was found", mode.problem)
-    if not from_mle.reached or distance > SAME_ESTIMATE_SD:
+        return Verdict("map_vs_mle", "skip", "No MAP was found", mode.problem)
+    if not (from_mle.reached and np.isfinite(distance)):
+        reason = from_mle.problem or "their distance is not a finite number"
+        return Verdict(
+            "map_vs_mle",
+            "skip",
+            "The MAP could not be compared with the posterior's maximum near the MLE",
+            f"{numbers}; {reason}",
+        )
+    if distance > SAME_ESTIMATE_SD:
         return Verdict(
             "map_vs_mle",
             "warn",

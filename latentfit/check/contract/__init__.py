@@ -7,6 +7,6 @@ examined in all others, and the checks that follow are given whatever it returne
 There is one module for each thing that can be wrong with a call; each yields `Breach` objects.
 """
 
-from latentfit.check.contract._examine import Contract, examine
+from latentfit.check.contract._examine import Contract, examine, m_step_breaches
 
-__all__ = ["Contract", "examine"]
+__all__ = ["Contract", "examine", "m_step_breaches"]

@@ -63,7 +63,8 @@ def validate(
         count = f"{np.sum(unusable)} of {unusable.size} numbers are" if unusable.ndim else "it is"
         message = f"{returned} = {brief(array)}: {count} {fault}"
         hint = _UNDERFLOW if probabilities and _whole_rows_are_nan(array) else None
-        yield Breach("values", function, name, trial, message, hint)
+        evidence = {} if np.ma.is_masked(array) else {"not_finite": int(np.sum(unusable))}
+        yield Breach("values", function, name, trial, message, hint, evidence)
 
 
 def _shape_hint(given: Shape, expected: Shape, probabilities: bool) -> str | None:

@@ -37,3 +37,14 @@ class Breach:
     message: str
     hint: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is wrong at any θ, even if EM need not come there."""
+        may_overflow = self.evidence.get("not_finite") or self.evidence.get("raised")
+        return not may_overflow
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """The part of the contract, the function and the entry: what one finding is about."""
+        return self.part, self.function, self.name

@@ -19,7 +19,8 @@ def expected_entries(
     -------
     shapes : dict
         ``{entry: shape}``; None for an entry whose declared function raises an error, which the
-        check of the E step reports.
+        check of the E step reports, and for a latent whose conditional expectation has another
+        shape than the latent.
     required : tuple of str
     """
     latents, complete = examination.declaration.latents, examination.complete
@@ -36,7 +37,20 @@ def expected_entries(
         count = category_counts(examination.declaration)
         for name in latents:
             shapes[name] = np.shape(values[name]) + ((count[name],) if name in count else ())
+    for name in latents:
+        declared = examination.declaration.model[name].type.shape
+        shape = shapes[name] or ()
+        if not (_has_shape(shape, declared) or _has_shape(shape[:-1], declared)):
+            # The conditional expectation is not that of this latent: it is no evidence.
+            shapes[name] = None
     for name, function in examination.expectations.items():
         value = attempt(function, name, values, copied(examination.data))
         shapes[name] = None if isinstance(value, Failure) else np.shape(value)
     return shapes, tuple(examination.expectations) or latents
+
+
+def _has_shape(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    """Return whether a shape is the declared one, in which lengths may be unknown."""
+    return len(shape) == len(declared) and all(
+        expected in (None, length) for length, expected in zip(shape, declared, strict=True)
+    )

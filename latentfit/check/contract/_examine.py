@@ -17,7 +17,7 @@ from latentfit.check.contract._breaches import Breach, Part
 from latentfit.check.contract._calling import Call, call_at_each, repeat_backwards
 from latentfit.check.contract._entries import expected_entries
 from latentfit.check.contract._findings import outcome_of
-from latentfit.check.examination import ByTrial, Examination
+from latentfit.check.examination import ByTrial, Examination, Step
 from latentfit.check.result import Outcome
 from latentfit.check.time_limits import limited
 
@@ -91,15 +91,7 @@ def examine(
     given = _usable(expectations)
 
     fed = feed(given) if feed else _with_exact_substitutes(expectations)
-    m_calls = call_at_each(
-        m_step,
-        "m_step",
-        [
-            (trial, {"expectations": found, "data": examination.data, "params": trial.params})
-            for trial in examination.trial_points
-            if (found := fed.get(trial.label)) is not None
-        ],
-    )
+    m_calls = _m_calls(examination, m_step, fed)
     # An M step that fails on substitutes may only miss an entry that its own E step returns.
     m_calls = [call for call in m_calls if not call.failed or call.trial.label in given]
     params = _validated(m_calls, _params_breaches)
@@ -116,6 +108,43 @@ def examine(
         given,
         fed,
         _usable(params),
+    )
+
+
+def m_step_breaches(
+    examination: Examination, timeout: float, fed: ByTrial
+) -> frozenset[tuple[str, str, str]]:
+    """Call the M step with given expectations, and return what is wrong with its results.
+
+    Parameters
+    ----------
+    examination : Examination
+    timeout : float
+        Seconds for one call.
+    fed : mapping
+        ``{TrialPoint.label: expectations}``.
+
+    Returns
+    -------
+    frozenset of (str, str, str)
+        `Breach.about` of each breach.
+    """
+    calls = _m_calls(examination, limited(examination.m_step, timeout, "m_step"), fed)
+    params = _validated(calls, _params_breaches)
+    breaches = [breach for one in params for breach in one.breaches]
+    breaches += [breach for _, found in _support_breaches(examination, params) for breach in found]
+    return frozenset(breach.about for breach in breaches)
+
+
+def _m_calls(examination: Examination, m_step: Step, fed: ByTrial) -> list[Call]:
+    return call_at_each(
+        m_step,
+        "m_step",
+        [
+            (trial, {"expectations": found, "data": examination.data, "params": trial.params})
+            for trial in examination.trial_points
+            if (found := fed.get(trial.label)) is not None
+        ],
     )
 
 

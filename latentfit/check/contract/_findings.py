@@ -1,4 +1,9 @@
-"""Breaches of single calls become checks and findings."""
+"""Breaches of single calls become checks and findings.
+
+A step that fails or returns numbers that are not finite at random trial points only, where EM need
+not come, contradicts nothing: a right formula may under- or overflow there. This is reported in the
+check, and is no finding.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,11 +34,16 @@ def outcome_of(calls: Mapping[Part, Sequence[Call]], breaches: Sequence[Breach])
     breaches : sequence of Breach
         Of all calls.
     """
-    checks = tuple(_check(part, calls[part], breaches) for part in _PASSED)
-    return Outcome(checks, _findings(breaches))
+    elsewhere = {breach.about for breach in breaches if breach.trial.visited or breach.certain}
+    kept = [breach for breach in breaches if breach.about in elsewhere]
+    withheld = [breach for breach in breaches if breach.about not in elsewhere]
+    checks = tuple(_check(part, calls[part], kept, withheld) for part in _PASSED)
+    return Outcome(checks, _findings(kept))
 
 
-def _check(part: Part, calls: Sequence[Call], breaches: Iterable[Breach]) -> Check:
+def _check(
+    part: Part, calls: Sequence[Call], breaches: Iterable[Breach], withheld: Iterable[Breach]
+) -> Check:
     id = f"contract.{part}"
     wrong = dict.fromkeys(
         breach.function if breach.name == breach.function else f"{breach.function}: {breach.name}"
@@ -49,6 +59,13 @@ def _check(part: Part, calls: Sequence[Call], breaches: Iterable[Breach]) -> Che
         return Check(id, "fail", f"{', '.join(wrong)} (calls: {made})")
     if not calls:
         return Check(id, "skip", "no call returned a result that could be examined")
+    for breach in withheld:
+        if breach.part == part:
+            detail = (
+                f"{breach.message}, for θ {breach.trial.label} only, where EM need not come: the "
+                f"steps were not compared with the model there"
+            )
+            return Check(id, "warn", detail)
     both_examined = part == "support" or all(counts.values())
     detail = f" (calls: {made})" if part == "returns" or not both_examined else ""
     return Check(id, "pass", f"{_PASSED[part]}{detail}")
@@ -58,7 +75,7 @@ def _findings(breaches: Iterable[Breach]) -> tuple[Finding, ...]:
     """Return one finding for each thing that is wrong, about the first call that showed it."""
     groups: dict[tuple[str, str, str], list[Breach]] = {}
     for breach in breaches:
-        groups.setdefault((breach.part, breach.function, breach.name), []).append(breach)
+        groups.setdefault(breach.about, []).append(breach)
     found = []
     for group in groups.values():
         first = group[0]
@@ -66,6 +83,12 @@ def _findings(breaches: Iterable[Breach]) -> tuple[Finding, ...]:
         count = len(group) - 1
         others = f"; and in {count} other call{'s' if count > 1 else ''}" if count else ""
         message = f"{first.message} ({first.trial.label}: {values}{others})"
-        evidence = {**first.evidence, "where": first.trial.label, "times": len(group)}
+        evidence = {
+            **first.evidence,
+            "part": first.part,
+            "function": first.function,
+            "where": first.trial.label,
+            "times": len(group),
+        }
         found.append(Finding("contract", first.name, "error", message, first.hint, evidence))
     return tuple(found)

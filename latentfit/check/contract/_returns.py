@@ -10,7 +10,8 @@ def validate(call: Call) -> Iterator[Breach]:
     """Yield a breach if the call failed or returned anything but a mapping."""
     function, result = call.function, call.result
     if call.failed:
-        yield Breach("returns", function, function, call.trial, result.message)
+        evidence = {"raised": not call.timed_out}
+        yield Breach("returns", function, function, call.trial, result.message, evidence=evidence)
     elif not isinstance(result, Mapping):
         returned = "nothing" if result is None else f"a value of type {type(result).__name__}"
         hint = "does the function have a return statement?" if result is None else None
