@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
 .PHONY: demo test test-coverage lint validate constructs public-models bench reports coverage referees \
-        browser picture clean
+        browser bubblewrap picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -94,6 +94,18 @@ browser:
 	        chromium chromium-driver >/dev/null; \
 	else \
 	    echo "no chromium with chromedriver, and no way to install them here" >&2; \
+	fi
+
+# One of two isolations of the sandbox; the other needs nothing. Only root can install it.
+bubblewrap:
+	@if command -v bwrap >/dev/null; then \
+	    :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends bubblewrap \
+	        >/dev/null || echo "bubblewrap could not be installed" >&2; \
+	else \
+	    echo "no bubblewrap, and no way to install it here" >&2; \
 	fi
 
 # What the README shows of a report.

@@ -6,19 +6,57 @@ against the declaration, and `LatentModel.compare` compares EM's estimates with 
 MAP and the posterior of the same declaration.
 """
 
-from latentfit._load import load, load_derivation
-from latentfit.declaration import catalogue
-from latentfit.em import Fit, Solution, Stop, Stopping
-from latentfit.errors import (
-    ClusterError,
-    DeclarationError,
-    InputError,
-    LatentfitError,
-    StepError,
-)
-from latentfit.model import LatentModel
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from latentfit._load import load, load_derivation
+    from latentfit.declaration import catalogue
+    from latentfit.em import Fit, Solution, Stop, Stopping
+    from latentfit.errors import (
+        ClusterError,
+        DeclarationError,
+        InputError,
+        LatentfitError,
+        StepError,
+    )
+    from latentfit.model import LatentModel
 
 __version__ = "0.1.0"
+
+# Nothing is imported before it is used, so that the command line can start its child process first.
+__getattr__, _, _ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "agreement",
+        "bayes",
+        "check",
+        "declaration",
+        "display",
+        "em",
+        "errors",
+        "model",
+        "plain",
+        "progress",
+        "report",
+        "selection",
+        "workflow",
+    ],
+    submod_attrs={
+        "_load": ["load", "load_derivation"],
+        "declaration": ["catalogue"],
+        "em": ["Fit", "Solution", "Stop", "Stopping"],
+        "errors": [
+            "ClusterError",
+            "DeclarationError",
+            "InputError",
+            "LatentfitError",
+            "StepError",
+        ],
+        "model": ["LatentModel"],
+    },
+)
 
 __all__ = [
     "ClusterError",

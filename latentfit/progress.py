@@ -95,7 +95,8 @@ class Progress:
         self._clock = clock
         # For each stage that has not ended, outermost first: seconds spent in stages within it.
         self._inner_seconds: list[float] = []
-        self._shown = not quiet and sys.stderr.isatty()
+        # Python sets stderr to None if it is closed.
+        self._shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._display: Display | None = None
         self._lock = threading.Lock()
 

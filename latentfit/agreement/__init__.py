@@ -3,7 +3,8 @@
 | module | job |
 |---|---|
 | `problem` | what is compared |
-| `_exchanges`, `_reflections` | symmetries of the likelihood: renumberings and changes of sign |
+| `_exchanges`, `_find_exchanges` | symmetries of the likelihood: renumberings |
+| `_reflections` | symmetries of the likelihood: changes of sign |
 | `alignment` | one numbering and one choice of signs for all estimates and draws |
 | `maxima`, `solution_groups` | MLE and MAP; the results of all starts |
 | `uncertainty`, `standard_error_differences` | standard errors by several methods |
@@ -16,11 +17,11 @@
 
 from latentfit.agreement._exchanges import (
     Exchange,
-    find_exchanges,
     match_components,
     renumber,
     renumber_one,
 )
+from latentfit.agreement._find_exchanges import find_exchanges
 from latentfit.agreement._reflections import Reflection, find_reflections
 from latentfit.agreement.alignment import Alignment, align
 from latentfit.agreement.comparison import Comparison

@@ -4,11 +4,17 @@ The likelihood of a mixture does not change when its components are renumbered (
 EM, the MLE, the MAP and every posterior draw therefore number the components arbitrarily. Before
 they are compared, each is renumbered to be closest to one reference, by solving an assignment
 problem (Stephens 2000, J. R. Statist. Soc. B 62(4), section 4, with the reference held fixed).
+
+Which parameters belong to components is found by renumbering them and comparing log-likelihoods.
+The parameters of components may be entries of an array, along an axis of length K; or K parameters
+of their own, such as `mu_0` and `mu_1`. With two components, a probability may belong to one of
+them, and its complement to the other.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import permutations
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -16,13 +22,7 @@ from scipy.optimize import linear_sum_assignment
 Values = Mapping[str, np.ndarray]
 LogDensity = Callable[[Values], float]
 
-# Relative to 1 + |log density|. Renumbering changes only the order of sums, hence rounding errors.
-_SAME_LOG_DENSITY_RELATIVE = 1e-9
-# Relative difference of two values of a deterministic that are the same but for rounding errors.
-_SAME_VALUE_RELATIVE = 1e-9
-# All subsets of the axes are tried, and all permutations of the components: these are the largest
-# numbers for which that takes little time.
-_MAX_EXCHANGED_AXES = 10
+# All permutations of the components are tried: the largest number for which that takes little time.
 _MAX_PERMUTED_COMPONENTS = 6
 
 
@@ -42,62 +42,28 @@ class Exchange:
     prior_distinguishes : bool
         Whether the prior changes when the components are renumbered. Posterior draws are not
         renumbered then, since the numbers have a meaning.
+    groups : tuple of tuple of str
+        Names of K parameters or deterministics, one for each component.
+    complements : tuple of (str, float)
+        Names of parameters and deterministics x that become c - x when two components are
+        exchanged, and c: 1 for a probability, and 0 for a number that changes its sign.
+    recomputed : tuple of str
+        Deterministics that change in another way and have to be computed again.
     """
 
     size: int
     axes: tuple[tuple[str, int], ...]
     latents: tuple[str, ...]
     prior_distinguishes: bool = False
+    groups: tuple[tuple[str, ...], ...] = ()
+    complements: tuple[tuple[str, float], ...] = ()
+    recomputed: tuple[str, ...] = ()
 
-
-def find_exchanges(
-    categories: Mapping[str, int],
-    points: Sequence[Values],
-    parameters: Sequence[str],
-    log_likelihood: LogDensity,
-    log_prior: LogDensity,
-    complete: Callable[[Values], Values],
-) -> tuple[Exchange, ...]:
-    """Find exchangeable components by trying renumberings.
-
-    For each number of categories that a latent has, this finds the largest set of parameter axes
-    of that length whose joint renumbering does not change the log-likelihood at any of the points.
-
-    Parameters
-    ----------
-    categories : mapping
-        ``{discrete latent: number of categories}``.
-    points : sequence of mapping
-        Points at which renumberings are tried: ``{name: array}`` of parameters and deterministics,
-        natural scale. No two components may have equal parameters.
-    parameters : sequence of str
-        Names that may be renumbered. Deterministics are renumbered with them.
-    log_likelihood, log_prior : callable
-        Functions of the parameters, in nats.
-    complete : callable
-        From the values of the parameters to the values of parameters and deterministics.
-    """
-    found = []
-    for size in sorted({count for count in categories.values() if count > 1}):
-        axes = tuple(_axes_of_length(points[0], size, parameters))[:_MAX_EXCHANGED_AXES]
-        for chosen in _subsets(axes):
-            if _is_invariant(log_likelihood, points, chosen, size):
-                deterministics = tuple(
-                    (name, axis)
-                    for name, axis in _axes_of_length(points[0], size)
-                    if name not in parameters
-                    and _is_renumbered(points, name, axis, chosen, size, complete)
-                )
-                found.append(
-                    Exchange(
-                        size,
-                        chosen + deterministics,
-                        tuple(name for name, count in categories.items() if count == size),
-                        prior_distinguishes=not _is_invariant(log_prior, points, chosen, size),
-                    )
-                )
-                break
-    return tuple(found)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all values that `renumber` changes."""
+        names = [name for name, _ in (*self.axes, *self.complements)]
+        return tuple(dict.fromkeys([*names, *(name for group in self.groups for name in group)]))
 
 
 def match_components(
@@ -128,14 +94,30 @@ def match_components(
         for name, axis in exchange.axes
         if sum(other == name for other, _ in exchange.axes) == 1
     ]
-    cost = 0.0
+    cost: Any = 0.0
     for name, axis in single:
         of_draws = _by_component(values[name], axis + 1, keep=1)
         of_reference = _by_component(reference[name], axis)
         width = _positive(_by_component(scale[name], axis), of_reference)
         distance = (of_draws[:, :, None] - of_reference[None, None]) / width[None, None]
         cost = cost + (distance**2).sum(axis=-1)
-    if not single:
+    for group in exchange.groups:
+        of_draws = np.stack([_flat(values[name], keep=1) for name in group], axis=1)
+        of_reference = np.stack([_flat(reference[name]) for name in group])
+        width = _positive(np.stack([_flat(scale[name]) for name in group]), of_reference)
+        distance = (of_draws[:, :, None] - of_reference[None, None]) / width[None, None]
+        cost = cost + (distance**2).sum(axis=-1)
+    for name, total in exchange.complements:
+        draws, at, width = values[name], reference[name], np.asarray(scale[name])
+        width = np.where(np.isfinite(width) & (width > 0), width, np.max(np.abs(total - 2 * at)))
+        same, other = (
+            _flat(((one - at) / np.where(width > 0, width, 1)) ** 2, keep=1).sum(axis=-1)
+            for one in (draws, total - draws)
+        )
+        # Half of it for each of the two components that are assigned.
+        both = np.stack([same, other, other, same], axis=-1) / 2
+        cost = cost + both.reshape((-1, 2, 2))
+    if not (single or exchange.groups or exchange.complements):
         return np.tile(np.arange(exchange.size), (len(next(iter(values.values()))), 1))
     return np.array([linear_sum_assignment(one.T)[1] for one in np.asarray(cost)])
 
@@ -157,6 +139,16 @@ def renumber(exchange: Exchange, values: Values, order: np.ndarray) -> dict[str,
         others = tuple(other for other in range(1, array.ndim) if other != axis + 1)
         index: np.ndarray = np.expand_dims(order, others)
         result[name] = np.take_along_axis(array, index, axis=axis + 1)
+    for group in exchange.groups:
+        stacked = np.stack([values[name] for name in group], axis=1)
+        index = np.expand_dims(order, tuple(range(2, stacked.ndim)))
+        renumbered = np.take_along_axis(stacked, index, axis=1)
+        result |= {name: renumbered[:, number] for number, name in enumerate(group)}
+    exchanged = order[:, 0] == 1
+    for name, total in exchange.complements:
+        array = np.asarray(values[name])
+        marked = exchanged.reshape((-1,) + (1,) * (array.ndim - 1))
+        result[name] = np.where(marked, total - array, array)
     return result
 
 
@@ -185,57 +177,10 @@ def order_of_largest_prior(exchange: Exchange, values: Values, log_prior: LogDen
     return np.array(orders[int(np.argmax(densities))])
 
 
-def _axes_of_length(
-    point: Values, size: int, names: Sequence[str] | None = None
-) -> Iterator[tuple[str, int]]:
-    for name in point if names is None else names:
-        for axis, length in enumerate(np.shape(point[name])):
-            if length == size:
-                yield name, axis
-
-
-def _subsets(axes: tuple[tuple[str, int], ...]) -> Iterator[tuple[tuple[str, int], ...]]:
-    """Yield all subsets that are not empty, the largest first."""
-    for count in range(len(axes), 0, -1):
-        yield from combinations(axes, count)
-
-
-def _is_invariant(
-    log_density: LogDensity, points: Sequence[Values], axes: tuple[tuple[str, int], ...], size: int
-) -> bool:
-    """Whether renumbering along these axes leaves a log density unchanged at every point."""
-    trial = Exchange(size, axes, ())
-    # These two generate all permutations, so that no others have to be tried.
-    swap = [1, 0, *range(2, size)]
-    cycle = [*range(1, size), 0]
-    for point in points:
-        before = log_density(point)
-        for order in (swap, cycle):
-            after = log_density(renumber_one(trial, point, order))
-            if not abs(after - before) <= _SAME_LOG_DENSITY_RELATIVE * (1 + abs(before)):
-                return False
-    return True
-
-
-def _is_renumbered(
-    points: Sequence[Values],
-    name: str,
-    axis: int,
-    axes: tuple[tuple[str, int], ...],
-    size: int,
-    complete: Callable[[Values], Values],
-) -> bool:
-    """Whether renumbering the parameters renumbers this deterministic along this axis."""
-    cycle = [*range(1, size), 0]
-    return all(
-        np.allclose(
-            complete(renumber_one(Exchange(size, axes, ()), point, cycle))[name],
-            np.take(point[name], cycle, axis=axis),
-            rtol=_SAME_VALUE_RELATIVE,
-            atol=0,
-        )
-        for point in points
-    )
+def _flat(array: np.ndarray, keep: int = 0) -> np.ndarray:
+    """Flatten all axes but the first `keep`."""
+    array = np.asarray(array)
+    return array.reshape((*array.shape[:keep], -1))
 
 
 def _by_component(array: np.ndarray, axis: int, keep: int = 0) -> np.ndarray:

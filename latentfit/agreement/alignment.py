@@ -1,6 +1,6 @@
 """One numbering of the components and one choice of signs for EM, MLE, MAP and posterior draws."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +9,16 @@ import xarray as xr
 from latentfit import bayes
 from latentfit.agreement._exchanges import (
     Exchange,
-    find_exchanges,
     match_components,
     order_of_largest_prior,
     renumber,
     renumber_one,
 )
+from latentfit.agreement._find_exchanges import find_exchanges
 from latentfit.agreement._reflections import Reflection, find_reflections
 from latentfit.agreement.tree import stack_draws, unstack_draws
 from latentfit.bayes import Density
-from latentfit.declaration import Declaration, Params
+from latentfit.declaration import Declaration, Params, Space
 
 Values = Mapping[str, np.ndarray]
 
@@ -27,6 +27,10 @@ Values = Mapping[str, np.ndarray]
 # have no entries that are equal or zero.
 _TRIAL_POINTS = 3
 _TRIAL_DISTANCE = 0.1
+# Largest difference, relative and absolute, of two sums of a value and its mirror image that are
+# the same but for rounding errors, and the number of decimals that these do not affect.
+_SAME_SUM = 1e-10
+_SUM_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,10 @@ class Alignment:
             batch = {name: np.asarray(value)[None] for name, value in natural.items()}
             order = match_components(exchange, batch, self.em.natural, self.errors)[0]
             natural = renumber_one(exchange, natural, order)
-        return _unconstrained(self.density, natural), natural
+        unconstrained = _unconstrained(self.density, natural)
+        if any(exchange.recomputed for exchange in self.exchanges):
+            natural = self.density.space.constrain(unconstrained)
+        return unconstrained, natural
 
     def align_draws(self, posterior: xr.Dataset) -> xr.Dataset:
         """Give every draw the numbering and the signs of the reference.
@@ -108,9 +115,11 @@ class Alignment:
             if exchange.prior_distinguishes:
                 continue
             stacked = stack_draws(posterior)
-            values = {name: stacked[name].values for name, _ in exchange.axes}
+            values = {name: stacked[name].values for name in exchange.names}
             order = match_components(exchange, values, self.em.natural, self.errors)
             posterior = _with_values(posterior, renumber(exchange, values, order))
+            if exchange.recomputed:
+                posterior = self._recomputed(posterior, exchange, order)
         for reflection in self.reflections:
             if reflection.prior_distinguishes:
                 continue
@@ -119,6 +128,21 @@ class Alignment:
             opposite = reflection.is_opposite(values, self.em.natural, self.errors)
             posterior = _with_values(posterior, reflection.reflect_draws(values, opposite))
         return posterior
+
+    def _recomputed(
+        self, posterior: xr.Dataset, exchange: Exchange, order: np.ndarray
+    ) -> xr.Dataset:
+        """Compute deterministics of the renumbered draws from their parameters."""
+        stacked = stack_draws(posterior)
+        names = [name for name in exchange.recomputed if name in stacked]
+        values = {name: stacked[name].values.copy() for name in names}
+        parameters = {name: stacked[name].values for name in self.density.space.parameters}
+        for draw in np.flatnonzero((order != np.arange(exchange.size)).any(axis=1)):
+            at = {name: array[draw] for name, array in parameters.items()}
+            natural = self.density.space.constrain(_unconstrained(self.density, at))
+            for name in names:
+                values[name][draw] = natural[name]
+        return _with_values(posterior, values)
 
     def align_expectations(self, expectations: Values) -> dict[str, np.ndarray]:
         """Give EM's expectations the numbering of the reference.
@@ -185,7 +209,33 @@ def _exchanges_of(declaration: Declaration, density: Density, em: Point) -> tupl
         lambda values: density.log_likelihood(_unconstrained(density, values))[0],
         _log_prior(density),
         lambda values: space.constrain(_unconstrained(density, values)),
+        _kinds(space),
+        _sums(space),
     )
+
+
+def _kinds(space: Space) -> dict[str, Hashable]:
+    """Return ``{parameter: kind}``; parameters of one kind have the same shape and transform."""
+    natural = [space.constrain(np.full(space.size, value)) for value in (-0.7, 0.3)]
+    return {
+        name: (space.shapes[name], *(np.asarray(one[name]).tobytes() for one in natural))
+        for name in space.parameters
+    }
+
+
+def _sums(space: Space) -> dict[str, float]:
+    """Return ``{parameter: sum of a value and its mirror image}`` where the support has one."""
+    rng = np.random.default_rng(0)
+    sums = []
+    for point in rng.standard_normal((2, space.size)):
+        here, there = space.constrain(point), space.constrain(-point)
+        sums.append({name: np.ravel(here[name] + there[name]) for name in space.parameters})
+    found = {}
+    for name in space.parameters:
+        both = np.concatenate([one[name] for one in sums])
+        if both.size and np.allclose(both, both[0], rtol=_SAME_SUM, atol=_SAME_SUM):
+            found[name] = float(np.round(both.mean(), _SUM_DECIMALS))
+    return found
 
 
 def _trial_points(density: Density, em: Point) -> list[np.ndarray]:

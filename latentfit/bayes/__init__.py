@@ -2,6 +2,7 @@
 
 One subfolder for each idea, of which each uses only those before it:
 
+- `derivatives`: gradients that are right where a category or a transition is impossible;
 - `marginalize`: strategies that marginalise latents;
 - `views`: the observed view, its log densities, and functions evaluated at many draws;
 - `maxima`: the MLE, the MAP estimate, the joint mode, and identification;
@@ -12,7 +13,15 @@ One subfolder for each idea, of which each uses only those before it:
 The names below are the entry points; the subfolders export the rest.
 """
 
-from latentfit.bayes import complete_data, information, marginalize, maxima, sampling, views
+from latentfit.bayes import (
+    complete_data,
+    derivatives,
+    information,
+    marginalize,
+    maxima,
+    sampling,
+    views,
+)
 from latentfit.bayes.complete_data import CompleteData, complete_data_view
 from latentfit.bayes.information import asymptotic_errors
 from latentfit.bayes.maxima import maximum_a_posteriori, maximum_likelihood
@@ -25,6 +34,7 @@ __all__ = [
     "asymptotic_errors",
     "complete_data",
     "complete_data_view",
+    "derivatives",
     "information",
     "marginalize",
     "maxima",

@@ -11,11 +11,12 @@ import numpy as np
 
 from latentfit.check import _exact_expectations, _sampled_expectations
 from latentfit.check._false_alarms import probability_per_comparison
+from latentfit.check._hint_points import HintPoints
 from latentfit.check.examination import ByTrial, Examination
 from latentfit.check.result import Check, Outcome
 
 
-def examine(examination: Examination, given: ByTrial) -> Outcome:
+def examine(examination: Examination, given: ByTrial, hint_points: HintPoints) -> Outcome:
     """Compare the E step with the declaration.
 
     Parameters
@@ -24,16 +25,17 @@ def examine(examination: Examination, given: ByTrial) -> Outcome:
     given : mapping
         ``{TrialPoint.label: what the E step returned there}``, for the trial points at which its
         result can be used.
+    hint_points : HintPoints
     """
     names = (*examination.complete.latents, *examination.expectations)
-    outcomes = [_entry(examination, name, given) for name in names]
+    outcomes = [_entry(examination, name, given, hint_points) for name in names]
     return Outcome(
         tuple(check for outcome in outcomes for check in outcome.checks),
         tuple(finding for outcome in outcomes for finding in outcome.findings),
     )
 
 
-def _entry(examination: Examination, name: str, given: ByTrial) -> Outcome:
+def _entry(examination: Examination, name: str, given: ByTrial, hint_points: HintPoints) -> Outcome:
     trials = [trial for trial in examination.trial_points if name in given.get(trial.label, {})]
     if not trials:
         if examination.expectations and name not in examination.expectations:
@@ -41,7 +43,7 @@ def _entry(examination: Examination, name: str, given: ByTrial) -> Outcome:
         return Outcome((Check(f"e_step.{name}", "skip", "the E step returns no such entry"),))
     values = [np.asarray(given[trial.label][name], float) for trial in trials]
     if all(name in trial.expected for trial in trials):
-        return _exact_expectations.compare(examination, name, trials, values)
+        return _exact_expectations.compare(examination, name, trials, values, hint_points)
     false_alarm = probability_per_comparison(examination)
     if name in examination.expectations:
         return _sampled_expectations.compare_declared(

@@ -13,10 +13,10 @@ from latentfit.check import _limit_point, _monotonicity
 from latentfit.check.calls import on_copies
 from latentfit.check.examination import Examination
 from latentfit.check.result import Check, Finding, Outcome, Severity
-from latentfit.check.time_limits import Timeout, limited
 from latentfit.declaration import Params
 from latentfit.em.fits import best_solution
 from latentfit.errors import DeclarationError, StepError
+from latentfit.supervision import Timeout, limited
 
 # The runs of steps that are known to be wrong are short: they only show whether the objective
 # decreases.

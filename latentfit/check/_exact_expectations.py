@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from latentfit.check._hint_points import HintPoints
 from latentfit.check._log_likelihood_error import log_likelihood_error
 from latentfit.check.closeness import SAME_VALUE_RELATIVE
 from latentfit.check.examination import Examination, TrialPoint
@@ -11,14 +12,13 @@ from latentfit.check.mistakes import explain_entry
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.declaration import labels
 
-_NOT_NORMALISED = "the responsibilities are not normalised: each row should sum to 1"
-
 
 def compare(
     examination: Examination,
     name: str,
     trials: Sequence[TrialPoint],
     values: Sequence[np.ndarray],
+    hint_points: HintPoints,
 ) -> Outcome:
     """Compare one entry at all trial points, and report the worst difference.
 
@@ -30,6 +30,7 @@ def compare(
         At which the exact expectation of the entry is known.
     values : sequence of ndarray
         What the E step returned at each of them.
+    hint_points : HintPoints
     """
     id = f"e_step.{name}"
     probabilities = examination.complete.discrete and name in examination.complete.latents
@@ -86,10 +87,14 @@ def compare(
             f"about {precision:.1g} (θ is {worst_trial.label})"
         )
         return Outcome((Check(id, "warn", detail),))
-    explanation = explain_entry(examination, name, trials, values)
+    further = hint_points.entries(name, values[0].shape)
+    explanation = explain_entry(
+        examination,
+        name,
+        [*(trial for trial, _ in further), *trials],
+        [*(value for _, value in further), *values],
+    )
     hint = explanation.hint if explanation else None
-    if hint is None and probabilities and _only_normalisation_is_missing(name, trials, values):
-        hint = _NOT_NORMALISED
     message = (
         f"{entry} is {given_there:.6g}; its {quantity} given the data is {expected_there:.6g} "
         f"(difference {given_there - expected_there:+.2g}; θ is {worst_trial.label}; exact)"
@@ -102,18 +107,3 @@ def compare(
     }
     finding = Finding("E", name, "error", message, hint, evidence)
     return Outcome((Check(id, "fail", message),), (finding,))
-
-
-def _only_normalisation_is_missing(
-    name: str, trials: Sequence[TrialPoint], values: Sequence[np.ndarray]
-) -> bool:
-    """Return whether the values, divided by their row sums, are the right probabilities."""
-    with np.errstate(all="ignore"):
-        return all(
-            np.allclose(
-                value / value.sum(axis=-1, keepdims=True),
-                trial.expected[name],
-                atol=SAME_VALUE_RELATIVE,
-            )
-            for trial, value in zip(trials, values, strict=True)
-        )

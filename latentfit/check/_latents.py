@@ -10,10 +10,10 @@ from latentfit.check.result import Check, Outcome
 
 def examine(examination: Examination) -> Outcome:
     """Report the method and the error for each latent; a warning if an error is large."""
-    point = examination.maximum
-    if point is None:
-        point = examination.trial_points[0].point
-    found = bayes.views.marginalisations(examination.declaration, examination.density, point)
+    points = [trial.point for trial in examination.trial_points]
+    if examination.maximum is not None:
+        points.append(examination.maximum)
+    found = bayes.views.marginalisations(examination.declaration, examination.density, points)
     precise = all(one.precise for one in found)
     detail = "; ".join(map(str, found))
     return Outcome((Check("declaration.latents", "pass" if precise else "warn", detail),))

@@ -9,7 +9,7 @@ declaration's own objective.
 import numpy as np
 
 from latentfit import bayes
-from latentfit.check import _limit_point_by_draws, _slow_convergence, _unidentified
+from latentfit.check import _limit_point_by_draws, _slow_convergence, _support, _unidentified
 from latentfit.check._alternation import alternating
 from latentfit.check._limit_point_outcomes import (
     CONVERGED_STANDARD_ERRORS,
@@ -53,7 +53,8 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
         return withheld(f"the model has no density at EM's limit point: {error}")
     if not examination.density.tractable:
         return _limit_point_by_draws.examine(examination, best, point)
-    return _by_derivatives(examination, best, point)
+    at_bound = _support.at_bound_of_data(examination, point) if best.converged else None
+    return at_bound or _by_derivatives(examination, best, point)
 
 
 def _by_derivatives(examination: Examination, best: Solution, point: np.ndarray) -> Outcome:

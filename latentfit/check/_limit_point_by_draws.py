@@ -14,6 +14,7 @@ from latentfit.check._limit_point_outcomes import (
     noted,
     withheld,
 )
+from latentfit.check._support import bounds_of_latents, without_score
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
 from latentfit.em import Solution
@@ -34,6 +35,9 @@ def examine(examination: Examination, solution: Solution, point: np.ndarray) -> 
 
     complete, prior = examination.complete, examination.with_prior
     draws = complete.statistics(point, np.random.default_rng(examination.seed))
+    bounds = bounds_of_latents(examination, draws, point)
+    if bounds:
+        return without_score(bounds, complete.latents)
     count = len(next(iter(draws.values())))
     gradients = np.stack(
         [

@@ -3,19 +3,22 @@
 It is compared with the declaration's log p(x | θ) at every trial θ.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from latentfit.check import _log_likelihood_mistakes
+from latentfit.check._hint_points import HintPoints
 from latentfit.check._log_likelihood_error import log_likelihood_error
-from latentfit.check._log_likelihood_mistakes import SAME_LOG_LIKELIHOOD_RELATIVE
+from latentfit.check._log_likelihood_values import SAME_LOG_LIKELIHOOD_RELATIVE
 from latentfit.check.calls import Failure, guarded
-from latentfit.check.examination import Examination
+from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.mistakes import CONFIRMATIONS
 from latentfit.check.result import Check, Finding, Outcome
 
 
-def examine(examination: Examination, timeout: float) -> Outcome:
+def examine(examination: Examination, timeout: float, hint_points: HintPoints) -> Outcome:
     """Call the derivation's ``log_likelihood`` at every trial point, and compare.
 
     Parameters
@@ -23,6 +26,7 @@ def examine(examination: Examination, timeout: float) -> Outcome:
     examination : Examination
     timeout : float
         Seconds for one call.
+    hint_points : HintPoints
     """
     if examination.log_likelihood is None:
         return _skipped("the file defines no log_likelihood")
@@ -46,10 +50,28 @@ def examine(examination: Examination, timeout: float) -> Outcome:
             )
     if not examination.density.tractable:
         return _skipped("log p(x | θ) is not known: the latents cannot be integrated out")
-    return _compared(examination, values)
+    return _compared(examination, values, lambda: _further(examination, evaluate, hint_points))
 
 
-def _compared(examination: Examination, given: Mapping[str, float]) -> Outcome:
+def _further(
+    examination: Examination, evaluate: Callable[..., Any], hint_points: HintPoints
+) -> list[tuple[TrialPoint, float]]:
+    """Return the values of the log-likelihood at further, generic θ."""
+    found = []
+    for trial in hint_points.trials[:CONFIRMATIONS]:
+        if not np.isfinite(examination.density.log_likelihood(trial.point)[0]):
+            continue
+        result = evaluate(trial.params, examination.data)
+        if isinstance(result, int | float | np.number | np.ndarray) and np.size(result) == 1:
+            found.append((trial, float(np.reshape(result, ())[()])))
+    return found
+
+
+def _compared(
+    examination: Examination,
+    given: Mapping[str, float],
+    further: Callable[[], Sequence[tuple[TrialPoint, float]]],
+) -> Outcome:
     """Compare values of the log-likelihood, ``{TrialPoint.label: value}``."""
     pairs = [
         (trial, given[trial.label], examination.density.log_likelihood(trial.point)[0])
@@ -87,12 +109,15 @@ def _compared(examination: Examination, given: Mapping[str, float]) -> Outcome:
         f"log_likelihood is {values[worst]:.8g}; log p(x | θ) is {exact[worst]:.8g} (difference "
         f"{values[worst] - exact[worst]:+.2g}; θ is {label}; exact)"
     )
+    more = further()
+    trials += [trial for trial, _ in more]
+    every = np.append(values, [value for _, value in more])
     finding = Finding(
         "log_likelihood",
         "log_likelihood",
         "error",
         message,
-        _log_likelihood_mistakes.explain(examination, values, exact),
+        _log_likelihood_mistakes.explain(examination, trials, every),
         {"given": float(values[worst]), "expected": float(exact[worst]), "where": label},
     )
     return Outcome((Check("log_likelihood", "fail", message),), (finding,))

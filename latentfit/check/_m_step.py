@@ -5,15 +5,26 @@ error in the E step cannot be mistaken for one in the M step. What the M step re
 entry by entry with the declaration's own maximiser of Q(· | θ'), found by Newton's method.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
-from latentfit.check import _generalised_em, _wrong_objective, _wrong_parameters
+from latentfit.check import (
+    _generalised_em,
+    _impossible_update,
+    _wrong_objective,
+    _wrong_parameters,
+)
 from latentfit.check._updates import Update, updates_of, why_not_compared
-from latentfit.check.closeness import close
+from latentfit.check.closeness import SAME_VALUE_RELATIVE, close
 from latentfit.check.component_orders import orders
 from latentfit.check.examination import ByTrial, Examination
 from latentfit.check.result import Check, Outcome
+
+_STRICT = (
+    "this M step increases Q at every θ', so that it makes a correct generalised EM algorithm, but "
+    "the strict check asks for the maximum of Q"
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,13 @@ class MStepOutcome:
     reorders: bool = False
 
 
-def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
+def examine(
+    examination: Examination,
+    returned: ByTrial,
+    further: Callable[[], Sequence[Update]],
+    *,
+    strict: bool = False,
+) -> MStepOutcome:
     """Compare the M step with the declaration's maximiser of Q.
 
     Parameters
@@ -39,6 +56,10 @@ def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
     examination : Examination
     returned : mapping
         ``{TrialPoint.label: params}``: what the M step returned for the right expectations.
+    further : callable
+        Returns the updates at further, generic θ', which a hint has to explain too.
+    strict : bool
+        Whether an M step that increases Q without maximising it is an error.
     """
     if not returned:
         return _skipped(
@@ -47,21 +68,27 @@ def examine(examination: Examination, returned: ByTrial) -> MStepOutcome:
         )
     updates = updates_of(examination, returned)
     if not updates:
+        impossible = _impossible_update.examine(examination, returned)
+        if impossible is not None:
+            return MStepOutcome(impossible)
         return _skipped(f"not tested: {why_not_compared(examination, returned)}")
     left_out = len(returned) - len(updates)
     if not any(update.differs(name) for update in updates for name in update.expected):
         return MStepOutcome(_passed(examination, updates, left_out))
-    if _only_reordered(updates):
+    if _only_reordered(examination, updates):
         note = "the M step maximises Q and returns all parameters with the components reordered"
         return MStepOutcome(Outcome((Check("m_step.maximum", "pass", note),)), reorders=True)
-    wrong_objective = _wrong_objective.examine(examination, updates)
+    more = further()
+    wrong_objective = _wrong_objective.examine(examination, updates, more)
     if wrong_objective is not None:
         return MStepOutcome(wrong_objective)
-    wrong = _wrong_parameters.find(examination, updates)
+    wrong = _wrong_parameters.find(examination, updates, more)
     # Any other known mistake is one even if this M step happens to increase Q.
     if all(one.explanation is None or one.explanation.increases_q for one in wrong):
         hint = next((one.explanation.hint for one in wrong if one.explanation), None)
         generalised = _generalised_em.examine(examination, updates, hint)
+        if generalised is not None and strict:
+            return MStepOutcome(_wrong_parameters.outcome_of(updates, wrong, note=_STRICT))
         if generalised is not None:
             return MStepOutcome(generalised)
     return MStepOutcome(_wrong_parameters.outcome_of(updates, wrong))
@@ -89,9 +116,15 @@ def _passed(examination: Examination, updates: list[Update], left_out: int) -> O
     return Outcome((Check("m_step.maximum", "pass", detail),))
 
 
-def _only_reordered(updates: list[Update]) -> bool:
-    """Return whether the M step reorders the components of all parameters in the same way."""
+def _only_reordered(examination: Examination, updates: list[Update]) -> bool:
+    """Return whether the M step reorders the components of all parameters in the same way.
+
+    The order is free only if the objective does not depend on it: components that belong to known
+    groups have an order.
+    """
     for update in updates:
+        if update.point is None or not _same_objective(examination, update):
+            return False
         sizes = {value.shape[-1] for value in update.expected.values() if value.ndim}
         if len(sizes) != 1:
             return False
@@ -105,3 +138,13 @@ def _only_reordered(updates: list[Update]) -> bool:
         ):
             return False
     return True
+
+
+def _same_objective(examination: Examination, update: Update) -> bool:
+    """Return whether the objective is the same at the M step's result as at the maximum of Q."""
+    assert update.point is not None
+    if not examination.density.tractable:
+        return True
+    given, _ = examination.objective_at(update.point)
+    expected, _ = examination.objective_at(update.maximum.point)
+    return bool(abs(given - expected) <= SAME_VALUE_RELATIVE * (1 + abs(expected)))

@@ -17,6 +17,7 @@ from latentfit.check import (
     contract,
 )
 from latentfit.check._derivation import Derivation, with_usable_starts
+from latentfit.check._hint_points import HintPoints
 from latentfit.check._m_step_inputs import right_expectations
 from latentfit.check._reference import Reference
 from latentfit.check._trajectories import Trajectories, trajectories
@@ -24,6 +25,7 @@ from latentfit.check._trial_points import examination_of
 from latentfit.check.calls import guarded
 from latentfit.check.contract import Contract
 from latentfit.check.examination import Examination
+from latentfit.check.mistakes import confirmed
 from latentfit.check.result import Check, CheckResult, Outcome
 from latentfit.progress import Progress
 
@@ -35,6 +37,7 @@ def check(
     seed: int,
     timeout: float,
     paths: bool = False,
+    strict: bool = False,
     progress: Progress,
 ) -> CheckResult:
     """Examine a derivation against the declaration.
@@ -50,6 +53,8 @@ def check(
     paths : bool
         If a step is wrong, also iterate the derivation's EM and the declaration's own from one
         start, for a picture.
+    strict : bool
+        Whether an M step that increases Q without maximising it is an error.
     progress : Progress
 
     Raises
@@ -65,10 +70,11 @@ def check(
     with progress.stage("Contract"):
         kept = contract.examine(examination, timeout)
     with progress.stage("E step and M step"):
-        e_step, m_step = _both_steps(examination, kept, timeout)
+        hint_points = HintPoints(examination, timeout)
+        e_step, m_step = _both_steps(examination, kept, hint_points, timeout, strict=strict)
         called = _causes.with_consequences(examination, kept, e_step, timeout)
     with progress.stage("Log-likelihood"):
-        log_likelihood = _log_likelihood.examine(examination, timeout)
+        log_likelihood = _log_likelihood.examine(examination, timeout, hint_points)
     outcomes = [starts, called, latents, e_step, m_step, log_likelihood]
     if kept.given and kept.returned:
         with progress.stage("EM from several starts"):
@@ -97,12 +103,17 @@ def check(
 
 
 def _both_steps(
-    examination: Examination, kept: Contract, timeout: float
+    examination: Examination,
+    kept: Contract,
+    hint_points: HintPoints,
+    timeout: float,
+    *,
+    strict: bool,
 ) -> tuple[Outcome, Outcome]:
     """Examine the E step, and the M step fed what the E step should have returned."""
     m_step = guarded(examination.m_step, "m_step", timeout=timeout)
-    examine_m_step = partial(_examine_m_step, examination, kept, m_step)
-    e_step = _e_step.examine(examination, kept.given)
+    examine_m_step = partial(_examine_m_step, examination, kept, m_step, hint_points, strict=strict)
+    e_step = _e_step.examine(examination, kept.given, hint_points)
     order = _category_order.consistent_order(examination, kept.given)
     if order is None:
         return e_step, examine_m_step(None).outcome
@@ -110,14 +121,19 @@ def _both_steps(
     informed = examine_m_step(order)
     if not informed.outcome.findings and not informed.reorders:
         return _category_order.same_in_both_steps(), informed.outcome
-    return _category_order.in_e_step_only(e_step), examine_m_step(None).outcome
+    if confirmed(examination.trial_points):
+        e_step = _category_order.in_e_step_only(e_step)
+    return e_step, examine_m_step(None).outcome
 
 
 def _examine_m_step(
     examination: Examination,
     kept: Contract,
     m_step: Callable[..., Any],
+    hint_points: HintPoints,
     order: tuple[int, ...] | None,
+    *,
+    strict: bool,
 ) -> _m_step.MStepOutcome:
     returned: dict[str, Mapping[str, Any]] = {}
     for trial in examination.trial_points:
@@ -129,7 +145,8 @@ def _examine_m_step(
             result = m_step(expectations, examination.data, trial.params)
             if isinstance(result, Mapping):
                 returned[trial.label] = result
-    return _m_step.examine(examination, returned)
+    further = partial(hint_points.updates, order)
+    return _m_step.examine(examination, returned, further, strict=strict)
 
 
 def _same_shapes(expectations: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from latentfit.check.examination import Examination, TrialPoint
-from latentfit.check.mistakes import FUNCTION_OF_EXPECTATION
+from latentfit.check.mistakes import FUNCTION_OF_EXPECTATION, confirmed
 from latentfit.check.result import Check, Finding, Outcome
 from latentfit.declaration import labels
 
 # Relative to the largest entry: means over draws that stand for the same expectation.
 _SAME_SAMPLED_VALUE_RELATIVE = 0.05
+# Relative to the distance of the function of the mean from the mean of the function: a value that
+# is farther from the former lacks only a part of that distance.
+_SAME_SHARE_OF_DISTANCE = 0.2
 
 
 def compare(
@@ -116,7 +119,12 @@ def compare_declared(
             means = {n: one.mean(axis=0) for n, one in latents.items()}
             plugged_in.append(np.asarray(function(means, examination.data), float))
     outcome = compare(name, with_draws, values, false_alarm)
-    if not outcome.findings or not _is_function_of_expectation(values, plugged_in):
+    means_of_function = [trial.statistics[name].mean(axis=0) for trial in with_draws]
+    if (
+        not outcome.findings
+        or not confirmed(trials)
+        or not _is_function_of_expectation(values, plugged_in, means_of_function)
+    ):
         return outcome
     hint = FUNCTION_OF_EXPECTATION
     return Outcome(outcome.checks, tuple(replace(f, hint=hint) for f in outcome.findings))
@@ -129,7 +137,9 @@ def _in_words(z: float) -> str:
 
 
 def _is_function_of_expectation(
-    values: Sequence[np.ndarray], plugged_in: Sequence[np.ndarray]
+    values: Sequence[np.ndarray],
+    plugged_in: Sequence[np.ndarray],
+    means_of_function: Sequence[np.ndarray],
 ) -> bool:
     """Return whether the values are the function of the latents' means, to the draws' precision.
 
@@ -137,12 +147,13 @@ def _is_function_of_expectation(
     their probabilities.
     """
     return bool(plugged_in) and all(
-        value.shape == point.shape
-        and np.all(
-            np.abs(value - point)
-            <= _SAME_SAMPLED_VALUE_RELATIVE * np.max(np.abs(point), initial=0.0)
+        value.shape == point.shape == mean.shape
+        and np.max(np.abs(value - point), initial=0.0)
+        <= min(
+            _SAME_SAMPLED_VALUE_RELATIVE * np.max(np.abs(point), initial=0.0),
+            _SAME_SHARE_OF_DISTANCE * np.max(np.abs(mean - point), initial=0.0),
         )
-        for value, point in zip(values, plugged_in, strict=True)
+        for value, point, mean in zip(values, plugged_in, means_of_function, strict=True)
     )
 
 

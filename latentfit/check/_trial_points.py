@@ -25,7 +25,8 @@ from latentfit.check.possible_data import require_possible
 from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
 from latentfit.em.layout import parameter_arrays
-from latentfit.errors import DeclarationError, LatentfitError
+from latentfit.errors import DeclarationError, LatentfitError, reason_of
+from latentfit.supervision import CallEnded
 
 # The stream of random numbers of the generic points: they are the same whatever else is random.
 _GENERIC_POINTS_STREAM = 1
@@ -87,6 +88,12 @@ def examination_of(
             for label, point in points_near_maximum(density, maximum, make.rng, prior=prior):
                 make.add(label, from_model(space.constrain(point)), point)
     trial_points = make.found()
+
+    def trial_at(label: str, point: np.ndarray) -> TrialPoint | None:
+        assert from_model is not None
+        params = from_model(space.constrain(point))
+        return _TrialPoints(complete, expectations, rng).add(label, params, point, visited=False)
+
     return Examination(
         name=derivation.name,
         declaration=against.declaration,
@@ -104,6 +111,7 @@ def examination_of(
         maximum=maximum,
         data=against.declaration.data,
         seed=seed,
+        trial_at=trial_at if from_model is not None and complete.exact else None,
     )
 
 
@@ -134,9 +142,11 @@ class _Expectations:
         for name, function in self.functions.items():
             try:
                 value = self.complete.expectation(function, statistics)
-            except Exception as error:  # the author's function may raise anything
+            except (KeyboardInterrupt, CallEnded):
+                raise
+            except BaseException as error:  # the author's function may raise anything
                 raise DeclarationError(
-                    f"expectations[{name!r}] raised {type(error).__name__}: {error}"
+                    f"expectations[{name!r}] raised {reason_of(error)}"
                 ) from error
             if value is not None:
                 found[name] = value

@@ -104,7 +104,7 @@ def updates_of(examination: Examination, returned: ByTrial) -> list[Update]:
         ``{TrialPoint.label: params that the M step returned}``.
     """
     found = [
-        _update(examination, trial, returned[trial.label])
+        update_at(examination, trial, returned[trial.label])
         for trial in examination.trial_points
         if trial.label in returned
     ]
@@ -143,9 +143,18 @@ def worst(updates: Sequence[Update], names: Sequence[str] = ()) -> tuple[Update,
     return max(pairs, key=lambda pair: float(np.max(pair[0].difference(pair[1]))))
 
 
-def _update(
+def update_at(
     examination: Examination, trial: TrialPoint, returned: Mapping[str, Any]
 ) -> Update | None:
+    """Return the update at one trial point; None if Q has no maximum there.
+
+    Parameters
+    ----------
+    examination : Examination
+    trial : TrialPoint
+    returned : mapping
+        The params that the M step returned.
+    """
     space = examination.density.space
     try:
         params = {n: np.asarray(v, float) for n, v in examination.to_model(returned).items()}

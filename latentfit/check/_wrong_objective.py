@@ -5,13 +5,27 @@ from collections.abc import Sequence
 from latentfit.check._updates import Update, worst
 from latentfit.check.closeness import close
 from latentfit.check.examination import Examination
+from latentfit.check.mistakes import confirmed
 from latentfit.check.result import Check, Finding, Outcome
 
 
-def examine(examination: Examination, updates: Sequence[Update]) -> Outcome | None:
-    """Return the outcome if the M step maximises the other objective; None if it does not."""
-    counts_prior = not examination.with_prior
-    if not _maximises(examination, updates, prior=counts_prior):
+def examine(
+    examination: Examination, updates: Sequence[Update], further: Sequence[Update]
+) -> Outcome | None:
+    """Return the outcome if the M step maximises the other objective; None if it does not.
+
+    Parameters
+    ----------
+    examination : Examination
+    updates : sequence of Update
+        Some of which do not maximise the stated objective.
+    further : sequence of Update
+        At further, generic θ', at which the M step has to maximise the other objective too.
+    """
+    counts_prior, compared = not examination.with_prior, (*further, *updates)
+    if not confirmed([update.trial for update in compared]):
+        return None
+    if not _maximises(examination, compared, prior=counts_prior):
         return None
     update, name = worst(updates)
     if counts_prior:

@@ -16,8 +16,9 @@ from latentfit.check.examination import Examination
 from latentfit.check.mistakes import Explanation, QMaximisers, explain_parameter
 from latentfit.check.result import Check, Finding, Outcome
 
-# A known mistake has to reproduce the numbers at the last trial points, at most so many of them.
-_MAX_POINTS_FOR_HINT = 3
+# Besides the further trial points, a known mistake has to reproduce the numbers at the last of the
+# ordinary ones, at most so many of them.
+_MAX_ORDINARY_POINTS_FOR_HINT = 3
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class WrongParameter:
     explanation: Explanation | None
 
 
-def find(examination: Examination, updates: Sequence[Update]) -> list[WrongParameter]:
+def find(
+    examination: Examination, updates: Sequence[Update], further: Sequence[Update]
+) -> list[WrongParameter]:
     """Return the parameters that are computed wrongly, with known mistakes that explain them.
 
     Parameters
@@ -43,11 +46,13 @@ def find(examination: Examination, updates: Sequence[Update]) -> list[WrongParam
     examination : Examination
     updates : sequence of Update
         Some of which do not maximise Q.
+    further : sequence of Update
+        At further, generic θ', for the known mistakes alone.
     """
-    compared = updates[-_MAX_POINTS_FOR_HINT:]
+    compared = [*further, *updates[-_MAX_ORDINARY_POINTS_FOR_HINT:]]
     maximisers = [
-        QMaximisers(examination, update.trial, update.maximum.point, update.expected)
-        for update in compared
+        QMaximisers(examination, one.trial, one.maximum.point, one.expected, one.point)
+        for one in compared
     ]
     return [
         WrongParameter(
@@ -58,7 +63,9 @@ def find(examination: Examination, updates: Sequence[Update]) -> list[WrongParam
     ]
 
 
-def outcome_of(updates: Sequence[Update], wrong: Sequence[WrongParameter]) -> Outcome:
+def outcome_of(
+    updates: Sequence[Update], wrong: Sequence[WrongParameter], note: str = ""
+) -> Outcome:
     """Return a failed check, with a finding for each wrong parameter.
 
     Parameters
@@ -66,14 +73,15 @@ def outcome_of(updates: Sequence[Update], wrong: Sequence[WrongParameter]) -> Ou
     updates : sequence of Update
     wrong : sequence of WrongParameter
         At least one.
+    note : str, optional
+        A sentence that is added to the message of each finding.
     """
     findings = []
     for one in wrong:
         name, hint = one.name, one.explanation.hint if one.explanation else None
         update, _ = worst(updates, [name])
-        findings.append(
-            Finding("M", name, "error", update.describe(name), hint, update.evidence(name))
-        )
+        message = f"{update.describe(name)}; {note}" if note else update.describe(name)
+        findings.append(Finding("M", name, "error", message, hint, update.evidence(name)))
     differing = {n for update in updates for n in update.expected if update.differs(n)}
     dependent = sorted(differing - {one.name for one in wrong})
     detail = findings[0].message

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentfit.check.time_limits import Timeout, limited
+from latentfit.errors import reason_of
+from latentfit.supervision import CallEnded, Timeout, limited
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Frames in these folders lie between a check and the author's function.
-_FOLDERS_BETWEEN = (_PACKAGE / "check", _PACKAGE / "em")
+_FOLDERS_BETWEEN = (_PACKAGE / "check", _PACKAGE / "em", _PACKAGE / "supervision")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ def attempt(function: Callable[..., Any], name: str, *args: Any) -> Any:
         return function(*args)
     except Timeout as error:
         return Failure(str(error), timeout=True)
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, CallEnded):
+        raise
+    except BaseException as error:
         return Failure(_described(error, name))
 
 
@@ -84,8 +87,7 @@ def copied(value: Any) -> Any:
 
 
 def _described(error: BaseException, name: str) -> str:
-    reason = " ".join(str(error).split())
-    message = f"{name} raised {type(error).__name__}{': ' if reason else ''}{reason}"
+    message = f"{name} raised {reason_of(error)}"
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not _is_between(frame.filename)]
     if not theirs:

@@ -83,6 +83,10 @@ class Examination:
     data : mapping
         As the steps are given it.
     seed : int
+    trial_at : callable or None
+        From a label and a θ, unconstrained, to a `TrialPoint`, or to None where the latents have no
+        expectations. None if no such point can be made, or if its statistics are draws, which take
+        long.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Examination:
     maximum: np.ndarray | None
     data: Mapping[str, Any]
     seed: int
+    trial_at: Callable[[str, np.ndarray], TrialPoint | None] | None = None
 
     @property
     def with_prior(self) -> bool:

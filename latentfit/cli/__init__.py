@@ -1,5 +1,5 @@
 """The command line: parse arguments, call the library, print the result. One module a command."""
 
-from latentfit.cli._main import main
+from latentfit.cli._start import main
 
 __all__ = ["main"]

@@ -67,15 +67,17 @@ def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:
     Raises
     ------
     InputError
-        If a setting is a range, or has another type than the default value of the option.
+        If the model has no such option, a setting is a range, or it has another type than the
+        default value of the option.
     """
+    _check_names(model, settings)
     for name, value in settings.items():
         if isinstance(value, Range):
             raise InputError(
                 f"--set {name}={value}: only fit and compare take a range; give a single value, "
                 f"such as {value.first}"
             )
-        default = model.options.get(name)
+        default = model.options[name]
         types, expected = _ACCEPTED_TYPES.get(type(default), ((type(value),), ""))
         if type(value) not in types:
             ranges = "; fit and compare also take a range, such as 1..6" if types == (int,) else ""
@@ -83,6 +85,13 @@ def check_settings(model: "LatentModel", settings: Mapping[str, Any]) -> None:
                 f"--set {name}={value}: expected {expected}, such as the default {default!r}"
                 f"{ranges}"
             )
+
+
+def _check_names(model: "LatentModel", settings: Mapping[str, Any]) -> None:
+    for name in settings:
+        if name not in model.options:
+            known = ", ".join(model.options) or "none"
+            raise InputError(f"--set: {model.name} has no option {name!r}; it has {known}")
 
 
 def split_range(
@@ -131,5 +140,6 @@ def _parse_value(
         return Range(first, last)
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    # A text with many brackets exhausts the parser.
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text

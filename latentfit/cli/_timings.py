@@ -1,6 +1,7 @@
 """Measure how long the stages of a command and its imports take."""
 
 import builtins
+import contextlib
 import sys
 import threading
 import time
@@ -74,4 +75,6 @@ class Stopwatch:
 
 def print_timings(watch: Stopwatch, stage_seconds: Mapping[str, float]) -> None:
     """Print the table of timings on stderr, because stdout holds the result."""
-    print(watch.table(stage_seconds), file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(watch.table(stage_seconds), file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """The command ``latentfit check``."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,13 @@ import click
 
 from latentfit.cli._data import read_data
 from latentfit.cli._options import Common, common, on_data
-from latentfit.cli._output import check_json_path, print_text, render, write_json
+from latentfit.cli._output import check_json_path, render, write_json
 from latentfit.cli._settings import check_settings
+from latentfit.cli._streams import print_text
+from latentfit.cli._target import IMPORT_LIMIT_S, load_model
+from latentfit.cli._unmade_check import unmade_check
+from latentfit.errors import message_of
+from latentfit.supervision import note
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,6 +41,12 @@ _SEVERITY_STYLES = {"error": ("error", "bold red"), "warning": ("note", "yellow"
     metavar="S",
     help="Maximum time of one call of a step, in seconds.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Require the maximum of Q: fail an M step that only increases Q, such as a conditional "
+    "maximisation (ECM), which passes with a note otherwise.",
+)
 @common()
 def command(
     options: Common,
@@ -43,32 +55,48 @@ def command(
     columns: Sequence[str],
     against: str | None,
     timeout: float,
+    strict: bool,
 ) -> int:
     """Check whether an E step and an M step are right, and if not, where.
 
     They are checked against the PyMC model in the same file, or in the file of --against: first
     each step alone, then both together. The check does not sample from the posterior.
     """
-    import latentfit
+    from latentfit.workflow.options import model_keywords
 
-    check_json_path(options.json)
-    model = latentfit.load_derivation(target, against) if against else latentfit.load(target)
-    check_settings(model, options.settings)
-    values = read_data(model, data, columns)
-    with options.progress as progress:
-        result = model.check(
-            values,
-            seed=options.seed,
-            timeout=timeout,
-            paths=False,
-            progress=progress,
-            **options.settings,
-        )
+    check_json_path(options.json, (data, target, against))
+    with _reason_written(options, target):
+        model = load_model(target, against, seconds=max(IMPORT_LIMIT_S, timeout))
+        check_settings(model, options.settings)
+        values = read_data(model, data, columns)
+        with options.progress as progress:
+            result = model.check(
+                values,
+                seed=options.seed,
+                timeout=timeout,
+                paths=False,
+                strict=strict,
+                progress=progress,
+                **model_keywords(options.settings),
+            )
     if options.json:
         write_json(options.json, result.to_dict())
     if options.prints_text:
         print_text(render(_result_text(result)))
     return 0 if result.passed else 1
+
+
+@contextmanager
+def _reason_written(options: Common, target: str) -> Iterator[None]:
+    """Write, as the JSON result, what keeps the check in the block from being made."""
+    quiet = {"quiet": "yes"} if options.quiet else {}
+    note(target=target, **({"json": options.json} if options.json else {}), **quiet)
+    try:
+        yield
+    except BaseException as error:
+        if options.json:
+            write_json(options.json, unmade_check(target, message_of(error)))
+        raise
 
 
 def _result_text(result: "CheckResult") -> Any:

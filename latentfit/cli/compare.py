@@ -9,8 +9,10 @@ import click
 
 from latentfit.cli._data import read_data
 from latentfit.cli._options import BACKENDS, Common, common, count, fitted
-from latentfit.cli._output import check_json_path, print_text, render, write_json
+from latentfit.cli._output import check_json_path, check_not_input, render, write_json
 from latentfit.cli._settings import Range, split_range
+from latentfit.cli._streams import print_text
+from latentfit.cli._target import load_model
 
 if TYPE_CHECKING:
     from latentfit.model import LatentModel
@@ -66,18 +68,23 @@ def command(
     With a range, such as --set components=1..6, each of these values is compared and reported in a
     folder of its own, together with AIC, BIC, ICL and leave-one-out cross-validation.
     """
-    import latentfit
     from latentfit import report
+    from latentfit.workflow.options import model_keywords
 
-    check_json_path(options.json)
-    model = latentfit.load(target)
+    check_json_path(options.json, (data, target))
+    model = load_model(target)
     varied, settings = split_range(model, options.settings)
     folder = out or Path("reports") / model.name
     values = read_data(model, data, columns)
-    report.check_writable(folder)
-    arguments = {"seed": options.seed, "bootstrap": bootstrap or 0, **sampling, **settings}
+    _check_folder(folder, (data, target))
+    arguments = {
+        "seed": options.seed,
+        "bootstrap": bootstrap or 0,
+        **sampling,
+        **model_keywords(settings),
+    }
     if varied:
-        return _select(options, varied, model, values, folder, arguments)
+        return _select(options, varied, model, values, folder, (data, target), arguments)
     with options.progress as progress:
         comparison = model.compare(values, progress=progress, **arguments)
         with progress.stage("Writing the report"):
@@ -94,12 +101,22 @@ def command(
     return 1 if comparison.agree is False or untrusted else 0
 
 
+def _check_folder(folder: Path, inputs: "Sequence[str | Path | None]") -> None:
+    """Check that a report can be written into a folder without overwriting an input."""
+    from latentfit import report
+
+    report.check_writable(folder)
+    for file in report.report_files(folder):
+        check_not_input(file, "--out", inputs)
+
+
 def _select(
     options: Common,
     varied: tuple[str, Range],
     model: "LatentModel",
     data: Any,
     folder: Path,
+    inputs: "Sequence[str | Path | None]",
     arguments: Mapping[str, Any],
 ) -> int:
     """Compare and report each value of an option, and print the criteria that choose among them."""
@@ -108,7 +125,7 @@ def _select(
     option, values = varied
     folders = {value: folder / f"{option}-{value}" for value in values}
     for value_folder in folders.values():
-        report.check_writable(value_folder)
+        _check_folder(value_folder, inputs)
     reports = {}
 
     def write_report(value: int, comparison: Any) -> None:

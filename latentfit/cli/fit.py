@@ -10,8 +10,10 @@ import click
 from latentfit.cli._data import cluster_client, read_data
 from latentfit.cli._fit_json import fit_entries
 from latentfit.cli._options import Common, common, count, fitted
-from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.cli._output import check_json_path, write_json
 from latentfit.cli._settings import Range, split_range
+from latentfit.cli._streams import print_text
+from latentfit.cli._target import load_model
 from latentfit.errors import InputError, LatentfitError
 
 if TYPE_CHECKING:
@@ -71,9 +73,10 @@ def command(
     If --data is a folder of Parquet files, the E steps run on a Dask cluster.
     """
     import latentfit
+    from latentfit.workflow.options import model_keywords
 
-    check_json_path(options.json)
-    model = latentfit.load(target)
+    check_json_path(options.json, (data, target))
+    model = load_model(target)
     varied, settings = split_range(model, options.settings)
     in_files = data is not None and data.is_dir()
     if in_files:
@@ -91,7 +94,7 @@ def command(
         "short_runs": short_runs,
         "accelerate": accelerate,
         "stopping": stopping,
-        **settings,
+        **model_keywords(settings),
     }
     if varied:
         if standard_errors or bootstrap:
@@ -114,7 +117,7 @@ def command(
             )
         if standard_errors:
             with progress.stage("Standard errors"):
-                errors.append(model.standard_errors(fit.params, values, **settings))
+                errors.append(model.standard_errors(fit.params, values, **model_keywords(settings)))
         if bootstrap:
             replicates = model.bootstrap(
                 fit.params,
@@ -123,7 +126,7 @@ def command(
                 seed=options.seed,
                 stopping=stopping,
                 progress=progress,
-                **settings,
+                **model_keywords(settings),
             )
             errors.append(replicates.standard_errors)
     if options.json:

@@ -3,7 +3,8 @@
 import click
 
 from latentfit.cli._options import Common, common
-from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.cli._output import check_json_path, write_json
+from latentfit.cli._streams import print_text
 
 
 @click.command("models")

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from latentfit.cli._options import Common, common
-from latentfit.cli._output import check_json_path, print_text, write_json
+from latentfit.cli._output import check_json_path, write_json
+from latentfit.cli._streams import print_text
 from latentfit.declaration.source import catalogue_name
 from latentfit.errors import InputError
 

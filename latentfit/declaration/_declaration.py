@@ -2,20 +2,25 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pymc as pm
 from pymc.exceptions import ImputationWarning
+from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_dims_and_data
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 
 from latentfit.declaration.compilation import compile_function, double_precision
 from latentfit.declaration.data import Data, mask_missing
-from latentfit.errors import DeclarationError
+from latentfit.errors import DeclarationError, brief_repr
+
+# PyMC warns, each time it copies a model with a reparameterised Gaussian process, that the objects
+# with which the process was declared do not belong to the copy. They are not used.
+warnings.filterwarnings("ignore", message="Detected variables likely created by GP objects")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Declaration:
         The data that the E and M steps receive: the arguments of the model function as they were
         given; observed variables under the names that the model function gives them, masked where
         values are missing; and ``pm.Data`` containers.
+    initial_values : dict
+        The values that the model gives as ``initval=``, natural scale, by name of the variable.
+        They are starts. `model` itself has none.
     """
 
     model: pm.Model
@@ -46,6 +54,7 @@ class Declaration:
     deterministics: tuple[str, ...]
     observed: tuple[str, ...]
     data: Data
+    initial_values: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def declare(
@@ -83,6 +92,7 @@ def declare(
                 f"the model has no free variable {latent!r} to be a latent: "
                 f"its free variables are {', '.join(free) or 'none'}"
             )
+    model, initial_values = _without_initial_values(model)
     model = _freeze_latent_shapes(model, latents)
     if not model.observed_RVs:
         raise DeclarationError(
@@ -108,7 +118,31 @@ def declare(
     # the same types here: PyMC stores counts as integers, although a table holds them as floats.
     data = data | mask_missing(arguments)
     observed = tuple(variable.name for variable in model.observed_RVs)
-    return Declaration(model, tuple(latents), parameters, deterministics, observed, data)
+    return Declaration(
+        model, tuple(latents), parameters, deterministics, observed, data, initial_values
+    )
+
+
+def _without_initial_values(model: pm.Model) -> tuple[pm.Model, dict[str, np.ndarray]]:
+    """Return a copy of a model without initial values, and these values.
+
+    PyMC's functions that rewrite a model do not accept one with initial values. A model without
+    any is returned itself. The words "support_point" and "prior" in place of a value are ignored.
+    """
+    given = {rv: value for rv, value in model.rvs_to_initial_values.items() if value is not None}
+    if not given:
+        return model, {}
+    values = {
+        rv.name: np.asarray(_evaluate(value) if isinstance(value, Variable) else value)
+        for rv, value in given.items()
+        if not isinstance(value, str)
+    }
+    # The model may belong to the caller, so that its initial values are put back.
+    model.rvs_to_initial_values.update(dict.fromkeys(given))
+    try:
+        return clone_model(model), values
+    finally:
+        model.rvs_to_initial_values.update(given)
 
 
 def _build_model(
@@ -123,7 +157,7 @@ def _build_model(
         warnings.simplefilter("ignore", ImputationWarning)
         model = build(**arguments, **options)
     if not isinstance(model, pm.Model):
-        raise DeclarationError(f"model() must return a pm.Model, but returned {model!r}")
+        raise DeclarationError(f"model() must return a pm.Model, but returned {brief_repr(model)}")
     return model
 
 

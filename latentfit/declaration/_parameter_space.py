@@ -6,11 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pymc.initial_point import make_initial_point_fn
 from pytensor.graph.replace import graph_replace
 
 from latentfit.declaration._declaration import Declaration
 from latentfit.declaration._space import Space, split_vector
-from latentfit.declaration._transforms import BOUND_AT_INFINITY, TWO_SIDED, Bounds
+from latentfit.declaration._transforms import (
+    BOUND_AT_INFINITY,
+    TWO_SIDED,
+    Bounds,
+    describe_support,
+)
 from latentfit.declaration.compilation import (
     compile_function,
     interpreted_compilation,
@@ -29,7 +35,7 @@ def parameter_space(declaration: Declaration) -> Space:
     Raises
     ------
     DeclarationError
-        If a parameter is discrete.
+        If a parameter is discrete, or if an initial value lies outside the support.
     """
     model = declaration.model
     variables = [model[name] for name in declaration.parameters]
@@ -40,7 +46,7 @@ def parameter_space(declaration: Declaration) -> Space:
                 f"parameters only; if {variable.name!r} is a latent, add it to latents"
             )
     with interpreted_compilation():
-        initial = model.initial_point()
+        initial = _initial_point(declaration)
     values = [model.rvs_to_values[variable] for variable in variables]
     layout = tuple((value.name, np.shape(initial[value.name])) for value in values)
     origin = np.concatenate([np.ravel(initial[value.name]) for value in values])
@@ -80,6 +86,29 @@ def parameter_space(declaration: Declaration) -> Space:
         forward,
         backward,
     )
+
+
+def _initial_point(declaration: Declaration) -> dict[str, np.ndarray]:
+    """Return the unconstrained values of the declared initial values, by value variable.
+
+    Variables without an initial value have PyMC's default.
+
+    Raises
+    ------
+    DeclarationError
+        If an initial value lies outside the support of its variable.
+    """
+    model, given = declaration.model, declaration.initial_values
+    initial: dict[str, np.ndarray] = make_initial_point_fn(model=model, overrides=dict(given))(None)
+    for name in given:
+        value = model.rvs_to_values[model[name]].name
+        if not np.all(np.isfinite(initial[value])):
+            raise DeclarationError(
+                f"initval of {name!r} is {np.array2string(given[name], precision=6, threshold=8)}, "
+                f"which is outside the support of {name!r}: it should be "
+                f"{describe_support(_transform_name(model, model[name]))}"
+            )
+    return initial
 
 
 def _transformed(model: Any, variable: Any) -> Any:

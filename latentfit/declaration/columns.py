@@ -5,7 +5,7 @@ does not hold numbers, such as `latentfit.declaration.csv_table.CsvTable`. Where
 attribute ``path``, error messages name that file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from latentfit.declaration.csv_table import read_table
 from latentfit.errors import InputError
+
+_MAX_LISTED_NAMES = 12
 
 
 def read_columns(path: str | Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -154,7 +156,7 @@ def _default_column(argument: str, arguments: Sequence[str], columns: Mapping[st
         return numeric[0]
     raise InputError(
         f"no column {argument!r}: the model takes {', '.join(arguments)}, and the columns are "
-        f"{', '.join(columns)} (numeric columns: {', '.join(numeric) or 'none'}); "
+        f"{_listed(columns)} (numeric columns: {_listed(numeric) or 'none'}); "
         f"choose one with --column {argument}=COLUMN"
     )
 
@@ -163,8 +165,16 @@ def _column(columns: Mapping[str, Any], name: str) -> Any:
     if name not in columns:
         path = getattr(columns, "path", None)
         where = f"{path}: " if path else ""
-        raise InputError(f"{where}no column {name!r}; the columns are {', '.join(columns)}")
+        raise InputError(f"{where}no column {name!r}; the columns are {_listed(columns)}")
     return columns[name]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Enumerate names; of many, the first ones and how many there are besides."""
+    names = list(names)
+    if len(names) <= _MAX_LISTED_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MAX_LISTED_NAMES])} and {len(names) - _MAX_LISTED_NAMES} others"
 
 
 def _numeric_names(columns: Mapping[str, Any]) -> list[str]:

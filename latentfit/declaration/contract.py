@@ -4,10 +4,10 @@ Nothing here imports PyMC.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from latentfit.errors import DeclarationError
+from latentfit.errors import DeclarationError, brief_repr
 
 MODEL_REQUIRED = ("model", "latents", "e_step", "m_step")
 MODEL_OPTIONAL = (
@@ -41,8 +41,19 @@ def model_signature(build: Callable[..., Any]) -> tuple[tuple[str, ...], dict[st
         Names of the parameters without a default value, which are the data.
     options : dict
         Names of the parameters with a default value, and that value.
+
+    Raises
+    ------
+    DeclarationError
+        Python cannot tell the parameters of `build`.
     """
-    parameters = inspect.signature(build).parameters.values()
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(
+            "model must be a function written in Python, model(data, **options), so that the names "
+            "of its arguments can be read"
+        ) from error
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     arguments = tuple(p.name for p in named if p.default is p.empty)
     return arguments, {p.name: p.default for p in named if p.default is not p.empty}
@@ -56,10 +67,10 @@ def check_latents(latents: Any) -> tuple[str, ...]:
     DeclarationError
         If `latents` is empty or holds anything but strings.
     """
-    names = (latents,) if isinstance(latents, str) else tuple(latents)
-    if not names or not all(isinstance(name, str) for name in names):
+    names = (latents,) if isinstance(latents, str) else latents
+    if not (isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names)):
         raise DeclarationError(
             f"latents must be a tuple of strings, the names of the free variables that EM treats "
-            f"as missing data; got {latents!r}"
+            f"as missing data, such as ('z',); got {brief_repr(latents)}"
         )
-    return names
+    return tuple(names)

@@ -136,11 +136,13 @@ def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
 def _check_header(path: Path, header: Sequence[str]) -> None:
     if all(_is_number_or_missing(name) for name in header):
         raise InputError(f"{path}: no header: the first line must name the columns")
+    earlier: set[str] = set()
     for position, name in enumerate(header, 1):
         if not name and position > 1:
             raise InputError(f"{path}: column {position} has no name in the header")
-        if name in header[: position - 1]:
-            raise InputError(f"{path}: two columns are named {name!r}")
+        if name in earlier:
+            raise InputError(f"{path}: two columns are named {_quoted(name)}")
+        earlier.add(name)
 
 
 def _is_number_or_missing(text: str) -> bool:

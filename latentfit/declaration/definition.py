@@ -1,17 +1,27 @@
 """The entries of a model file: a declaration and the EM algorithm that was derived for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentfit.declaration.contract import check_latents, model_signature
-from latentfit.errors import DeclarationError
+from latentfit.errors import DeclarationError, brief_repr
 
 if TYPE_CHECKING:
     import pymc as pm
 
 Step = Callable[..., Mapping[str, Any]]
+
+_OBJECTIVES = ("likelihood", "posterior")
+_OPTIONAL_FUNCTIONS = (
+    "statistics",
+    "initial",
+    "simulate",
+    "example_data",
+    "log_likelihood",
+    "to_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,23 +94,25 @@ class ModelDefinition:
     def __post_init__(self) -> None:
         """Validate the entries."""
         object.__setattr__(self, "latents", check_latents(self.latents))
-        if self.objective not in ("likelihood", "posterior"):
+        if not isinstance(self.objective, str) or self.objective not in _OBJECTIVES:
             raise DeclarationError(
-                f"objective is 'likelihood' or 'posterior', not {self.objective!r}"
+                f"objective is 'likelihood' or 'posterior', not {brief_repr(self.objective)}"
             )
         for step in ("e_step", "m_step"):
             if not callable(getattr(self, step)):
                 raise DeclarationError(f"{step} must be a function")
-        if not (self.statistics is None or callable(self.statistics)):
-            raise DeclarationError("statistics must be a function")
+        for name in _OPTIONAL_FUNCTIONS:
+            entry = getattr(self, name)
+            if not (entry is None or callable(entry)):
+                raise DeclarationError(f"{name} must be a function, not {brief_repr(entry)}")
         if not isinstance(self.expectations, Mapping) or not all(
             map(callable, self.expectations.values())
         ):
             raise DeclarationError(
                 "expectations is a mapping {name: function of (latents, data)}, "
-                f"not {self.expectations!r}"
+                f"not {brief_repr(self.expectations)}"
             )
-        if isinstance(self.published, Mapping):
+        if isinstance(self.published, Mapping | str) or not isinstance(self.published, Iterable):
             raise DeclarationError("published is a sequence of mappings, one for each figure")
 
     @cached_property

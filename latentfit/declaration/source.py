@@ -23,7 +23,8 @@ from latentfit.declaration.contract import (
     MODEL_OPTIONAL,
     MODEL_REQUIRED,
 )
-from latentfit.errors import DeclarationError, InputError
+from latentfit.errors import DeclarationError, InputError, reason_of
+from latentfit.supervision import CallEnded
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,16 @@ def _execute(path: Path) -> ModuleType:
         raise InputError(f"{path}: not a text file in UTF-8") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:
+    except (KeyboardInterrupt, CallEnded):
+        raise
+    except BaseException as error:
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == str(path)
         ]
         where = f", line {lines[-1]}" if lines else ""
-        raise InputError(f"{path}{where}: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path}{where}: {reason_of(error)}") from error
     return module
 
 

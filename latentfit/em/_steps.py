@@ -8,6 +8,7 @@ import numpy as np
 from latentfit.em.calls import non_finite_entry, step_error, three_argument_m_step
 from latentfit.em.layout import Layout, Params, first_non_finite
 from latentfit.errors import DeclarationError, LatentfitError
+from latentfit.supervision import CallEnded
 
 Step = Callable[..., Mapping[str, Any]]
 # Why a step could not be completed: a clause about a value that is not finite, or the error that
@@ -96,7 +97,9 @@ class EMSteps:
             expectations = self._e_step(params, self._data)
         except LatentfitError as error:
             return state._replace(failure=error)
-        except Exception as error:
+        except (KeyboardInterrupt, CallEnded):
+            raise
+        except BaseException as error:
             failure = step_error(error, self._e_step, "e_step", iteration + 1, params)
             return state._replace(failure=failure)
         if not isinstance(expectations, Mapping):
@@ -125,7 +128,9 @@ class EMSteps:
             result = self._adapted_m_step(state.expectations, self._data, state.params)
         except LatentfitError as error:
             return error
-        except Exception as error:
+        except (KeyboardInterrupt, CallEnded):
+            raise
+        except BaseException as error:
             return step_error(error, self._m_step, "m_step", iteration, state.params)
         flat = self._layout.pack(result, "m_step")
         if np.isfinite(flat).all():
@@ -139,7 +144,9 @@ class EMSteps:
         assert self._log_likelihood is not None
         try:
             value = float(self._log_likelihood(self._layout.unpack(flat), self._data))
-        except Exception:
+        except (KeyboardInterrupt, CallEnded):
+            raise
+        except BaseException:
             return -np.inf
         return value if np.isfinite(value) else -np.inf
 
@@ -149,7 +156,9 @@ class EMSteps:
             returned = function(state.params, self._data)
         except LatentfitError as error:
             return state._replace(failure=error)
-        except Exception as error:
+        except (KeyboardInterrupt, CallEnded):
+            raise
+        except BaseException as error:
             return state._replace(
                 failure=step_error(error, function, "log_likelihood", iteration, state.params)
             )

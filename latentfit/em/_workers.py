@@ -7,12 +7,16 @@ to a thread that was not copied.
 """
 
 import multiprocessing
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 from latentfit.errors import InputError
+from latentfit.supervision import die_with_parent, interrupts_ignored
+
+# No machine has more cores by an order of magnitude.
+_MAX_WORKERS = 1024
 
 
 @contextmanager
@@ -31,7 +35,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     Raises
     ------
     InputError
-        `count` is below 1.
+        `count` is below 1 or above 1024.
 
     Examples
     --------
@@ -44,12 +48,13 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
     """
     if count < 1:
         raise InputError(f"workers must be at least 1, not {count}")
+    if count > _MAX_WORKERS:
+        raise InputError(f"workers must be at most {_MAX_WORKERS}, not {count}")
     if count == 1:
         yield None
         return
     before = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(count, mp_context=_WorkerContext(), initializer=die_with_parent)
     try:
         yield pool
     except BaseException:
@@ -62,6 +67,15 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    # An interrupt from the terminal reaches all processes, and only the main process reports it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _WorkerProcess(SpawnProcess):
+    """A spawned process that ignores Ctrl-C."""
+
+    def start(self) -> None:
+        with interrupts_ignored():
+            super().start()
+
+
+class _WorkerContext(SpawnContext):
+    """Starts `_WorkerProcess`es."""
+
+    Process = _WorkerProcess

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from latentfit.em.layout import label
-from latentfit.errors import DeclarationError, LatentfitError, StepError
+from latentfit.errors import DeclarationError, LatentfitError, StepError, reason_of
+from latentfit.supervision import CallEnded, Timeout
 
 
 def call[T](function: Callable[..., T], name: str, /, *args: Any, **kwargs: Any) -> T:
@@ -27,19 +28,22 @@ def call[T](function: Callable[..., T], name: str, /, *args: Any, **kwargs: Any)
     Raises
     ------
     StepError
-        `function` raised an error that is not one of latentfit's own. The message names the
-        function, the file and the line; the original error is the cause.
+        `function` raised an exception that is not one of latentfit's own, ``SystemExit`` included,
+        or did not end within its time limit. The message names the function, the file and the
+        line; the original exception is the cause.
     """
     try:
         return function(*args, **kwargs)
-    except LatentfitError:
+    except (LatentfitError, KeyboardInterrupt, CallEnded):
         raise
-    except Exception as error:
+    except Timeout as error:
+        raise StepError(str(error), step=name) from error
+    except BaseException as error:
         raise StepError(_located(error, function, name), step=name) from error
 
 
 def step_error(
-    error: Exception,
+    error: BaseException,
     function: Callable[..., Any],
     name: str,
     iteration: int,
@@ -49,8 +53,8 @@ def step_error(
 
     Parameters
     ----------
-    error : Exception
-        The error that the step raised; it becomes the cause.
+    error : BaseException
+        The exception that the step raised; it becomes the cause.
     function : callable
     name : str
         The name under which the user knows the function.
@@ -230,9 +234,8 @@ def _attributed_to[T: Callable[..., Any]](original: Callable[..., Any], wrapper:
     return wrapper
 
 
-def _located(error: Exception, function: Callable[..., Any], name: str) -> str:
-    reason = " ".join(str(error).split())
-    text = f"{name} raised {type(error).__name__}{': ' if reason else ''}{reason}"
+def _located(error: BaseException, function: Callable[..., Any], name: str) -> str:
+    text = f"{name} raised {reason_of(error)}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == _source_file(function)]
     # The first frame is the caller's; if it is the only one, the function is not written in Python.

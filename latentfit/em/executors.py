@@ -7,11 +7,10 @@ from typing import Any
 
 from latentfit.em.primitives import threads
 from latentfit.em.serialization import deserialized, serialized
-from latentfit.errors import ClusterError
+from latentfit.errors import ClusterError, reason_of
 
 # More submitted items would only take up memory: no executor works on as many at the same time.
 _MAX_PENDING_ITEMS = 64
-_MAX_REASON_CHARACTERS = 200
 
 
 def each[T, R](function: Callable[[T], R], items: Iterable[T], executor: Any = None) -> Iterator[R]:
@@ -75,7 +74,7 @@ def _submit(pool: Any, serial_function: bytes, serial_item: bytes) -> "Future[An
     try:
         future: Future[Any] = pool.submit(_apply, serial_function, serial_item)
     except RuntimeError as error:  # executors raise it after they have been shut down
-        raise ClusterError(f"the executor accepts no more work ({_reason(error)})") from error
+        raise ClusterError(f"the executor accepts no more work ({reason_of(error)})") from error
     return future
 
 
@@ -84,7 +83,7 @@ def _next_result[R](pending: "deque[Future[R]]") -> R:
         result = pending[0].result()
     except BaseException as error:
         if lost_workers(error):
-            raise ClusterError(f"the executor lost its workers ({_reason(error)})") from error
+            raise ClusterError(f"the executor lost its workers ({reason_of(error)})") from error
         raise
     pending.popleft()
     return result
@@ -93,8 +92,3 @@ def _next_result[R](pending: "deque[Future[R]]") -> R:
 def _apply(serial_function: bytes, serial_item: bytes) -> Any:
     with threads(1):
         return deserialized(serial_function)(deserialized(serial_item))
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}{': ' if text else ''}{text[:_MAX_REASON_CHARACTERS]}"

@@ -15,7 +15,7 @@ and tables should look like those of the report.
 
 from typing import TYPE_CHECKING
 
-from latentfit.report._files import Paths, check_writable, write, write_selection
+from latentfit.report._files import Paths, check_writable, report_files, write, write_selection
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -30,6 +30,7 @@ __all__ = [
     "check_writable",
     "fragment",
     "html",
+    "report_files",
     "selection_fragment",
     "terminal",
     "write",

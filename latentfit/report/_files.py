@@ -97,6 +97,11 @@ def write_selection(
     return folder / _SELECTION_FILES[0], folder / _SELECTION_FILES[1]
 
 
+def report_files(folder: str | Path) -> tuple[Path, ...]:
+    """List the files that reports in a folder consist of."""
+    return tuple(Path(folder) / name for name in (*_COMPARISON_FILES.values(), *_SELECTION_FILES))
+
+
 def check_writable(folder: str | Path) -> None:
     """Check, before a long computation, that a report can be written into a folder.
 

@@ -1,6 +1,7 @@
 """A picture of the declaration: a graph of its variables and their dependences."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -51,7 +52,8 @@ def draw_graph(model: "pm.Model", latents: tuple[str, ...]) -> Picture:
     """
     import pymc as pm
 
-    network = _acyclic(pm.model_to_networkx(model), tuple(model.named_vars))
+    with _shapes_without_draws():
+        network = _acyclic(pm.model_to_networkx(model), tuple(model.named_vars))
     nodes = {key: _node(look, model, latents) for key, look in network.nodes(data=True)}
     places = _places(network)
     xs = [x for x, _ in places.values()]
@@ -76,6 +78,25 @@ def draw_graph(model: "pm.Model", latents: tuple[str, ...]) -> Picture:
         if network.in_degree(child)
     )
     return encode_picture(figure, f"Graph of the declaration. {dependences}.")
+
+
+@contextmanager
+def _shapes_without_draws() -> Iterator[None]:
+    """Within the block, PyMC's graphs find the shapes of variables without drawing from priors.
+
+    PyMC evaluates shapes in a mode that draws the variables, which is not possible for improper
+    priors, and for vague ones of which a draw overflows.
+    """
+    from pymc import model_graph
+
+    from latentfit.declaration.compilation import compile_function
+
+    kept = model_graph.fast_eval
+    model_graph.fast_eval = lambda graph: compile_function([], graph)()
+    try:
+        yield
+    finally:
+        model_graph.fast_eval = kept
 
 
 def _acyclic(network: "nx.DiGraph", names: tuple[str, ...]) -> "nx.DiGraph":

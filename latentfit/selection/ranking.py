@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from latentfit.selection.evaluation import Evaluation
 
 # Nats. Smaller differences can be explained by the iteration in which EM stopped.
 _SAME_LOG_LIKELIHOOD_NATS = 1e-4
+# Each value is a fit of its own, and a row of a table.
+MAX_VALUES = 1000
 
 
 def check_values(values: Iterable[int], option: str) -> tuple[int, ...]:
@@ -20,9 +23,15 @@ def check_values(values: Iterable[int], option: str) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        There is no value, a value is not an integer, or a value is given twice.
+        There is no value, a value is not an integer, a value is given twice, or there are more than
+        a thousand values.
     """
-    found = tuple(values)
+    found = tuple(islice(values, MAX_VALUES + 1))
+    if len(found) > MAX_VALUES:
+        raise InputError(
+            f"{option} has too many values to try: each is a fit of its own, and at most "
+            f"{MAX_VALUES} are compared"
+        )
     if not found:
         raise InputError(f"there is no value of {option} to try")
     for value in found:

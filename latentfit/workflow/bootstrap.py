@@ -11,6 +11,7 @@ from latentfit.em import information
 from latentfit.progress import Progress
 from latentfit.workflow.bound_model import BoundModel, bind
 from latentfit.workflow.draw import sampler_at
+from latentfit.workflow.options import model_options
 
 if TYPE_CHECKING:
     from latentfit.declaration import Params
@@ -26,7 +27,8 @@ def bootstrap_estimate(
     stopping: em.Stopping | None = None,
     executor: Any = None,
     progress: Progress | None = None,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> information.Bootstrap:
     """Find standard errors by the parametric bootstrap (Efron & Tibshirani 1993, section 6.5).
 
@@ -47,14 +49,16 @@ def bootstrap_estimate(
         Where EM runs on the data sets, several at the same time. The data sets are drawn in this
         process, so that the result does not depend on the executor.
     progress : Progress, optional
-    **options
+    options : mapping, optional
         Options of ``model``.
+    **settings
+        Options of ``model`` whose names are not those of other arguments.
 
     Raises
     ------
     InputError, DeclarationError, StepError
     """
-    bound = bind(definition, data, options)
+    bound = bind(definition, data, model_options(settings, options))
     return bootstrap_bound(
         bound,
         params,

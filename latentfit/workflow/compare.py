@@ -1,7 +1,7 @@
 """``latentfit compare``: EM, MLE, MAP and posterior of one declaration, side by side."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latentfit import agreement, bayes, display, report
@@ -9,18 +9,25 @@ from latentfit import check as checks
 from latentfit import declaration as declared
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.em import Fit, information
-from latentfit.errors import InputError, LatentfitError
+from latentfit.errors import InputError, LatentfitError, reason_of
 from latentfit.progress import Progress
 from latentfit.stages import Stages
 from latentfit.threads import one_thread
 from latentfit.workflow._assemble import assemble_comparison, package_versions
+from latentfit.workflow._library_errors import explain, library_errors_explained
 from latentfit.workflow._posterior import sample_posterior
 from latentfit.workflow._starts import initial_params, random_params
 from latentfit.workflow.bootstrap import bootstrap_bound
 from latentfit.workflow.bound_model import BoundModel, bind
 from latentfit.workflow.check import derivation_of
 from latentfit.workflow.fit import run_em
-from latentfit.workflow.options import CheckOptions, FitOptions, SamplerOptions, take
+from latentfit.workflow.options import (
+    CheckOptions,
+    FitOptions,
+    SamplerOptions,
+    model_options,
+    take,
+)
 
 if TYPE_CHECKING:
     from latentfit.declaration import Params
@@ -37,6 +44,7 @@ def compare_estimates(
     bootstrap: int = 0,
     profile: Sequence[str] = (),
     progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> agreement.Comparison:
     """Compare EM with PyMC's direct MLE, MAP and posterior of the same declaration.
@@ -55,9 +63,11 @@ def compare_estimates(
         ``"mu[0]"``, or names for all their entries. Each takes hundreds of evaluations of the
         log-likelihood.
     progress : Progress, optional
+    options : mapping, optional
+        Options of ``model``, such as ``{"components": 3}``.
     **settings
         Fields of `FitOptions` (the seed determines everything that is random) and of
-        `SamplerOptions`, and options of ``model``.
+        `SamplerOptions`, and options of ``model`` whose names are not those of other arguments.
 
     Returns
     -------
@@ -75,34 +85,37 @@ def compare_estimates(
         raise InputError(f"bootstrap takes at least 2 replicates, or 0 for none: {bootstrap}")
     seed = secrets.randbits(31) if fitting.seed is None else fitting.seed
     stages = Stages(progress or Progress(quiet=True))
-    bound = bind(definition, data, settings)
+    bound = bind(definition, data, model_options(settings, options))
 
-    density, starts = _build(bound, seed, fitting.runs, stages)
-    profiled = agreement.profile_labels(profile, density.space)
-    with stages("complete_s", "Building the complete-data view"):
-        reference = _reference(bound, density)
-    result = _check(bound, reference, starts, seed, stages) if check else None
+    with library_errors_explained(bound):
+        density, starts = _build(bound, seed, fitting.runs, stages)
+        profiled = agreement.profile_labels(profile, density.space)
+        with stages("complete_s", "Building the complete-data view"):
+            reference = _reference(bound, density)
+        result = _check(bound, reference, starts, seed, stages) if check else None
 
-    fit = _fit(bound, density, starts, fitting, stages)
-    replicates = _bootstrap(bound, fit, bootstrap, seed, fitting, stages) if bootstrap else None
-    problem = _problem(bound, density, fit)
-    with stages("errors_s", "Standard errors"):
-        em = problem.locate(fit.best.params)
-        alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
-        complete = reference if isinstance(reference, str) else reference.complete
-        uncertainty = agreement.estimate_uncertainty(problem, alignment.em, complete, replicates)
+        fit = _fit(bound, density, starts, fitting, stages)
+        replicates = _bootstrap(bound, fit, bootstrap, seed, fitting, stages) if bootstrap else None
+        problem = _problem(bound, density, fit)
+        with stages("errors_s", "Standard errors"):
+            em = problem.locate(fit.best.params)
+            alignment = agreement.align(problem.declaration, density, em, prior=problem.with_prior)
+            complete = reference if isinstance(reference, str) else reference.complete
+            uncertainty = agreement.estimate_uncertainty(
+                problem, alignment.em, complete, replicates
+            )
 
-    maxima = agreement.find_maxima(problem, alignment, stages)
-    posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)
-    if profiled:
-        intervals = _profile_intervals(density, maxima, profiled, stages)
-        uncertainty = uncertainty.with_intervals(intervals)
+        maxima = agreement.find_maxima(problem, alignment, stages)
+        posterior = sample_posterior(problem, alignment, maxima, sampler, seed, stages)
+        if profiled:
+            intervals = _profile_intervals(density, maxima, profiled, stages)
+            uncertainty = uncertainty.with_intervals(intervals)
 
-    with stages("verdicts_s", "Verdicts"):
-        evidence = agreement.gather_evidence(
-            problem, alignment, maxima, uncertainty, posterior.sampling, result
-        )
-        verdicts = agreement.all_verdicts(evidence)
+        with stages("verdicts_s", "Verdicts"):
+            evidence = agreement.gather_evidence(
+                problem, alignment, maxima, uncertainty, posterior.sampling, result
+            )
+            verdicts = agreement.all_verdicts(evidence)
     run = {
         "starts": fitting.starts,
         "short_runs": fitting.short_runs,
@@ -138,7 +151,7 @@ def _reference(bound: BoundModel, density: bayes.Density) -> checks.Reference | 
     try:
         return checks.reference(bound.declaration, density)
     except Exception as error:  # the rest of the comparison does not depend on it
-        return _message(error)
+        return _message(bound, error)
 
 
 def _check(
@@ -163,7 +176,7 @@ def _check(
                 progress=stages.progress,
             )
         except Exception as error:  # the rest of the comparison does not depend on it
-            return _message(error)
+            return _message(bound, error)
 
 
 def _fit(
@@ -194,7 +207,9 @@ def _objective(bound: BoundModel, density: bayes.Density) -> "Callable[..., floa
 
     def objective(params: "Params", data: Any) -> float:
         point = density.space.locate(bound.to_model(params))
-        return density.objective(point, prior=posterior)
+        # EM would otherwise report an error of PyMC as one of the author's `log_likelihood`.
+        with library_errors_explained(bound):
+            return density.objective(point, prior=posterior)
 
     return objective
 
@@ -245,5 +260,5 @@ def _profile_intervals(
         )
 
 
-def _message(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _message(bound: BoundModel, error: Exception) -> str:
+    return explain(bound, error) or reason_of(error)

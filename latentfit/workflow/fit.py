@@ -10,7 +10,7 @@ from latentfit.errors import InputError
 from latentfit.progress import Progress
 from latentfit.workflow._starts import starting_params
 from latentfit.workflow.bound_model import BoundModel, bind
-from latentfit.workflow.options import FitOptions, take
+from latentfit.workflow.options import FitOptions, model_options, take
 
 if TYPE_CHECKING:
     from latentfit.declaration import Params
@@ -23,6 +23,7 @@ def fit_model(
     columns: Sequence[str] = (),
     executor: Any = None,
     progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> em.Fit:
     """Run EM alone. Does not import PyMC if the model file has ``initial``.
@@ -42,8 +43,11 @@ def fit_model(
         Where the starts run at the same time: a `concurrent.futures.Executor` or a Dask client. For
         data that are not in memory, the client to use, by default the current one.
     progress : Progress, optional
+    options : mapping, optional
+        Options of ``model``, such as ``{"components": 3}``.
     **settings
-        Fields of `FitOptions`, and options of ``model`` such as ``components=3``.
+        Fields of `FitOptions`, and options of ``model`` whose names are not those of other
+        arguments.
 
     Raises
     ------
@@ -52,14 +56,15 @@ def fit_model(
         Workers were lost; the error holds the last params and solutions of EM.
     """
     fitting = take(FitOptions, settings)
+    chosen = model_options(settings, options)
     progress = progress or Progress(quiet=True)
     if distributed.is_distributed(data):
         from latentfit.workflow.fit_chunks import fit_chunks
 
-        return fit_chunks(definition, data, fitting, settings, columns, executor, progress)
+        return fit_chunks(definition, data, fitting, chosen, columns, executor, progress)
     if columns:
         raise InputError("columns can only be chosen for a dataframe or for Parquet files")
-    bound = bind(definition, data, settings)
+    bound = bind(definition, data, chosen)
     starts = starting_params(bound, fitting.seed, fitting.runs)
     return run_em(
         bound, bound.step_data, starts, bound.em_log_likelihood, fitting, progress, executor

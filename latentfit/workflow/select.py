@@ -1,7 +1,7 @@
 """``--set option=1..6``: one model at several values of an option, side by side."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from latentfit import display, em, report, selection
@@ -11,6 +11,7 @@ from latentfit.errors import InputError, LatentfitError
 from latentfit.progress import Progress
 from latentfit.workflow.bound_model import bind
 from latentfit.workflow.fit import fit_model
+from latentfit.workflow.options import SETTINGS_OF_JOBS, model_keywords
 
 if TYPE_CHECKING:
     from latentfit.agreement import Comparison
@@ -29,6 +30,7 @@ def select_value(
     seed: int | None = None,
     progress: Progress | None = None,
     on_value: "Callable[[int, em.Fit | Comparison], object] | None" = None,
+    options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> selection.Selection:
     """Fit the model at several values of an option, such as numbers of components.
@@ -56,8 +58,11 @@ def select_value(
     on_value : callable, optional
         ``on_value(value, result)``, after each fit or comparison that did not fail. Comparisons are
         large, and the selection keeps none.
+    options : mapping, optional
+        The other options of ``model``.
     **settings
-        Those of `fit_model` or `compare_estimates`, and the other options of ``model``.
+        Those of `fit_model` or `compare_estimates`, and other options of ``model`` whose names are
+        not those of other arguments.
 
     Raises
     ------
@@ -67,8 +72,11 @@ def select_value(
     default = definition.options.get(option, 0)
     if option in definition.options and type(default) is not int:
         raise InputError(f"{option} is not a whole number: its default is {default!r}")
-    if option in settings:
-        raise InputError(f"{option} has a value already, {settings[option]!r}")
+    others = dict(options or {})
+    # A setting of the job itself may have the name of the option.
+    already = {**{k: v for k, v in settings.items() if k not in SETTINGS_OF_JOBS}, **others}
+    if option in already:
+        raise InputError(f"{option} has a value already, {already[option]!r}")
     if units is not None and units < 1:
         raise InputError(f"units must be at least 1, not {units}")
     if not posterior and (definition.log_likelihood is None or definition.objective == "posterior"):
@@ -88,7 +96,12 @@ def select_value(
     title = f"{option} {values[0]} to {values[-1]}"
     with progress.stage(title, total=len(values)) as bar:
         for value in values:
-            run = {"seed": seed, "progress": progress, **settings, option: value}
+            run = {
+                "seed": seed,
+                "progress": progress,
+                **settings,
+                **model_keywords({**others, option: value}),
+            }
             try:
                 result = job(definition, arguments or None, **run)
             except LatentfitError as error:
@@ -114,7 +127,7 @@ def select_value(
         notes=tuple(dict.fromkeys(note for one in evaluations for note in one.notes)),
         settings={
             name: vars(value) if isinstance(value, em.Stopping) else value
-            for name, value in settings.items()
+            for name, value in {**settings, **others}.items()
             if name != "executor"
         },
         seed=seed,

@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from latentfit.declaration.definition import ModelDefinition
 from latentfit.workflow.bound_model import bind
+from latentfit.workflow.options import model_options
 
 if TYPE_CHECKING:
     from latentfit.em.information import StandardErrors
 
 
 def observed_information_errors(
-    definition: ModelDefinition, params: Mapping[str, Any], data: Any = None, **options: Any
+    definition: ModelDefinition,
+    params: Mapping[str, Any],
+    data: Any = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> "StandardErrors":
     """Find standard errors of EM's estimate from the observed information.
 
@@ -25,14 +31,16 @@ def observed_information_errors(
         EM's estimate, such as ``fit().params``, natural scale.
     data : mapping or array_like, optional
         As in `fit_model`.
-    **options
+    options : mapping, optional
         Options of ``model``.
+    **settings
+        Options of ``model`` whose names are not those of other arguments.
 
     Raises
     ------
     InputError, DeclarationError, StepError
     """
-    bound = bind(definition, data, options)
+    bound = bind(definition, data, model_options(settings, options))
     log_likelihood = bound.em_log_likelihood
     if log_likelihood is not None:
         from latentfit.em import information

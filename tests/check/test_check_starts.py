@@ -159,7 +159,7 @@ def test_the_precision_of_a_numerical_integral_is_reported():
     result = poisson.check({"y": np.array([0, 1, 3, 2])}, seed=1, paths=False)
     (line,) = [check.detail for check in result.checks if check.id == "declaration.latents"]
     description, _, error = line.partition(" (error of log p(x | θ) about ")
-    assert description == "z: adaptive Gauss-Hermite quadrature, 61 nodes"
+    assert description == "z: adaptive quadrature (panels), 280 nodes"
     assert float(error.removesuffix(")")) < 1e-9
     # The E step returns the prior mean in place of the posterior mean.
     assert ("E", "z") in [(finding.step, finding.name) for finding in result.findings]

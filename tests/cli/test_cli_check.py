@@ -166,6 +166,11 @@ class TestOutput:
         np.testing.assert_array_equal(asked["data"]["x"], [4, 5])
         assert (asked["seed"], asked["timeout"], asked["components"]) == (7, 0.5, 3)
 
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_strict_arrives(self, asked, strict):
+        main(["check", "gaussian-mixture", *(["--strict"] if strict else [])])
+        assert asked["strict"] is strict
+
     def test_against_takes_the_steps_from_the_target(self, asked, tmp_path):
         path = write(tmp_path, WRONG)
         assert main(["check", str(path), "--against", "exponential-missing"]) == 1

@@ -19,3 +19,5 @@ def test_an_interrupt_in_a_callback_of_native_code_is_not_lost(capsys):
         callback()
         time.sleep(30)
     assert capsys.readouterr().err == ""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -136,7 +136,7 @@ def _compared(
         _comparison(expected, density, values, point, direction)
         for values, point in zip(expected.points, points, strict=True)
     )
-    found = marginalisations(declaration, density, points[0])
+    found = marginalisations(declaration, density, points)
     problem = ""
     if not all(one.agrees for one in comparisons):
         worst = max(comparisons, key=lambda one: np.nan_to_num(one.difference, nan=np.inf))

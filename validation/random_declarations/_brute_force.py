@@ -162,11 +162,11 @@ def _response(
     if any(one.kind == "trials" for one in specification.latents):
         p = params["p"]
         with np.errstate(invalid="ignore"):
-            ways = gammaln(special + 1) - gammaln(y + 1) - gammaln(special - y + 1)
-            found = ways + xlogy(y, p) + (special - y) * np.log1p(-p)
+            log_binomial = gammaln(special + 1) - gammaln(y + 1) - gammaln(special - y + 1)
+            found = log_binomial + xlogy(y, p) + (special - y) * np.log1p(-p)
         return np.where(special >= y, found, -np.inf)
-    ways = gammaln(TRIALS + 1) - gammaln(y + 1) - gammaln(TRIALS - y + 1)
-    return ways - y * np.logaddexp(0, -special) - (TRIALS - y) * np.logaddexp(0, special)
+    log_binomial = gammaln(TRIALS + 1) - gammaln(y + 1) - gammaln(TRIALS - y + 1)
+    return log_binomial - y * np.logaddexp(0, -special) - (TRIALS - y) * np.logaddexp(0, special)
 
 
 def _over_paths(emissions: np.ndarray, transition: np.ndarray, first: np.ndarray) -> float:

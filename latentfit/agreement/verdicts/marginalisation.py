@@ -12,9 +12,10 @@ POSITION = 110
 
 
 def verdict(evidence: Evidence) -> Verdict:
-    """State how each latent was marginalised at the MLE, and how precisely."""
-    problem, point = evidence.problem, evidence.maxima.mle.unconstrained
-    found = bayes.views.marginalisations(problem.declaration, problem.density, point)
+    """State how each latent was marginalised, and how precisely at EM's estimate, MLE and MAP."""
+    problem = evidence.problem
+    points = [estimate.unconstrained for estimate in evidence.maxima.estimates.values()]
+    found = bayes.views.marginalisations(problem.declaration, problem.density, points)
     return of_integrations(found, evidence.sampling.reduced)
 
 

@@ -14,7 +14,12 @@ from collections.abc import Callable
 from latentfit.bayes.complete_data import _categorical, _continuous, _markov_chain
 from latentfit.bayes.complete_data._additive import AdditiveStatistic
 from latentfit.bayes.complete_data._by_draws import CONDITIONAL_DRAWS, complete_data_by_draws
-from latentfit.bayes.complete_data._complete_data import CompleteData, Statistics, pairs_key
+from latentfit.bayes.complete_data._complete_data import (
+    CompleteData,
+    Statistics,
+    pairs_key,
+    points_key,
+)
 from latentfit.bayes.views import Density
 from latentfit.declaration import Declaration
 
@@ -26,6 +31,7 @@ __all__ = [
     "complete_data_by_draws",
     "complete_data_view",
     "pairs_key",
+    "points_key",
 ]
 
 # Kinds of latents with exact statistics. They exclude one another, so that their order is

@@ -6,9 +6,9 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import pytensor
 
 from latentfit.bayes.complete_data._additive import AdditiveStatistic, find_additive_terms
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.maxima import Maximum, maximise, polish
 from latentfit.bayes.views import Density, MarkovChainTerms, hessian_function
 from latentfit.declaration import Declaration
@@ -215,8 +215,7 @@ class CompleteData:
     @cached_property
     def _graphs(self) -> list[Any]:
         """Graphs of Q and its gradient."""
-        point = self.density.point
-        return [self._q, pytensor.grad(self._q, point, disconnected_inputs="ignore")]
+        return [self._q, gradient(self._q, self.density.point)]
 
     @cached_property
     def _hessian(self) -> Callable[..., list[np.ndarray]]:

@@ -47,22 +47,35 @@ from latentfit.bayes.marginalize._conjugate import (
     ConjugateMarginalRV,
     conjugate_strategy,
 )
-from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV, quadrature_nodes
+from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
+from latentfit.bayes.marginalize._quadrature_rules import (
+    INDEPENDENT_RULE,
+    HermiteRule,
+    PanelRule,
+    QuadratureRule,
+    coarse_rule,
+    quadrature_rule,
+)
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
 
 __all__ = [
+    "INDEPENDENT_RULE",
     "STRATEGIES",
     "ConjugateFamily",
     "ConjugateMarginalRV",
+    "HermiteRule",
+    "PanelRule",
     "Precedence",
     "QuadratureMarginalRV",
+    "QuadratureRule",
     "StateSpaceMarginalRV",
     "Strategy",
     "ThresholdMarginalRV",
+    "coarse_rule",
     "conjugate_strategy",
-    "quadrature_nodes",
+    "quadrature_rule",
 ]
 
 # All strategies of this folder, in the order in which they are tried.

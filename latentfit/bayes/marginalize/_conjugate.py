@@ -136,7 +136,7 @@ def match_family(
     probes = draw_probes(inputs, outputs) if is_smooth(latent, outputs[1:]) else None
     if probes is None:
         return None
-    blocks = partition_into_blocks(probes[0], family.joint_axes)
+    blocks = partition_into_blocks(probes, family.joint_axes)
     if family.separate_entries and blocks.size > 1:
         return None
     matches = all(

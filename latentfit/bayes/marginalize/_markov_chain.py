@@ -13,9 +13,12 @@ and each step is a few operations on whole arrays (Hassan, Särkkä & García-Fe
 Transactions on Signal Processing 69).
 
 The forward algorithm of pymc-extras goes from one time to the next. It needs fewer sums, but its
-loop cannot be evaluated for many θ or in many directions at once, and its gradient is not defined
-where a transition has probability zero. It is still used where there are many states, and where the
-number of states or times is not known before evaluation.
+loop cannot be evaluated for many θ or in many directions at once. It is used where there are many
+states, where the number of states or times is not known before evaluation, and where a state
+depends on several earlier ones or the transition probabilities vary in time.
+
+Both computations replace log 0 by a finite number. A log density of minus infinity would have the
+derivative NaN within the loop, to which the rules of `latentfit.bayes.derivatives` do not extend.
 """
 
 from typing import Any
@@ -27,6 +30,7 @@ from pymc_extras.model.marginal.distributions.discrete_markov_chain import (
     DUMMY_ZERO,
     MarginalDiscreteMarkovChainRV,
     _hmm_emission_logp,
+    _hmm_forward_log_alphas,
     _hmm_log_init_and_transition,
     align_logp_dims,
     warn_non_separable_logp,
@@ -38,8 +42,6 @@ _MAX_STATES = 6
 # contains it can be mistaken for the logarithm of a positive probability.
 _LOG_ZERO = -1e30
 
-_forward_algorithm = _logprob.dispatch(MarginalDiscreteMarkovChainRV)
-
 
 @_logprob.register(MarginalDiscreteMarkovChainRV)
 def _markov_chain_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any:
@@ -47,20 +49,48 @@ def _markov_chain_logp(op: Any, values: Any, *inputs: Any, **kwargs: Any) -> Any
     along, time = list(op.dims_connections[0]), chain.type.ndim - 1
     states = chain.owner.inputs[0].type.shape[-1]
     times = values[0].type.shape[along.index(time)]
+    emission, domain, shape = _hmm_emission_logp(op, chain, dependents, values)
+    initial, transition = _hmm_log_init_and_transition(chain, shape, domain)
+    initial, transition, emission = (
+        pt.maximum(term, _LOG_ZERO) for term in (initial, transition, emission)
+    )
     known = states is not None and times is not None
     chain_op = chain.owner.op
     if not known or states > _MAX_STATES or chain_op.n_lags > 1 or chain_op.time_varying_P:
-        return _forward_algorithm(op, values, *inputs, **kwargs)
-    emission, domain, shape = _hmm_emission_logp(op, chain, dependents, values)
-    initial, transition = _hmm_log_init_and_transition(chain, shape, domain)
-    density = _sum_over_paths(initial, transition, emission, times)
+        density = _forward_algorithm(
+            initial, transition, emission, chain_op.n_lags, chain_op.time_varying_P
+        )
+    else:
+        density = _sum_over_paths(initial, transition, emission, times)
+    density = pt.switch(pt.lt(density, _LOG_ZERO / 2), -pt.inf, density)
     along.remove(time)
     warn_non_separable_logp(values)
     return align_logp_dims(along, density), *(len(values) - 1) * (DUMMY_ZERO,)
 
 
+def _forward_algorithm(
+    initial: Any, transition: Any, emission: Any, lags: int, time_varying: bool
+) -> Any:
+    """Build log p(x | θ) as a graph, shape batch, with a loop over the times.
+
+    Parameters
+    ----------
+    initial : TensorVariable, shape (K, ..., K, *batch)
+        One axis for each of the `lags` first states.
+    transition : TensorVariable, shape ([times,] K, ..., K, *batch)
+        One axis for each of the `lags` earlier states, and one for the state that follows.
+    emission : TensorVariable, shape (K, *batch, times)
+    lags : int
+        Number of earlier states on which a state depends.
+    time_varying : bool
+        Whether the transition probabilities have an axis of times.
+    """
+    messages = _hmm_forward_log_alphas(emission, initial, transition, lags, time_varying)
+    return pt.logsumexp(messages[-1], axis=tuple(range(lags)))
+
+
 def _sum_over_paths(initial: Any, transition: Any, emission: Any, times: int) -> Any:
-    """Build log p(x | θ) as a graph, shape batch.
+    """Build log p(x | θ) as a graph, shape batch, by pairwise products.
 
     Parameters
     ----------
@@ -69,8 +99,8 @@ def _sum_over_paths(initial: Any, transition: Any, emission: Any, times: int) ->
     emission : TensorVariable, shape (K, *batch, times)
     times : int
     """
-    first = pt.maximum(initial + emission[..., 0], _LOG_ZERO)
-    matrices = pt.maximum(transition[..., None] + emission[None, ..., 1:], _LOG_ZERO)
+    first = initial + emission[..., 0]
+    matrices = transition[..., None] + emission[None, ..., 1:]
     count = times - 1
     while count > 1:
         even = count - count % 2
@@ -79,8 +109,7 @@ def _sum_over_paths(initial: Any, transition: Any, emission: Any, times: int) ->
             products = pt.concatenate([products, matrices[..., -1:]], axis=-1)
         matrices, count = products, (count + 1) // 2
     paths = first[:, None] + matrices[..., 0] if count else first[:, None]
-    density: Any = pt.logsumexp(paths, axis=(0, 1))
-    return pt.switch(pt.lt(density, _LOG_ZERO / 2), -pt.inf, density)
+    return pt.logsumexp(paths, axis=(0, 1))
 
 
 def _log_matrix_product(one: Any, other: Any) -> Any:

@@ -1,75 +1,62 @@
-r"""Adaptive Gauss-Hermite quadrature for latents without a closed form.
+r"""Numerical integration of latents without a closed form, one block of few entries at a time.
 
-Each block z of the latent, of one to three entries, is integrated separately, about the mode m of
-log p(x, z | θ) and in units of its curvature there, S Sᵀ = -(∂² log p(x, z | θ) / ∂z ∂zᵀ)⁻¹,
+Blocks of one entry are integrated by Gauss-Legendre quadrature on panels, which are placed for each
+block at the θ in question (`_panels`). A block z of two or three entries is integrated about the
+mode m of log p(x, z | θ) and in units of its curvature there, S Sᵀ = -(∂² log p(x, z | θ) / ∂z
+∂zᵀ)⁻¹,
 
     p(x | θ) = ∫ p(x, z | θ) dz = |S| Σ_j w_j exp(t_jᵀ t_j / 2) p(x, m + S t_j | θ),
 
-with t_j and w_j the nodes and weights of Hermite polynomials, or products of them (Liu & Pierce
-1994, Biometrika 81(3); Pinheiro & Bates 1995, JCGS 4(1)). The integral does not depend on the
-positions of the nodes, which are therefore constants when the integral is differentiated. The error
-is estimated by doubling the number of nodes (`quadrature_nodes`).
+with t_j and w_j the products of nodes and weights of Hermite polynomials (Liu & Pierce 1994,
+Biometrika 81(3); Pinheiro & Bates 1995, JCGS 4(1)). The integral does not depend on the positions
+of the nodes, which are therefore constants when the integral is differentiated. The error is
+estimated by the difference from a rule with other nodes, other panels and other axes, at the same θ
+(`INDEPENDENT_RULE`).
 
-The conditional distribution of a single entry is tabulated: p(x, z | θ) is evaluated at Chebyshev
-points about the mode, and quantiles are those of the polynomial through them.
+The conditional distribution of a single entry is tabulated on the panels.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.polynomial.hermite_e import hermegauss
-from pymc.distributions.distribution import support_point
 from pymc.logprob.abstract import _logprob
 from pymc_extras.model.marginal.distributions.core import MarginalRV, marginalized_conditional
 from pytensor.gradient import disconnected_grad
-from pytensor.graph.replace import graph_replace, vectorize_graph
 
+from latentfit.bayes.marginalize._integrand import BlockIntegrand
+from latentfit.bayes.marginalize._panels import Nodes, log_cosh, panel_nodes, place_panels
+from latentfit.bayes.marginalize._quadrature_rules import (
+    MAX_BLOCK_SIZE,
+    HermiteRule,
+    PanelRule,
+    QuadratureRule,
+    current_rule,
+)
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy
 from latentfit.bayes.marginalize.algebra import cholesky_factors, solve_positive_definite
-from latentfit.bayes.marginalize.distributions import TABLE_POINTS, tabulated
+from latentfit.bayes.marginalize.distributions import (
+    TABLE_PANELS,
+    table_of,
+    table_positions,
+    tabulated,
+)
 from latentfit.bayes.marginalize.structure import (
     IndependentBlocks,
-    block_hessian,
     draw_probes,
     has_kink,
     is_smooth,
-    log_joint_graphs,
     marginal_log_densities,
     partition_into_blocks,
     substitute,
     support_transform,
 )
-from latentfit.declaration.compilation import double_precision, stabilise
+from latentfit.declaration.compilation import double_precision
 
-_NODES = ContextVar("nodes", default=61)
-# Share of the nodes along each axis, by the number of entries of a block: the number of products
-# of nodes grows with the power of the number of axes.
-_SHARE_PER_AXIS = {1: 1.0, 2: 0.5, 3: 0.25}
-_MIN_NODES_PER_AXIS = 3
-# Steps of Newton's method from the centre of the prior to the mode of each block.
-_NEWTON_STEPS = 6
-
-
-@contextmanager
-def quadrature_nodes(count: int) -> Iterator[None]:
-    """Build observed views with this number of nodes within the ``with`` block.
-
-    Parameters
-    ----------
-    count : int
-        Number of nodes in one dimension (61 outside such a block). In several dimensions a share
-        of it is used along each axis.
-    """
-    token = _NODES.set(count)
-    try:
-        yield
-    finally:
-        _NODES.reset(token)
+# Lengths of a step of Newton's method among which the one with the largest density is taken.
+_STEP_LENGTHS = np.array([0.0, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 1.0, 2.0])
 
 
 class QuadratureMarginalRV(MarginalRV):
@@ -78,12 +65,14 @@ class QuadratureMarginalRV(MarginalRV):
     Inner graph: [latent, *dependents, *rng updates].
     """
 
-    def __init__(self, *args: Any, blocks: IndependentBlocks, nodes: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, blocks: IndependentBlocks, rule: QuadratureRule, **kwargs: Any
+    ) -> None:
         self.blocks = blocks
-        self.nodes = nodes
-        self.nodes_per_axis = max(_MIN_NODES_PER_AXIS, round(_SHARE_PER_AXIS[blocks.size] * nodes))
-        self.count = self.nodes_per_axis**blocks.size
-        self.strategy = f"adaptive Gauss-Hermite quadrature, {self.count} nodes"
+        self.rule = rule
+        self.count = rule.count(blocks.size)
+        name = "panels" if isinstance(rule.of(blocks.size), PanelRule) else "Gauss-Hermite"
+        self.strategy = f"adaptive quadrature ({name}), {self.count} nodes"
         super().__init__(*args, **kwargs)
 
 
@@ -97,100 +86,99 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     probes = draw_probes(inputs, [latent, *dependents], finite=False)
     if probes is None:
         return None
-    blocks = partition_into_blocks(probes[0])
-    if blocks.size not in _SHARE_PER_AXIS or not blocks.full:
+    blocks = partition_into_blocks(probes)
+    if blocks.size > MAX_BLOCK_SIZE or not blocks.full:
         return None
     return QuadratureMarginalRV(
-        inputs=inputs, outputs=outputs, blocks=blocks, nodes=_NODES.get(), **marginalized
+        inputs=inputs, outputs=outputs, blocks=blocks, rule=current_rule(), **marginalized
     )
 
 
 STRATEGY = Strategy(Precedence.NUMERICAL, build)
 
 
-class _QuadratureGraphs:
-    """Graphs of log p(x, z | θ) of every block, its mode, and its scale matrix S there.
+@_logprob.register(QuadratureMarginalRV)
+def _quadrature_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
+    integrand, placeholders = _integrand(op)
+    rule = op.rule.of(op.blocks.size)
+    with double_precision():
+        if isinstance(rule, PanelRule):
+            nodes = panel_nodes(integrand, rule)
+        else:
+            nodes = _hermite_nodes(integrand, rule)
+        density = pt.logsumexp(integrand.at_points(nodes.z) + nodes.log_weights, axis=0)
+        if integrand.others:
+            others = [integrand.at(one, nodes.z[op.count // 2]) for one in integrand.others]
+            density = pt.concatenate([density, *others])
+    return marginal_log_densities(density, placeholders, [*inputs, *values], values)
 
-    Attributes
-    ----------
-    value : Variable
-        Placeholder for the latent.
-    placeholders : list of Variable
-        Inputs of the inner graph, and placeholders for the dependents.
-    log_joint : Variable, shape (blocks,)
-    others : list of Variable
-        Terms that depend on no block.
+
+def _integrand(op: QuadratureMarginalRV) -> tuple[BlockIntegrand, list[Any]]:
+    """Build the integrand, and the placeholders of its graphs."""
+    inner = op.fgraph.unfreeze()
+    latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
+    integrand = BlockIntegrand(latent, dependents, op.blocks)
+    return integrand, [*inner.inputs, *integrand.placeholders]
+
+
+def _hermite_nodes(integrand: BlockIntegrand, rule: HermiteRule) -> Nodes:
+    """Place nodes about the modes of the blocks."""
+    size = integrand.blocks.size
+    line, weights = hermegauss(rule.nodes_per_axis(size))
+    t = np.stack(np.meshgrid(*size * [line]), axis=-1).reshape(-1, size)
+    w = np.stack(np.meshgrid(*size * [np.log(weights)]), axis=-1).reshape(-1, size).sum(axis=1)
+    log_weights = w + 0.5 * np.sum(t**2, axis=1)
+    if rule.rotated and size > 1:
+        rng = np.random.default_rng(0)
+        t = t @ np.linalg.qr(rng.standard_normal((size, size)))[0]
+    mode, scale = _mode_and_scale(
+        integrand, integrand.centre(), rule.newton_steps, line_search=rule.line_search
+    )
+    log_volume = pt.log(pt.diagonal(scale, axis1=-2, axis2=-1)).sum(axis=-1)
+    return Nodes(_about(mode, scale, t), log_weights[:, None] + log_volume)
+
+
+def _about(mode: Any, scale: Any, t: np.ndarray) -> Any:
+    """Build z = m + S t for every block, shape (len(t), blocks, size)."""
+    return mode + pt.sum(scale * t[:, None, None, :], axis=-1)
+
+
+def _mode_and_scale(
+    integrand: BlockIntegrand, start: Any, steps: int, *, line_search: bool
+) -> tuple[Any, Any]:
+    """Find the mode of every block by Newton's method, and its scale matrix S there.
+
+    Returns
+    -------
     mode : Variable, shape (blocks, size)
     scale : Variable, shape (blocks, size, size)
         Lower triangular.
     """
+    size = integrand.blocks.size
+    gradient, hessian = integrand.derivatives()
 
-    def __init__(self, op: QuadratureMarginalRV) -> None:
-        inner = op.fgraph.unfreeze()
-        latent, *dependents = inner.outputs[: 1 + op.n_dependent_rvs]
-        self.blocks = op.blocks
-        self.value, others, terms = log_joint_graphs(latent, dependents)
-        self.placeholders = [*inner.inputs, *others]
-        # The terms are made stable before they are differentiated: the derivative of log(1 - p)
-        # at p = 1 cannot be made stable afterwards.
-        terms = stabilise(terms, clone=False)
-        size = op.blocks.size
-        with double_precision():
-            self.log_joint, self.others = op.blocks.sums(terms)
-            gradient: Any = pytensor.grad(
-                self.log_joint.sum(), self.value, disconnected_inputs="ignore"
-            )
-            hessian = block_hessian(gradient, self.value, op.blocks)
-            block_gradient = op.blocks.gather(gradient.reshape((-1,)))
-            start = pt.broadcast_to(support_point(latent), op.blocks.shape).reshape((-1,))
-            mode = op.blocks.gather(start)
-            for _ in range(_NEWTON_STEPS):
-                precision, gradient_at = (
-                    self._precision(hessian, mode, size),
-                    self.at(block_gradient, mode),
-                )
-                mode = mode + solve_positive_definite(precision, gradient_at, size)[0]
-            _, _, covariance = solve_positive_definite(
-                self._precision(hessian, mode, size), mode, size
-            )
-            self.mode = disconnected_grad(mode)
-            self.scale = disconnected_grad(cholesky_factors(covariance, size))
-
-    def _precision(self, hessian: Any, z: Any, size: int) -> Any:
-        precision = -self.at(hessian, z)
+    def precision_at(z: Any) -> Any:
+        precision = -integrand.at(hessian, z)
         # Where log p(x, z | θ) of a single entry curves upwards, the absolute value makes the step
         # increase it.
         return pt.abs(precision) if size == 1 else precision
 
-    def at(self, graph: Any, z: Any) -> Any:
-        """Evaluate a graph of the latent at values of its blocks, shape (blocks, size)."""
-        latent: Any = self.blocks.scatter(z)
-        return graph_replace([graph], {self.value: latent}, strict=False)[0]
-
-    def around_mode(self, t: np.ndarray) -> Any:
-        """Evaluate log p(x, z | θ) of every block at z = m + S t, shape (len(t), blocks)."""
-        each = self.mode + pt.sum(self.scale * t[:, None, None, :], axis=-1)
-        one: Any = pt.matrix("block", shape=(self.blocks.count, self.blocks.size))
-        (log_joint,) = graph_replace([self.log_joint], {self.value: self.blocks.scatter(one)})
-        every: Any = vectorize_graph(log_joint, {one: each})
-        return every
+    mode = start
+    for _ in range(steps):
+        step, _, _ = solve_positive_definite(precision_at(mode), integrand.at(gradient, mode), size)
+        mode = _best_along(integrand, mode, step) if line_search else mode + step
+    _, _, covariance = solve_positive_definite(precision_at(mode), mode, size)
+    return disconnected_grad(mode), disconnected_grad(cholesky_factors(covariance, size))
 
 
-@_logprob.register(QuadratureMarginalRV)
-def _quadrature_logp(op: QuadratureMarginalRV, values: Any, *inputs: Any, **kwargs: Any) -> Any:
-    graphs = _QuadratureGraphs(op)
-    line, weights = hermegauss(op.nodes_per_axis)
-    size = op.blocks.size
-    t = np.stack(np.meshgrid(*size * [line]), axis=-1).reshape(-1, size)
-    w = np.stack(np.meshgrid(*size * [np.log(weights)]), axis=-1).reshape(-1, size).sum(axis=1)
-    with double_precision():
-        terms = graphs.around_mode(t) + (w + 0.5 * np.sum(t**2, axis=1))[:, None]
-        log_volume = pt.log(pt.diagonal(graphs.scale, axis1=-2, axis2=-1)).sum(axis=-1)
-        density = pt.logsumexp(terms, axis=0) + log_volume
-        if graphs.others:
-            others = [graphs.at(one, graphs.mode) for one in graphs.others]
-            density = pt.concatenate([density, *others])
-    return marginal_log_densities(density, graphs.placeholders, [*inputs, *values], values)
+def _best_along(integrand: BlockIntegrand, z: Any, step: Any) -> Any:
+    """Move every block along its step to the point with the largest density."""
+    finite = pt.switch(pt.isfinite(step), step, 0.0)
+    points = z + _STEP_LENGTHS[:, None, None] * finite
+    values = integrand.at_points(points)
+    values = pt.switch(pt.isnan(values), -np.inf, values)
+    chosen = pt.eq(np.arange(len(_STEP_LENGTHS))[:, None], pt.argmax(values, axis=0))
+    return pt.sum(pt.switch(chosen[:, :, None], points, 0.0), axis=0)
 
 
 @marginalized_conditional.register(QuadratureMarginalRV)
@@ -201,11 +189,20 @@ def _quadrature_conditional(op: QuadratureMarginalRV, inputs: Any, dep_rvs: Any)
             f"available: its entries depend on one another in blocks of {op.blocks.size}, and "
             f"conditional densities are tabulated for single entries only"
         )
-    graphs = _QuadratureGraphs(op)
+    integrand, placeholders = _integrand(op)
+    shape = op.blocks.shape
     with double_precision():
-        log_joint = graphs.around_mode(TABLE_POINTS[:, None])
+        panels = place_panels(integrand, PanelRule(panels=TABLE_PANELS))
+        u = table_positions(panels.edges).reshape((-1, op.blocks.count))
+        log_densities = integrand.at_points(panels.z(u)) + log_cosh(u)
+        in_order = np.argsort(op.blocks.entries[:, 0])
+        edges, logs = (
+            pt.moveaxis(part[:, in_order].reshape((-1, *shape)), 0, -1)
+            for part in (panels.edges, log_densities)
+        )
+        location, width = (op.blocks.scatter(part[:, None]) for part in (panels.mode, panels.width))
         rng = pytensor.shared(np.random.default_rng())
-        mode, width = (op.blocks.scatter(one) for one in (graphs.mode, graphs.scale))
-        table = pt.moveaxis(log_joint.reshape((len(TABLE_POINTS), *op.blocks.shape)), 0, -1)
-        _, variable = tabulated(mode, width, table, rng=rng, return_next_rng=True)
-    return substitute(variable, graphs.placeholders, [*inputs, *dep_rvs])
+        _, variable = tabulated(
+            location, width, table_of(edges, logs), rng=rng, return_next_rng=True
+        )
+    return substitute(variable, placeholders, [*inputs, *dep_rvs])

@@ -43,7 +43,8 @@ def joint_mode(declaration: Declaration) -> JointMode | None:
     try:
         # The search recovers from points at which the density is not defined.
         with interpreted_compilation(), np.errstate(all="ignore"):
-            mode = pm.find_MAP(model=model, progressbar=False)
+            start = dict(declaration.initial_values)
+            mode = pm.find_MAP(start, model=model, progressbar=False)
     except SamplingError:
         return None
     params: Params = {name: mode[name] for name in declaration.parameters}

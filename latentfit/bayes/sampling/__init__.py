@@ -2,9 +2,11 @@
 
 `prepare_nuts` compiles a model and `sample_posterior` draws from it. Where a latent is marginalised
 by quadrature, `reduced_quadrature` finds an observed view with fewer nodes for NUTS to draw from.
-`posterior_predictive` draws replicated data, and `recover_latents` draws the latents that were
-marginalised. `intractable_density` represents a declaration whose latents no strategy marginalises
-by draws from p(z | x, θ).
+Chains start at draws from the prior, or at points composed of several draws where the data exclude
+most of them. `posterior_predictive` draws replicated data, and `recover_latents` draws the latents
+that were marginalised. `intractable_density` represents a declaration whose latents no strategy
+marginalises by draws from p(z | x, θ). They are made by NUTS, or by slice sampling where the data
+exclude a part of the latents' range.
 """
 
 from latentfit.bayes.sampling._backends import BACKENDS, Backend, check_backend

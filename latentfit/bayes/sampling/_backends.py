@@ -15,7 +15,9 @@ compiled function, so that the machine code serves for all data of the same shap
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from types import FunctionType
 from typing import Any, Literal, get_args
 
@@ -140,7 +142,9 @@ def compile_gradient(
         The back end is not installed.
     """
     check_backend(backend)
-    function = pm.pytensorf.compile([point], list(graphs), mode=_mode(backend))
+    # PyTensor writes the source of each function that it makes to a file and leaves it there.
+    with config.change_flags(generated_src_dir=_source_folder().name):
+        function = pm.pytensorf.compile([point], list(graphs), mode=_mode(backend))
     if backend == "c":
         # A compiled C function works in memory of its own, which two threads must not share.
         return lambda: _as_numbers(function.copy(share_memory=False))
@@ -151,6 +155,12 @@ def compile_gradient(
         return _as_numbers(lambda at: compiled(at, *data))
 
     return for_thread
+
+
+@cache
+def _source_folder() -> TemporaryDirectory[str]:
+    """Return the folder for generated sources, which is removed when Python exits."""
+    return TemporaryDirectory(prefix="latentfit-")
 
 
 def _on_cpu(compiled: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,8 +5,10 @@ log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fi
     ∇ log p(x | θ) = E[∇ log p(x, z | θ) | x, θ],
 
 which is an expectation over the latents (Fisher 1925; Efron 1977, discussion of Dempster, Laird &
-Rubin). The draws come from NUTS at a fixed θ and are thinned until they are nearly independent, so
-that estimates from them have a standard error.
+Rubin). The draws come from NUTS at a fixed θ, or from slice sampling where the data exclude a part
+of the latents' range. They are thinned until they are nearly independent, so that estimates from
+them have a standard error. The identity does not hold for parameters that bound the range of the
+latents.
 """
 
 from collections.abc import Callable
@@ -16,9 +18,12 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
+import xarray as xr
 
-from latentfit.bayes.sampling._nuts import PreparedModel, prepare_nuts, sample_posterior
+from latentfit.bayes.derivatives import gradient
+from latentfit.bayes.sampling._nuts import prepare_nuts, sample_posterior
+from latentfit.bayes.sampling._slices import prepare_slices
+from latentfit.bayes.sampling._unconstrained import UnconstrainedModel, unconstrained_model
 from latentfit.bayes.views import (
     Density,
     ValueAndGradient,
@@ -32,6 +37,8 @@ from latentfit.errors import DeclarationError
 _CHAINS = 4
 _TUNING_DRAWS = 500
 _DRAWS = 1000
+# Number of entries of the latents beyond which slice sampling, one entry at a time, takes minutes.
+_MAX_SLICED_ENTRIES = 200
 # Criteria of convergence of Vehtari et al. 2021 (Bayesian Analysis 16(2)).
 _MAX_RHAT = 1.01
 _MIN_EFFECTIVE_DRAWS = 400
@@ -108,10 +115,10 @@ class IntractableDensity(Density):
                 vars=[model[name] for name in self.declaration.parameters], jacobian=False
             )
         (graph,) = stabilise(at_unconstrained_point(self, model, [density]))
-        return [graph, pytensor.grad(graph, self.point, disconnected_inputs="ignore")]
+        return [graph, gradient(graph, self.point)]
 
     def draws(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Draw the latents from p(z | x, θ) by NUTS.
+        """Draw the latents from p(z | x, θ) by NUTS, or by slice sampling if the data bound them.
 
         Parameters
         ----------
@@ -133,39 +140,58 @@ class IntractableDensity(Density):
 
         declaration = self.declaration
         natural = self.space.constrain(point)
-        sampler = self._sampler
         for name in declaration.parameters:
-            sampler.model[name].set_value(natural[name])
-        tree = sample_posterior(
-            sampler,
-            draws=_DRAWS,
-            tune=_TUNING_DRAWS,
-            chains=_CHAINS,
-            seed=int(rng.integers(2**31)),
-        )
-        latents = tree["posterior"].to_dataset()[list(declaration.latents)]
+            self._given_parameters[name].set_value(natural[name])
+        seed = int(rng.integers(2**31))
+        # NUTS needs a density that is positive everywhere on the unconstrained scale. Draws from
+        # the prior cover the range of the latents before the data exclude a part of it.
+        model = self._unconstrained
+        bounded = model.size <= _MAX_SLICED_ENTRIES and model.start.excluded_by_data(seed)
+        method = "slice sampling" if bounded else "NUTS"
+        drawn = (self._draw_by_slices if bounded else self._draw_by_nuts)(seed)
+        latents = drawn[list(declaration.latents)]
         rhat, ess = azs.rhat(latents), azs.ess(latents)
         largest_rhat = max(float(rhat[name].max()) for name in declaration.latents)
         effective = min(float(ess[name].min()) for name in declaration.latents)
         if not (largest_rhat <= _MAX_RHAT and effective >= _MIN_EFFECTIVE_DRAWS):
             raise DeclarationError(
-                f"NUTS did not converge on {', '.join(declaration.latents)} given θ: "
+                f"{method} did not converge on {', '.join(declaration.latents)} given θ: "
                 f"R-hat {largest_rhat:.3g}, {effective:.0f} effective draws"
             )
-        step = max(1, int(np.ceil(_CHAINS * _DRAWS / effective)))
+        total = latents.sizes["chain"] * latents.sizes["draw"]
+        step = max(1, int(np.ceil(total / effective)))
         return {
             name: np.concatenate(np.asarray(latents[name])[:, ::step])
             for name in declaration.latents
         }
 
     @cached_property
-    def _sampler(self) -> PreparedModel:
+    def _given_parameters(self) -> pm.Model:
         """The model of z given x and θ, with θ in data containers: compiled once for every θ."""
         declaration = self.declaration
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
-        model = pm.do(declaration.model, given, make_interventions_shared=True)
-        return prepare_nuts(model, variable_data=declaration.parameters)
+        return pm.do(declaration.model, given, make_interventions_shared=True)
+
+    @cached_property
+    def _unconstrained(self) -> UnconstrainedModel:
+        return unconstrained_model(self._given_parameters, self.declaration.parameters)
+
+    @cached_property
+    def _draw_by_nuts(self) -> Callable[[int], xr.Dataset]:
+        prepared = prepare_nuts(self._given_parameters, variable_data=self.declaration.parameters)
+
+        def draw(seed: int) -> xr.Dataset:
+            tree = sample_posterior(
+                prepared, draws=_DRAWS, tune=_TUNING_DRAWS, chains=_CHAINS, seed=seed
+            )
+            return tree["posterior"].to_dataset()
+
+        return draw
+
+    @cached_property
+    def _draw_by_slices(self) -> Callable[[int], xr.Dataset]:
+        return prepare_slices(self._unconstrained)
 
 
 def intractable_density(

@@ -1,24 +1,19 @@
 """Draws of θ from the posterior, by NUTS on the observed view."""
 
-import ctypes
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import arviz_base as azb
 import numpy as np
 import pymc as pm
-import pytensor
-import pytensor.tensor as pt
 import xarray as xr
-from pymc.initial_point import make_initial_point_fn
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.replace import graph_replace
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.sampling._backends import Backend, GradientFunction, compile_gradient
-from latentfit.bayes.views import vectorise
-from latentfit.declaration.compilation import double_precision, interpreted_compilation, stabilise
+from latentfit.bayes.sampling._chains import Chains
+from latentfit.bayes.sampling._unconstrained import UnconstrainedModel, unconstrained_model
+from latentfit.declaration.compilation import double_precision
+from latentfit.errors import DeclarationError
 
 # NUTS adapts its step size until proposals are accepted with this probability. nutpie's default is
 # 0.8; shorter steps cost little here, and avoid the occasional divergence in some thousand draws
@@ -32,25 +27,26 @@ class PreparedModel:
 
     Attributes
     ----------
-    model : pm.Model
-    size : int
-        Number of unconstrained coordinates.
+    unconstrained : UnconstrainedModel
     start : callable
-        From a seed to an unconstrained point, drawn from the prior.
+        From a seed to an unconstrained point with a finite log density, drawn from the prior.
     gradient : callable
         Makes the function for one chain that evaluates the log density and its gradient.
-    point : TensorVariable
-        The unconstrained vector of which `natural` are graphs.
-    natural : dict
-        Graphs of parameters and deterministics on the natural scale.
     """
 
-    model: pm.Model
-    size: int
+    unconstrained: UnconstrainedModel
     start: Callable[[int], np.ndarray]
     gradient: Callable[[], GradientFunction]
-    point: Any
-    natural: dict[str, Any]
+
+    @property
+    def model(self) -> pm.Model:
+        """The model from which NUTS draws."""
+        return self.unconstrained.model
+
+    @property
+    def size(self) -> int:
+        """Number of unconstrained coordinates."""
+        return self.unconstrained.size
 
 
 def prepare_nuts(
@@ -76,48 +72,13 @@ def prepare_nuts(
     InputError
         The back end is not installed.
     """
-    with interpreted_compilation():
-        draw = make_initial_point_fn(model=view, default_strategy="prior")
-    values = [view.rvs_to_values[free] for free in view.free_RVs]
-    # Chains start in their own threads, and the compiled function is not thread-safe.
-    lock = threading.Lock()
-
-    def start(seed: int) -> np.ndarray:
-        with lock:
-            initial = draw(seed)
-        return np.concatenate([np.ravel(initial[value.name]) for value in values]).astype(float)
-
-    shapes = {name: np.shape(value) for name, value in draw(0).items()}
-    size = sum(int(np.prod(shape)) for shape in shapes.values())
-    point = pt.vector("point", shape=(size,))
-    replacements: dict[Any, Any] = _constants(view, variable_data)
-    position = 0
-    for value in values:
-        end = position + int(np.prod(shapes[value.name]))
-        replacements[value] = point[position:end].reshape(shapes[value.name]).astype(value.dtype)
-        position = end
-    with double_precision():
-        (density,) = stabilise(graph_replace([view.logp()], replacements, strict=False))
-        with view:
-            gradient = compile_gradient(point, (density, pytensor.grad(density, point)), backend)
-        gradient()(start(0))
-    variables = [*view.free_RVs, *view.deterministics]
-    natural = graph_replace(view.replace_rvs_by_values(variables), replacements, strict=False)
-    names = [one.name for one in variables]
-    return PreparedModel(view, size, start, gradient, point, dict(zip(names, natural, strict=True)))
-
-
-def _constants(view: pm.Model, variable_data: Sequence[str]) -> dict[Any, Any]:
-    """Replace lengths of dimensions, and data other than `variable_data`, by constants.
-
-    Constants leave less to compile and to compute.
-    """
-    containers = [*view.dim_lengths.values(), *view.data_vars]
-    return {
-        container: pt.constant(container.get_value(), name=container.name)
-        for container in containers
-        if isinstance(container, SharedVariable) and container.name not in variable_data
-    }
+    unconstrained = unconstrained_model(view, variable_data)
+    point, density, start = unconstrained.point, unconstrained.density, unconstrained.start
+    with double_precision(), view:
+        evaluate = compile_gradient(point, (density, gradient(density, point)), backend)
+    # The first call compiles.
+    evaluate()(start.draw(0))
+    return PreparedModel(unconstrained, start, evaluate)
 
 
 def sample_posterior(
@@ -147,6 +108,11 @@ def sample_posterior(
     DataTree
         Groups ``posterior`` and ``sample_stats``.
 
+    Raises
+    ------
+    DeclarationError
+        A chain cannot start, because its log density or the gradient is not finite.
+
     Notes
     -----
     An interrupt stops the chains and is then raised.
@@ -156,8 +122,9 @@ def sample_posterior(
     def report(progress: Sequence[Any]) -> None:
         advance(sum(chain.finished_draws for chain in progress))
 
+    functions = Chains(prepared.start, prepared.gradient)
     sampler = nutpie.sample(
-        _nutpie_model(prepared),
+        _nutpie_model(prepared, functions),
         draws=draws,
         tune=tune,
         chains=chains,
@@ -170,68 +137,38 @@ def sample_posterior(
     )
     try:
         tree = sampler.wait()
+    except RuntimeError as error:
+        functions.stop()
+        if functions.error is not None:
+            raise functions.error from None
+        # The lines that follow are a trace of nutpie's own code.
+        first, *_ = str(error).splitlines() or [""]
+        raise DeclarationError(
+            f"NUTS stopped: {first}. The log density or its gradient is not finite where a chain "
+            f"starts"
+        ) from None
     except BaseException:
         sampler.cancel()
+        functions.stop()
         raise
     return xr.DataTree.from_dict(
         {
-            "posterior": _natural_draws(prepared, tree["posterior"]["point"].values),
+            "posterior": prepared.unconstrained.natural_draws(tree["posterior"]["point"].values),
             "sample_stats": tree["sample_stats"].to_dataset(),
         }
     )
 
 
-def _nutpie_model(prepared: PreparedModel) -> Any:
+def _nutpie_model(prepared: PreparedModel, functions: Chains) -> Any:
     """Build nutpie's model, which keeps nothing of a draw but the unconstrained point."""
     from nutpie.compiled_pyfunc import from_pyfunc
 
     return from_pyfunc(
         ndim=prepared.size,
-        make_logp_fn=lambda: _with_persistent_thread_state(prepared.gradient()),
+        make_logp_fn=functions.gradient,
         make_expand_fn=lambda *seeds_and_chain: lambda point: {"point": point},
-        make_initial_point_fn=prepared.start,
+        make_initial_point_fn=functions.start,
         expanded_names=["point"],
         expanded_dtypes=[np.dtype(float)],
         expanded_shapes=[(prepared.size,)],
     )
-
-
-def _with_persistent_thread_state(gradient: GradientFunction) -> GradientFunction:
-    """Keep Python's state of the calling thread between the calls of a function.
-
-    nutpie's threads were not started by Python, which creates a state for such a thread at each
-    call and destroys it afterwards. Memory is then mapped and unmapped, for which the threads of
-    all chains wait. One additional reference to the state, which is never released, keeps it for
-    as long as the process lives.
-    """
-    kept = False
-
-    def called(at: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal kept
-        if not kept:
-            ctypes.pythonapi.PyGILState_Ensure()
-            kept = True
-        return gradient(at)
-
-    return called
-
-
-def _natural_draws(prepared: PreparedModel, points: np.ndarray) -> xr.Dataset:
-    """Evaluate parameters and deterministics at unconstrained draws, (chain, draw, coordinate)."""
-    chains, draws, size = points.shape
-    stacked = xr.Dataset({"point": (("sample", "coordinate"), points.reshape(-1, size))})
-    graphs = list(prepared.natural.values())
-    batches = [results for _, results in vectorise(graphs, {"point": prepared.point})(stacked)]
-    values = {
-        name: np.concatenate(parts).reshape(chains, draws, *parts[0].shape[1:])
-        for name, parts in zip(prepared.natural, zip(*batches, strict=True), strict=True)
-    }
-    model = prepared.model
-    dims: dict[Any, Any] = {name: list(model.named_vars_to_dims.get(name) or ()) for name in values}
-    coords: dict[Any, Any] = {
-        name: list(labels) for name, labels in model.coords.items() if labels is not None
-    }
-    dataset: xr.Dataset = azb.dict_to_dataset(
-        values, coords=coords, dims=dims, sample_dims=["chain", "draw"]
-    )
-    return dataset

@@ -13,16 +13,19 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.bayes.views._hessian import hessian_function
 from latentfit.declaration import Space
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
 # Number of points whose Hessian of the log-likelihood a density keeps.
 _CACHED_HESSIANS = 32
+
+# Relative rounding error of the conversion between natural and unconstrained scale.
+_ROUNDING_RELATIVE = 1e-14
 
 # A log density, and its gradient of shape (size,).
 ValueAndGradient = tuple[float, np.ndarray]
@@ -65,9 +68,22 @@ class Density:
         return likelihood + prior, score + gradient
 
     def objective(self, point: np.ndarray, *, prior: bool = False) -> float:
-        """Evaluate log p(x | θ), or log p(x | θ) + log p(θ), without the gradient."""
+        """Evaluate log p(x | θ), or log p(x | θ) + log p(θ), without the gradient.
+
+        A parameter that bounds the range of the data has its maximum where it equals the largest
+        of them. The conversion to the unconstrained scale and back changes its last digit, and the
+        data would be impossible by rounding. Where the likelihood is 0, its value is therefore the
+        largest one at points that differ from the given one by rounding.
+        """
+        value = self._value(point)
+        if value == -np.inf:
+            steps = _ROUNDING_RELATIVE * np.diag(1 + np.abs(point))
+            value = max(value, *(self._value(point + step) for step in (*steps, *-steps)))
+        return value + (self.log_prior(point)[0] if prior else 0.0)
+
+    def _value(self, point: np.ndarray) -> float:
         (likelihood,) = self._likelihood_value(point)
-        return float(likelihood) + (self.log_prior(point)[0] if prior else 0.0)
+        return float(likelihood)
 
     def hessian(self, point: np.ndarray, *, prior: bool = False) -> np.ndarray:
         """Evaluate the exact Hessian of log p(x | θ), or of log p(x | θ) + log p(θ).
@@ -161,7 +177,7 @@ class Density:
     @cached_property
     def _stable_graphs(self) -> list[list[Any]]:
         """Numerically stable graphs of each log density and its gradient."""
-        return [[term, _gradient(term, self.point)] for term in stabilise(self.graphs)]
+        return [[term, gradient(term, self.point)] for term in stabilise(self.graphs)]
 
 
 def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any]) -> list[Any]:
@@ -178,7 +194,3 @@ def at_unconstrained_point(density: Density, model: pm.Model, graphs: list[Any])
     parts = density.space.symbolic(density.point)
     values = {value: parts[value.name] for value in model.value_vars if value.name in parts}
     return list(graph_replace(model.replace_rvs_by_values(graphs), values, strict=False))
-
-
-def _gradient(term: Any, point: Any) -> Any:
-    return pytensor.grad(term, point, disconnected_inputs="ignore")

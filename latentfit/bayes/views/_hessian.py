@@ -5,13 +5,13 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.basic import infer_static_shape
 from pytensor.tensor.shape import Shape
 
+from latentfit.bayes.derivatives import gradient
 from latentfit.declaration.compilation import compile_function
 
 # Columns of the Hessian that are evaluated in one call. Each column needs intermediate arrays of
@@ -42,10 +42,7 @@ def hessian_function(
         ``f(point, *inputs)``: one symmetric matrix, shape (size, size), for each gradient.
     """
     direction = point.type("direction")
-    products: list[Any] = [
-        pytensor.grad(pt.sum(gradient * direction), point, disconnected_inputs="ignore")
-        for gradient in gradients
-    ]
+    products: list[Any] = [gradient(pt.sum(one * direction), point) for one in gradients]
     products = with_static_shapes(products)
     directions = pt.matrix("directions", shape=(None, point.type.shape[0]))
     columns = vectorize_graph(products, {direction: directions})

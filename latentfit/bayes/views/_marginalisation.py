@@ -1,6 +1,6 @@
 """How each latent was marginalised, and how precise the result is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,11 @@ from pymc_extras.model.marginal.distributions.enumerable import MarginalFiniteDi
 from pymc_extras.model.marginal.distributions.normal import NormalNormalMarginalRV
 from pytensor.graph.traversal import ancestors
 
-from latentfit.bayes.marginalize import QuadratureMarginalRV, quadrature_nodes
+from latentfit.bayes.marginalize import (
+    INDEPENDENT_RULE,
+    QuadratureMarginalRV,
+    quadrature_rule,
+)
 from latentfit.bayes.views._density import Density
 from latentfit.bayes.views._observed import childless_latents, observed_view
 from latentfit.declaration import Declaration
@@ -40,8 +44,9 @@ class Marginalisation:
     strategy : str
         A phrase that describes the strategy.
     error : float or None
-        Estimated error of log p(x | θ): the change when the number of quadrature nodes is
-        doubled. None where the strategy is exact, infinite where log p(x | θ) is not known.
+        Estimated error of log p(x | θ): the largest difference from an independent rule of
+        quadrature at the θ in question. None where the strategy is exact, infinite where
+        log p(x | θ) is not known.
     """
 
     latent: str
@@ -64,7 +69,7 @@ class Marginalisation:
 
 
 def marginalisations(
-    declaration: Declaration, density: Density, point: np.ndarray
+    declaration: Declaration, density: Density, points: Sequence[np.ndarray]
 ) -> tuple[Marginalisation, ...]:
     """Describe how the latents were marginalised in the observed view.
 
@@ -73,8 +78,8 @@ def marginalisations(
     declaration : Declaration
     density : Density
         The density of the observed view of `declaration`.
-    point : ndarray, shape (size,)
-        Unconstrained θ at which the error of quadrature is estimated.
+    points : sequence of ndarray, each of shape (size,)
+        Unconstrained θ at which the error of quadrature is estimated; the largest error counts.
 
     Returns
     -------
@@ -82,16 +87,16 @@ def marginalisations(
         One for each latent, in the order of the declaration.
     """
     if not density.tractable:
-        strategy = "no strategy marginalises it, and NUTS draws from p(z | x, θ) are used instead"
+        strategy = "no strategy marginalises it, and draws from p(z | x, θ) are used instead"
         return tuple(Marginalisation(name, strategy, np.inf) for name in declaration.latents)
     childless = childless_latents(declaration)
     ops = {op.marginalized_name: op for op in _marginal_ops(density.view)}
     numerical = quadrature_ops(density.view)
     error = None
     if numerical:
-        with quadrature_nodes(2 * max(op.nodes for op in numerical)):
-            refined = Density(observed_view(declaration), density.space)
-        error = abs(refined.objective(point) - density.objective(point))
+        with quadrature_rule(INDEPENDENT_RULE):
+            other = Density(observed_view(declaration), density.space)
+        error = max(_difference(density, other, point) for point in points)
     return tuple(
         Marginalisation(name, "no data depend on it, and its density integrates to one")
         if name in childless
@@ -102,6 +107,18 @@ def marginalisations(
         )
         for name in declaration.latents
     )
+
+
+def _difference(density: Density, other: Density, point: np.ndarray) -> float:
+    """Compute the difference of two values of log p(x | θ).
+
+    It is zero where the data are impossible by both, and infinite where one of them is not known.
+    """
+    one, two = density.objective(point), other.objective(point)
+    if one == two:
+        return 0.0
+    difference = abs(one - two)
+    return difference if np.isfinite(difference) else np.inf
 
 
 def quadrature_ops(view: pm.Model) -> list[QuadratureMarginalRV]:

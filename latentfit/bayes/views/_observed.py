@@ -10,6 +10,7 @@ from pymc_extras.model.marginal.distributions.enumerable import NonSeparableLogp
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
+from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import Declaration
 from latentfit.errors import DeclarationError
 
@@ -38,10 +39,8 @@ def observed_view(declaration: Declaration) -> pm.Model:
             # log density is then assigned to the first child. Only the sum is used here.
             warnings.simplefilter("ignore", NonSeparableLogpWarning)
             return _with_own_constants(marginalize(model, to_marginalise))
-    except (NotImplementedError, ValueError) as error:
-        raise DeclarationError(
-            f"cannot integrate {', '.join(to_marginalise)} out of the model: {error}"
-        ) from error
+    except Exception as error:  # PyTensor and pymc-extras raise errors of many types
+        raise DeclarationError(refusal(declaration, to_marginalise, error)) from error
 
 
 def _with_own_constants(model: pm.Model) -> pm.Model:
@@ -71,14 +70,19 @@ def childless_latents(declaration: Declaration) -> tuple[str, ...]:
 
 
 def _without_latents(model: pm.Model, declaration: Declaration, latents: Sequence[str]) -> pm.Model:
-    """Remove childless latents, and every Deterministic that is a function of any latent.
+    """Remove childless latents, and the names of Deterministics that are functions of any latent.
 
-    Such Deterministics have to be removed because the latents that they are functions of are no
-    longer part of the observed view.
+    The latents are no longer part of the observed view, so that it cannot report such
+    Deterministics. Variables that depend on a Deterministic keep its expression: in
+    ``y ~ Normal(mu + tau * z, 1)`` the mean may have been declared as a Deterministic.
     """
-    kept = set(declaration.deterministics)
-    removed = {variable.name for variable in model.deterministics} - kept | set(latents)
     graph, memo = fgraph_from_model(model, inlined_views=True)
-    for name in removed:
+    for deterministic in model.deterministics:
+        if deterministic.name in declaration.deterministics:
+            continue
+        named = memo[deterministic]
+        graph.remove_output(graph.outputs.index(named))
+        graph.replace(named, named.owner.inputs[0])
+    for name in latents:
         graph.remove_node(memo[model[name]].owner)
     return model_from_fgraph(graph, mutate_fgraph=True)

@@ -19,7 +19,7 @@ from latentfit.check.contract._entries import expected_entries
 from latentfit.check.contract._findings import outcome_of
 from latentfit.check.examination import ByTrial, Examination, Step
 from latentfit.check.result import Outcome
-from latentfit.check.time_limits import limited
+from latentfit.supervision import limited
 
 # A result with a breach in one of these parts is not handed on to other checks.
 _UNUSABLE: frozenset[Part] = frozenset({"returns", "names", "shapes", "values"})

@@ -9,7 +9,7 @@ from latentfit.check.contract._breaches import Breach
 from latentfit.check.contract._calling import Call
 from latentfit.check.examination import Examination
 from latentfit.em.calls import brief
-from latentfit.errors import LatentfitError
+from latentfit.errors import LatentfitError, reason_of
 
 # Relative: sums of weights that differ from 1 by no more than rounding.
 _SUMS_TO_ONE_RELATIVE = 1e-8
@@ -26,7 +26,9 @@ def validate(examination: Examination, call: Call) -> Iterator[Breach]:
         message, hint = f"m_step returns {reason}", _sums(result, name, reason)
         yield Breach("support", "m_step", name, call.trial, message, hint)
     except Exception as error:  # `to_model` is the author's and may raise anything
-        message = f"what m_step returns cannot be converted to the model's variables: {error}"
+        message = (
+            f"what m_step returns cannot be converted to the model's variables: {reason_of(error)}"
+        )
         yield Breach("support", "m_step", "m_step", call.trial, message)
 
 

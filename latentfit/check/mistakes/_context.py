@@ -1,6 +1,6 @@
 """What the prediction of a known mistake may use, computed when it is first asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,8 +9,12 @@ import numpy as np
 
 from latentfit.bayes.complete_data import Statistics, pairs_key
 from latentfit.bayes.views import MarkovChainTerms
+from latentfit.check.closeness import close
 from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.mistakes._counts import counts_of
 from latentfit.check.mistakes._maximisers import QMaximisers
+from latentfit.declaration import Params
+from latentfit.errors import DeclarationError
 
 # The kinds of quantity to which a known mistake can apply.
 Quantity = Literal[
@@ -19,6 +23,7 @@ Quantity = Literal[
     "discrete latent",  # E step: either of the two
     "continuous latent",  # E step: the conditional mean of a continuous latent, or a function of it
     "statistic",  # E step: an entry that the derivation declares in `expectations`
+    "entry",  # E step: any entry whose exact expectation is known
     "parameter",  # M step: any parameter
     "transition matrix",  # M step: a parameter of a Markov chain, one row and column for each state
 ]
@@ -37,6 +42,9 @@ class MistakeContext:
         The entry of the E step, or the parameter.
     expected : ndarray
         Its right value.
+    given : ndarray
+        What the step returned. A prediction may find a constant from it, which has to stand in the
+        hint: the hint then holds only if the constant is the same at all trial points.
     latent : str or None
         E step, discrete latents: the latent whose posterior probabilities are mistaken. It is the
         entry itself, or a latent that the statistic depends on.
@@ -49,6 +57,7 @@ class MistakeContext:
     trial: TrialPoint
     name: str
     expected: np.ndarray
+    given: np.ndarray
     latent: str | None = None
     maximisers: QMaximisers | None = None
 
@@ -67,6 +76,7 @@ class MistakeContext:
         complete, kinds = self.examination.complete, set[Quantity]()
         if not complete.exact:
             return kinds
+        kinds.add("entry")
         if not complete.discrete:
             kinds.add("continuous latent")
         elif self.latent is not None:
@@ -78,6 +88,11 @@ class MistakeContext:
         if self.name in self.examination.expectations:
             kinds.add("statistic")
         return kinds
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether the entry is a latent itself, not a statistic."""
+        return self.name in self.examination.complete.latents
 
     # E step, discrete latents.
 
@@ -119,7 +134,28 @@ class MistakeContext:
     def entry_for_chain(self, states: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
         """Return the entry's value for these probabilities of states and of neighbouring pairs."""
         assert self.latent is not None
+        transitions = self.transitions
+        if transitions is not None and close(self.expected, transitions):
+            # Sums of pairs that contradict the states, as wrong pairs do, are those of the pairs.
+            total: np.ndarray = neighbours.reshape(-1, *transitions.shape).sum(axis=0)
+            return total
         return self.entry_for({self.latent: states, pairs_key(self.latent): neighbours})
+
+    def entry_at(self, params: Params) -> np.ndarray | None:
+        """Return the entry's right value at other parameters, natural scale.
+
+        None if these are outside the support, or if the exact expectation is not known.
+        """
+        examination = self.examination
+        try:
+            point = examination.density.space.unconstrain(params)
+        except DeclarationError:
+            return None
+        # Exact statistics do not use the generator.
+        statistics = examination.complete.statistics(point, np.random.default_rng(0))
+        if self.name in examination.complete.latents:
+            return statistics[self.name]
+        return examination.complete.expectation(examination.expectations[self.name], statistics)
 
     def entry_for(self, changed: Statistics) -> np.ndarray:
         """Return the entry's value if the conditional distribution had these statistics."""
@@ -150,24 +186,86 @@ class MistakeContext:
         return None if value is None else np.asarray(value, float)
 
     @property
-    def one_at_a_time(self) -> np.ndarray:
+    def one_at_a_time(self) -> np.ndarray | None:
         """The maximiser of Q in this parameter, all others being at their old values."""
-        assert self.maximisers is not None
-        return self.maximisers.one_at_a_time[self.name]
+        return self._maximisers.with_all_old(self.name)
+
+    def with_old(self, *others: str) -> np.ndarray | None:
+        """Return the maximiser of Q with old values of the given parameters; None if none."""
+        return self._maximisers.with_old(self.name, others)
 
     @property
-    def with_prior(self) -> np.ndarray | None:
-        """The maximiser of Q plus the log prior; None if there is none."""
-        assert self.maximisers is not None
-        found = self.maximisers.with_prior
-        return None if found is None else found[self.name]
+    def other_parameters(self) -> tuple[str, ...]:
+        """Names of all other parameters."""
+        return tuple(name for name in self.examination.parameter_slices if name != self.name)
+
+    @property
+    def with_prior(self) -> tuple[np.ndarray | None, ...]:
+        """The maximisers of Q plus the log prior, given returned and given right other values."""
+        return self._maximisers.with_prior(self.name)
+
+    def with_statistics(
+        self, words: str, changed: Statistics, *, only_if_returned: bool = True
+    ) -> np.ndarray | None:
+        """Return the maximiser of Q with other statistics, described in words; None if none."""
+        return self._maximisers.with_statistics(
+            self.name, words, changed, only_if_returned=only_if_returned
+        )
+
+    def with_probabilities(
+        self,
+        words: str,
+        change: Callable[[np.ndarray], np.ndarray],
+        *,
+        only_if_returned: bool = True,
+    ) -> np.ndarray | None:
+        """Return the maximiser of Q with other posterior probabilities; None if there is none.
+
+        Parameters
+        ----------
+        words : str
+            What distinguishes these probabilities from others.
+        change : callable
+            From posterior probabilities, shape (*shape, K), to those that are used.
+        only_if_returned : bool
+            Whether None may be returned if the M step did not return the maximiser.
+        """
+        complete = self.examination.complete
+        if not (complete.exact and complete.discrete):
+            return None
+        changed = {name: change(self.trial.statistics[name]) for name in complete.latents}
+        return self.with_statistics(words, changed, only_if_returned=only_if_returned)
 
     @property
     def with_hard_assignments(self) -> np.ndarray | None:
         """The maximiser of Q with hard assignments of the categories; None if there is none."""
+        return self.with_probabilities(
+            "hard assignments", lambda r: np.eye(r.shape[-1])[r.argmax(axis=-1)]
+        )
+
+    @property
+    def pooled(self) -> np.ndarray | None:
+        """The maximiser of Q with one value for all components; None if there is none."""
+        return self._maximisers.pooled(self.name)
+
+    def with_other(self, other: str, value: np.ndarray, words: str) -> np.ndarray | None:
+        """Return the maximiser of Q if another, unbounded parameter had a given value."""
+        return self._maximisers.with_other(self.name, other, value, words)
+
+    def right_value(self, other: str) -> np.ndarray | None:
+        """Return the maximiser of Q for another parameter; None if the derivation has none."""
+        value = self._maximisers.expected.get(other)
+        return None if value is None else np.asarray(value, float)
+
+    @property
+    def category_counts(self) -> np.ndarray | None:
+        """Expected counts of the categories of a vector of probabilities; None if it is none."""
+        return self._maximisers.category_counts.get(self.name)
+
+    @property
+    def _maximisers(self) -> QMaximisers:
         assert self.maximisers is not None
-        found = self.maximisers.with_hard_assignments
-        return None if found is None else found[self.name]
+        return self.maximisers
 
     @cached_property
     def counts(self) -> Mapping[str, np.ndarray]:
@@ -175,22 +273,7 @@ class MistakeContext:
 
         Each is one number, or one for each component.
         """
-        counts: dict[str, np.ndarray] = {}
-        complete = self.examination.complete
-        if complete.discrete and complete.exact:
-            for name in complete.latents:
-                r = self.trial.statistics[name]
-                counts["the responsibilities' sum"] = r.reshape(-1, r.shape[-1]).sum(axis=0)
-        for name, values in self.examination.data.items():
-            if np.ndim(values):
-                size = np.size(values)
-                counts[f"n (the length of {name})"] = np.asarray(float(size))
-                missing = int(np.ma.count_masked(values))
-                if missing:
-                    observed = float(size - missing)
-                    counts[f"the number of observed {name}"] = np.asarray(observed)
-                    counts[f"the number of missing {name}"] = np.asarray(float(missing))
-        return counts
+        return counts_of(self.examination, self.trial)
 
     @cached_property
     def transitions(self) -> np.ndarray | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from latentfit.check.closeness import SAME_VALUE_RELATIVE
 from latentfit.check.mistakes._context import MistakeContext, Quantity
 
 
@@ -25,7 +26,7 @@ class Prediction:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def predict(value: np.ndarray, **words: str) -> Prediction:
+def predict(value: np.ndarray, /, **words: str) -> Prediction:
     """Return a `Prediction`, with the words for the placeholders of the hint."""
     return Prediction(value, words)
 
@@ -51,6 +52,15 @@ class KnownMistake:
     increases_q : bool
         Whether an M step with this mistake may still increase Q, and then is a correct
         generalised EM step.
+    only_numbers : bool
+        Whether the hint states a relation between the numbers, such as "twice", but no cause of it.
+        It is given only if no known mistake that names a cause reproduces the numbers.
+    searched : bool
+        Whether a prediction depends on a number that is found from what the step returned. Such a
+        prediction is a match only if the right values differ between trial points too; otherwise
+        some number would always match.
+    relative : float
+        Largest difference from a prediction, relative to its largest entry, that is rounding.
     predict : callable
         From a `MistakeContext` to `Prediction` objects.
     """
@@ -61,6 +71,9 @@ class KnownMistake:
     priority: int
     hint: str
     increases_q: bool
+    only_numbers: bool
+    searched: bool
+    relative: float
     predict: Predict
 
 
@@ -74,13 +87,25 @@ def known_mistake(
     priority: int,
     hint: str,
     increases_q: bool = False,
+    only_numbers: bool = False,
+    searched: bool = False,
+    relative: float = SAME_VALUE_RELATIVE,
 ) -> Callable[[Predict], Predict]:
     """Register the decorated function as a known mistake, see `KnownMistake`."""
 
     def register(function: Predict) -> Predict:
         name = f"{function.__module__}.{function.__qualname__}:{step}"
         _REGISTERED[name] = KnownMistake(
-            name, step, quantity, priority, hint, increases_q, function
+            name,
+            step,
+            quantity,
+            priority,
+            hint,
+            increases_q,
+            only_numbers,
+            searched,
+            relative,
+            function,
         )
         return function
 

@@ -13,10 +13,12 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     quantity="continuous latent",
     priority=125,
     hint="this is twice the conditional mean",
+    only_numbers=True,
 )
 def twice_the_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict 2 E[z | x]."""
-    yield predict(2 * context.expected)
+    if context.is_latent:
+        yield predict(2 * context.expected)
 
 
 @known_mistake(
@@ -24,10 +26,12 @@ def twice_the_mean(context: MistakeContext) -> Iterator[Prediction]:
     quantity="continuous latent",
     priority=130,
     hint="this is half the conditional mean",
+    only_numbers=True,
 )
 def half_the_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict E[z | x] / 2."""
-    yield predict(context.expected / 2)
+    if context.is_latent:
+        yield predict(context.expected / 2)
 
 
 @known_mistake(
@@ -35,6 +39,7 @@ def half_the_mean(context: MistakeContext) -> Iterator[Prediction]:
     quantity="statistic",
     priority=500,
     hint="this is twice what it should be",
+    only_numbers=True,
 )
 def twice_the_statistic(context: MistakeContext) -> Iterator[Prediction]:
     """Predict 2 E[f(z, x) | x]."""
@@ -46,6 +51,7 @@ def twice_the_statistic(context: MistakeContext) -> Iterator[Prediction]:
     quantity="statistic",
     priority=505,
     hint="this is half what it should be",
+    only_numbers=True,
 )
 def half_the_statistic(context: MistakeContext) -> Iterator[Prediction]:
     """Predict E[f(z, x) | x] / 2."""
@@ -57,6 +63,7 @@ def half_the_statistic(context: MistakeContext) -> Iterator[Prediction]:
     quantity="parameter",
     priority=400,
     hint="{quantity} is {factor} what it should be",
+    only_numbers=True,
 )
 def factor_of_parameter(context: MistakeContext) -> Iterator[Prediction]:
     """Predict c θ⁺ and √c θ⁺ for factors c that occur."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from latentfit.bayes.views import smoothed_probabilities
+from latentfit.bayes.views import MarkovChainTerms, smoothed_probabilities
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 
@@ -76,3 +76,42 @@ def data_left_out(context: MistakeContext) -> Iterator[Prediction]:
     chain = context.chain
     equal = np.zeros_like(chain.emission)
     yield predict(context.entry_for_chain(*smoothed_probabilities(replace(chain, emission=equal))))
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=122,
+    hint="in the backward pass, {mistake}",
+)
+def backward_pass(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the result of the right forward pass and a wrong backward pass."""
+    chain = context.chain
+    emission = chain.emission
+    early = np.concatenate([emission[..., :1, :], emission[..., :-1, :]], axis=-2)
+    transposed = np.swapaxes(chain.transition, -1, -2)
+    for mistake, backward in (
+        ("the transition matrix is transposed", replace(chain, transition=transposed)),
+        (
+            "the observation of the same time is used, which the forward pass has already: one "
+            "time step too few",
+            replace(chain, emission=early),
+        ),
+    ):
+        yield predict(context.entry_for_chain(*_combined(chain, backward)), mistake=mistake)
+
+
+def _combined(chain: MarkovChainTerms, backward: MarkovChainTerms) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities from the forward pass of one chain and the backward pass of another."""
+    alpha, _ = smoothed_probabilities(chain, ahead=False)
+    # β up to factors that do not depend on the state, which normalisation removes.
+    own, _ = smoothed_probabilities(backward, ahead=False)
+    beta = smoothed_probabilities(backward)[0] / own
+    states = alpha * beta
+    emission = np.exp(chain.emission - chain.emission.max(axis=-1, keepdims=True))
+    following = (emission * beta)[..., 1:, None, :]
+    pairs = alpha[..., :-1, :, None] * np.exp(chain.transition)[..., None, :, :] * following
+    return (
+        states / states.sum(axis=-1, keepdims=True),
+        pairs / pairs.sum(axis=(-2, -1), keepdims=True),
+    )

@@ -6,42 +6,36 @@ import numpy as np
 
 from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
-from latentfit.errors import DeclarationError
 
 _FUNCTIONS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("the square of {}", "a variance where the standard deviation belongs", np.square),
     ("the square root of {}", "a standard deviation where the variance belongs", np.sqrt),
     ("1/{}", "a rate where the scale belongs, or the reverse", np.reciprocal),
     ("1/{}²", "a precision where the standard deviation belongs", lambda value: value**-2.0),
+    ("1 - {}", "the probability of the other outcome", lambda value: 1 - value),
+    ("2 {}", "a factor 2 too much, or its reciprocal left out", lambda value: 2 * value),
+    ("{}/2", "a factor 2 left out, or its reciprocal too much", lambda value: value / 2),
+    ("2 {}²", "a factor 2 with the square", lambda value: 2 * value**2),
+    ("{}²/2", "a factor 2 with the square", lambda value: value**2 / 2),
+    ("√2 {}", "a factor 2 too much with its square", lambda value: np.sqrt(2) * value),
+    ("{}/√2", "a factor 2 is left out, as in exp(-u²) for exp(-u²/2)", lambda v: v / np.sqrt(2)),
 )
 
 
 @known_mistake(
     step="E",
-    quantity="discrete latent",
+    quantity="entry",
     priority=300,
     hint="{function} is used in place of {parameter} ({meaning})",
 )
 def function_of_parameter(context: MistakeContext) -> Iterator[Prediction]:
-    """Predict the posterior at parameters of which one is replaced by a function of it."""
-    complete = context.examination.complete
+    """Predict the entry at parameters of which one is replaced by a function of it."""
     space = context.examination.density.space
     natural = space.constrain(context.trial.point)
-    for name in space.parameters:
-        value = np.asarray(natural[name], float)
-        if not np.all(value > 0):
-            continue
-        for words, meaning, function in _FUNCTIONS:
-            changed = {n: natural[n] for n in space.parameters} | {name: function(value)}
-            try:
-                point = space.unconstrain(changed)
-            except DeclarationError:
-                continue
-            # Exact statistics do not use the generator.
-            statistics = complete.statistics(point, np.random.default_rng(0))
-            yield predict(
-                context.entry_for(statistics),
-                function=words.format(name),
-                parameter=name,
-                meaning=meaning,
-            )
+    params = {name: np.asarray(natural[name], float) for name in space.parameters}
+    for name, value in params.items():
+        simplex = space.transform(name) == "simplex"
+        for words, meaning, function in () if simplex else _FUNCTIONS:
+            changed = context.entry_at({**params, name: function(value)})
+            if changed is not None:
+                yield predict(changed, function=words.format(name), parameter=name, meaning=meaning)

@@ -28,5 +28,31 @@ def hard_posterior(context: MistakeContext) -> Iterator[Prediction]:
 )
 def hard_responsibilities(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q with hard assignments."""
-    if context.with_hard_assignments is not None:
-        yield predict(context.with_hard_assignments)
+    value = context.with_hard_assignments
+    if value is not None:
+        yield predict(value)
+
+
+@known_mistake(
+    step="E",
+    quantity="Markov chain",
+    priority=140,
+    hint="hard assignments: the states of the most probable path are given probability 1",
+)
+def most_probable_path(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict 1 for the states of the path that the Viterbi algorithm finds."""
+    chain = context.chain
+    times, size = chain.emission.shape[-2:]
+    emission = chain.emission.reshape(-1, times, size)
+    largest, before = chain.initial + emission[:, 0], []
+    largest = np.broadcast_to(largest, emission[:, 0].shape)
+    for t in range(1, times):
+        paths = largest[:, :, None] + chain.transition
+        before.append(paths.argmax(axis=1))
+        largest = paths.max(axis=1) + emission[:, t]
+    path = [largest.argmax(axis=1)]
+    for step in reversed(before):
+        path.insert(0, np.take_along_axis(step, path[0][:, None], axis=1)[:, 0])
+    states = np.eye(size)[np.stack(path, axis=1)].reshape(chain.emission.shape)
+    pairs = states[..., :-1, :, None] * states[..., 1:, None, :]
+    yield predict(context.entry_for_chain(states, pairs))

@@ -1,4 +1,4 @@
-"""A median where the mean belongs."""
+"""A median or a geometric mean where the mean belongs."""
 
 from collections.abc import Iterator
 
@@ -17,3 +17,14 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 def exponential_median(context: MistakeContext) -> Iterator[Prediction]:
     """Predict log 2 · E[z | x]."""
     yield predict(np.log(2) * context.expected)
+
+
+@known_mistake(
+    step="E",
+    quantity="continuous latent",
+    priority=122,
+    hint="this is exp(E[log z]) of an exponential distribution, 0.561 times its mean",
+)
+def exponential_geometric_mean(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict exp(-γ) · E[z | x], with Euler's constant γ."""
+    yield predict(np.exp(-np.euler_gamma) * context.expected)

@@ -92,3 +92,18 @@ def rows_divided_by_sums(context: MistakeContext) -> Iterator[Prediction]:
     expected = context.expected
     if expected.ndim == 2 and expected.shape[0] == expected.shape[1]:
         yield predict(expected / expected.sum(axis=1, keepdims=True))
+
+
+@known_mistake(
+    step="E",
+    quantity="discrete latent",
+    priority=450,
+    hint="the probabilities are not normalised: each row should sum to 1",
+    only_numbers=True,
+)
+def not_normalised(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the posterior probabilities times the sums of what the step returned."""
+    if context.is_latent and context.given.shape == context.posterior.shape:
+        sums = context.given.sum(axis=-1, keepdims=True)
+        if np.all(sums != 0):
+            yield predict(context.posterior * sums)

@@ -20,7 +20,7 @@ def parameter_not_updated(context: MistakeContext) -> Iterator[Prediction]:
 def entry_not_updated(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the old value of one entry and the right values of all others."""
     old, expected = context.old, context.expected
-    if old is None or old.shape != expected.shape:
+    if old is None or old.shape != expected.shape or old.size == 1:
         return
     for entry, index in zip(labels(context.name, old.shape), np.ndindex(old.shape), strict=True):
         value = expected.copy()

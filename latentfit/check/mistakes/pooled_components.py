@@ -21,3 +21,19 @@ def mean_of_components(context: MistakeContext) -> Iterator[Prediction]:
     if expected.ndim and 1 < expected.shape[-1] <= MAX_PERMUTED_COMPONENTS:
         total = expected.sum(axis=-1, keepdims=True)
         yield predict(np.broadcast_to(total / expected.shape[-1], expected.shape))
+
+
+@known_mistake(
+    step="M",
+    quantity="parameter",
+    priority=515,
+    hint="one value is estimated for all components together, from pooled sums",
+)
+def pooled(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the maximiser of Q if all components have the same value."""
+    expected = context.expected
+    simplex = context.category_counts is not None and np.allclose(expected.sum(axis=-1), 1)
+    if expected.ndim and expected.size > 1 and not simplex:
+        value = context.pooled
+        if value is not None:
+            yield predict(value)

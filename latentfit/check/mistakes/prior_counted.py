@@ -14,5 +14,6 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 )
 def prior_counted(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the maximiser of Q plus the log prior."""
-    if context.with_prior is not None:
-        yield predict(context.with_prior)
+    for value in context.with_prior:
+        if value is not None:
+            yield predict(value)

@@ -12,10 +12,12 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     priority=100,
     hint="a rate where the scale belongs, or the reverse: this is 1 divided by the conditional "
     "mean",
+    only_numbers=True,
 )
 def reciprocal_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict 1 / E[z | x]."""
-    yield predict(1 / context.expected)
+    if context.is_latent:
+        yield predict(1 / context.expected)
 
 
 @known_mistake(

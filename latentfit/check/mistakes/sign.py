@@ -9,7 +9,8 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
 @known_mistake(step="E", quantity="continuous latent", priority=135, hint="the sign is wrong")
 def sign_of_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict -E[z | x]."""
-    yield predict(-context.expected)
+    if context.is_latent:
+        yield predict(-context.expected)
 
 
 @known_mistake(step="E", quantity="statistic", priority=510, hint="the sign is wrong")

@@ -46,5 +46,6 @@ def divided_or_not(context: MistakeContext) -> Iterator[Prediction]:
             ("a sum where a mean belongs: this is not divided", expected * n),
             ("a mean where a sum belongs: this is divided", expected / n),
             ("the variance is not divided", expected * np.sqrt(n)),
+            ("the square root is taken before the division", expected / np.sqrt(n)),
         ):
             yield predict(value, mistake=mistake, count=count)

@@ -72,3 +72,32 @@ def divided_by_total(context: MistakeContext) -> Iterator[Prediction]:
     """Predict transitions that sum to one all together."""
     transitions = _transitions(context)
     yield predict(transitions / transitions.sum())
+
+
+@known_mistake(
+    step="M",
+    quantity="transition matrix",
+    priority=605,
+    hint="the numbers of transitions are transposed before they are normalised",
+)
+def counts_transposed(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict rows that are the normalised columns of the counts."""
+    transitions = _transitions(context).T
+    yield predict(transitions / transitions.sum(axis=1, keepdims=True))
+
+
+@known_mistake(
+    step="M",
+    quantity="transition matrix",
+    priority=645,
+    hint="the probability of two neighbouring states is taken to be the product of their own "
+    "probabilities, as if neighbours were independent given the data",
+)
+def products_of_neighbours(context: MistakeContext) -> Iterator[Prediction]:
+    """Predict the estimate from p(z_t | x) p(z_{t+1} | x)."""
+    (name,) = context.examination.complete.latents
+    states = context.trial.statistics[name]
+    size = states.shape[-1]
+    pairs = (states[..., :-1, :, None] * states[..., 1:, None, :]).reshape(-1, size, size)
+    total = pairs.sum(axis=0)
+    yield predict(total / total.sum(axis=1, keepdims=True))

@@ -6,7 +6,13 @@ from latentfit.check.mistakes._context import MistakeContext
 from latentfit.check.mistakes._registry import Prediction, known_mistake, predict
 
 
-@known_mistake(step="E", quantity="statistic", priority=530, hint="the matrix is transposed")
+@known_mistake(
+    step="E",
+    quantity="statistic",
+    priority=530,
+    hint="the matrix is transposed",
+    only_numbers=True,
+)
 def transposed_statistic(context: MistakeContext) -> Iterator[Prediction]:
     """Predict the transpose of a square matrix."""
     expected = context.expected

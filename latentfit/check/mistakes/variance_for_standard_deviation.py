@@ -13,6 +13,7 @@ from latentfit.check.mistakes._registry import Prediction, known_mistake, predic
     quantity="continuous latent",
     priority=105,
     hint="this is the square of the conditional mean",
+    only_numbers=True,
 )
 def squared_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict E[z | x]²."""
@@ -24,6 +25,7 @@ def squared_mean(context: MistakeContext) -> Iterator[Prediction]:
     quantity="continuous latent",
     priority=110,
     hint="this is the square root of the conditional mean",
+    only_numbers=True,
 )
 def root_of_mean(context: MistakeContext) -> Iterator[Prediction]:
     """Predict √E[z | x]."""

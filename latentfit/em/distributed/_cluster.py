@@ -6,6 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from latentfit.errors import InputError
+from latentfit.supervision import interrupts_ignored
+
+# The errors of tasks are raised in this process. What workers log when they are ended in the middle
+# of a task is no news.
+_QUIET_WORKERS = {
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+}
 
 
 def client_of(executor: Any = None) -> Any:
@@ -52,13 +59,14 @@ def local(workers: int | None = None) -> Iterator[Any]:
         Dask is not installed.
     """
     dask = dask_distributed()
+    from dask import config
+
     count = workers or len(os.sched_getaffinity(0))
-    with (
-        dask.LocalCluster(
+    with interrupts_ignored(), config.set(_QUIET_WORKERS):
+        cluster = dask.LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        dask.Client(cluster) as client,
-    ):
+        )
+    with cluster, dask.Client(cluster) as client:
         yield client
 
 

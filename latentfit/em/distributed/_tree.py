@@ -9,14 +9,13 @@ from typing import Any
 from latentfit.em.distributed._chunked_data import ChunkedData
 from latentfit.em.distributed._cluster import dask_distributed
 from latentfit.em.executors import lost_workers
-from latentfit.errors import ClusterError, InputError, LatentfitError
+from latentfit.errors import ClusterError, InputError, LatentfitError, reason_of
 
 # Number of results that one task of the tree combines.
 _RESULTS_PER_TASK = 16
 _POLL_INTERVAL_S = 1.0
 # How long a cluster may be without any worker.
 _MAX_TIME_WITHOUT_WORKERS_S = 60.0
-_MAX_REASON_CHARACTERS = 200
 
 
 def reduce_chunks(
@@ -130,8 +129,7 @@ def _result(client: Any, delayed: Any) -> Any:
     except LatentfitError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:_MAX_REASON_CHARACTERS]
-        described = f"{type(error).__name__}{': ' if reason else ''}{reason}"
+        described = reason_of(error)
         raised_by_task = future is not None and future.status == "error"
         if type(error).__name__ == "KilledWorker":
             problem = (

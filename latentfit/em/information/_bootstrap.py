@@ -31,6 +31,9 @@ from latentfit.em.layout import Layout, Params
 from latentfit.em.results import Solution
 from latentfit.errors import InputError, LatentfitError
 
+# The Monte Carlo error is then 0.07 %.
+_MAX_REPLICATES = 1_000_000
+
 
 def bootstrap(
     simulate: Callable[[Params, np.random.Generator], Any],
@@ -70,7 +73,7 @@ def bootstrap(
     Raises
     ------
     InputError
-        There are fewer than two replicates.
+        There are fewer than two replicates, or more than a million.
     StepError
         `simulate` raised an error, or all runs of EM did; then it is the first of their errors.
     ClusterError
@@ -78,6 +81,10 @@ def bootstrap(
     """
     if replicates < 2:
         raise InputError(f"the bootstrap needs at least 2 replicates, not {replicates}")
+    if replicates > _MAX_REPLICATES:
+        raise InputError(
+            f"the bootstrap takes at most {_MAX_REPLICATES} replicates, not {replicates}"
+        )
     layout = Layout.of(params)
     packed = layout.pack(params, "params")
     natural = layout.unpack(packed)

@@ -9,6 +9,7 @@ from latentfit.em.calls import non_finite_entry, step_error, three_argument_m_st
 from latentfit.em.layout import Layout, Params, first_non_finite, label
 from latentfit.em.stochastic._statistics import as_arrays, takes_params
 from latentfit.errors import DeclarationError, LatentfitError
+from latentfit.supervision import CallEnded
 
 
 class NonFiniteValue(Exception):  # noqa: N818 - ends a run, and never reaches the caller
@@ -138,9 +139,9 @@ class StochasticSteps:
     ) -> Mapping[str, Any]:
         try:
             return function(*arguments)
-        except LatentfitError:
+        except (LatentfitError, KeyboardInterrupt, CallEnded):
             raise
-        except Exception as error:
+        except BaseException as error:
             author_function = self._m_step if name == "m_step" else function
             raise step_error(error, author_function, name, iteration, params) from error
 

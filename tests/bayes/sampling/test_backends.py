@@ -87,6 +87,29 @@ for seed in (1, 2):
 """
 
 
+COMPILE = """
+import os
+import sys
+import numpy as np
+import pytensor.tensor as pt
+from latentfit.bayes.sampling._backends import compile_gradient
+
+x = pt.vector("x")
+value = (x**2).sum()
+print(compile_gradient(x, [value, pt.grad(value, x)], "jax")()(np.ones(3))[0])
+"""
+
+
+@pytest.mark.slow
+def test_no_temporary_file_is_left(tmp_path):
+    settings = {"TMPDIR": str(tmp_path), "PYTENSOR_FLAGS": "cxx="}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE], env=os.environ | settings, capture_output=True, text=True
+    )
+    assert done.stdout == "3.0\n", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_machine_code_serves_for_other_data_and_in_another_process(tmp_path):
     flags = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}", "NUMBA_CACHE_DIR": str(tmp_path)}

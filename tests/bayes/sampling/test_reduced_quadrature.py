@@ -60,13 +60,15 @@ def test_error_is_nearly_constant_over_the_posterior(by_quadrature):
 
 def test_no_reduction_if_fewer_nodes_are_not_enough(by_quadrature, monkeypatch):
     monkeypatch.setattr(_reduced_quadrature, "_MAX_ERROR_RANGE", 0.0)
-    monkeypatch.setattr(_reduced_quadrature, "_NODE_DIVISORS", (2,))
+    monkeypatch.setattr(_reduced_quadrature, "_NODES", (15,))
     assert reduced_quadrature(*by_quadrature) is None
 
 
 def test_no_reduction_without_a_normal_approximation(by_quadrature):
     declared, density, mode = by_quadrature
-    far = mode + 50.0
+    # Where a is small, the density is a convex function of log a.
+    far = np.array([mode[0], np.log(0.1)])
+    assert np.linalg.eigvalsh(density.hessian(far, prior=True))[-1] > 0
     assert reduced_quadrature(declared, density, far) is None
 
 

@@ -1,8 +1,11 @@
 """Distributions of latents given the data that PyMC does not provide."""
 
 from latentfit.bayes.marginalize.distributions._tabulated import (
-    TABLE_POINTS,
+    TABLE_NODES,
+    TABLE_PANELS,
     TabulatedRV,
+    table_of,
+    table_positions,
     tabulated,
     tabulated_quantile,
 )
@@ -13,9 +16,12 @@ from latentfit.bayes.marginalize.distributions._truncated_weibull import (
 )
 
 __all__ = [
-    "TABLE_POINTS",
+    "TABLE_NODES",
+    "TABLE_PANELS",
     "TabulatedRV",
     "TruncatedWeibullRV",
+    "table_of",
+    "table_positions",
     "tabulated",
     "tabulated_quantile",
     "truncated_weibull",

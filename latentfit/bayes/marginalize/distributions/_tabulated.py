@@ -1,10 +1,10 @@
-r"""A distribution on the real line that is given by its log density at Chebyshev points.
+r"""A distribution on the real line that is given by its log density at points of adjacent panels.
 
-Between the points the density is the polynomial through them, which for a smooth density equals the
-density up to rounding (Trefethen 2019, Approximation Theory and Approximation Practice, chapter 8).
-The points are Chebyshev points x on [-1, 1], mapped to t = R sinh(s x) / sinh(s) in units of a
-width about a mode, so that they are close to one another near the mode and further apart in the
-tails.
+Positions are coordinates u, with z = m + s sinh(u) for a location m and a width s: they are close
+to one another near m, and reach far into the tails. Within a panel the log density of u is the
+polynomial through its values at the nodes of Gauss-Legendre quadrature, which for a density that is
+smooth on the panel equals it up to rounding (Trefethen 2019, Approximation Theory and Approximation
+Practice, chapter 8). The panels of each distribution may have other positions.
 """
 
 from functools import cache
@@ -12,54 +12,35 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.polynomial import chebyshev
+from numpy.polynomial import legendre
 from pymc.logprob.abstract import _logprob
 from pytensor.tensor.random.op import RandomVariable
 
-# R: the distance of the outermost points from the mode, in widths. It covers tails that are
-# several times as wide as the curvature at the mode suggests.
-_REACH = 40.0
-# s: how much denser the points are near the mode.
-_STRETCH = 3.5
-_DEGREE = 160
-_CHEBYSHEV = -np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
-TABLE_POINTS = _REACH * np.sinh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
-_JACOBIAN = _REACH * _STRETCH * np.cosh(_STRETCH * _CHEBYSHEV) / np.sinh(_STRETCH)
-_ORDERS = np.arange(_DEGREE + 1)
-
-_NEWTON_STEPS = 4
-# Density, relative to x in [-1, 1], below which a quantile is not improved: the table then has no
-# digits left for it.
-_SMALLEST_DENSITY = 1e-10
+# Number of panels of a table, and nodes and weights of quadrature on each of them, from -1 to 1.
+TABLE_PANELS = 40
+TABLE_NODES, _WEIGHTS = legendre.leggauss(8)
+_COUNT = len(TABLE_NODES)
+# Differences of log densities from the largest one beyond which there is no probability.
+_LARGEST_DROP = 700.0
+# Number of steps of Newton's method, or of bisection, to a quantile within its panel.
+_QUANTILE_STEPS = 10
 # Number of quantiles that are computed together: few enough to stay in the processor's cache.
-_QUANTILES_PER_BATCH = 1000
+_QUANTILES_PER_BATCH = 4000
 
 
 @cache
 def _coefficients() -> np.ndarray:
-    """Compute the matrix from values at the points to coefficients of Chebyshev polynomials."""
-    matrix: np.ndarray = np.linalg.inv(chebyshev.chebvander(_CHEBYSHEV, _DEGREE))
-    return matrix
-
-
-@cache
-def _integration_weights() -> np.ndarray:
-    """Compute the weights of the values at the points in the integral over all of them."""
-    even = _ORDERS % 2 == 0
-    integrals = np.where(even, 2.0 / (1.0 - np.where(even, _ORDERS, 0.0) ** 2), 0.0)
-    weights: np.ndarray = (integrals @ _coefficients()) * _JACOBIAN
-    return weights
-
-
-@cache
-def _integral_polynomials() -> np.ndarray:
-    """Evaluate Chebyshev polynomials up to the degree of an integral at the points."""
-    matrix: np.ndarray = chebyshev.chebvander(_CHEBYSHEV, _DEGREE + 1)
+    """Compute the matrix from values at the nodes to coefficients of Legendre polynomials."""
+    matrix: np.ndarray = np.linalg.inv(legendre.legvander(TABLE_NODES, _COUNT - 1))
     return matrix
 
 
 class TabulatedRV(RandomVariable):
-    """Variable with a mode, a width, and log densities at `TABLE_POINTS` widths from the mode."""
+    """Variable with a location, a width, and a table.
+
+    The last axis of the table has the edges of the panels, in increasing order, and then the log
+    densities of u, up to a constant, at the nodes of every panel.
+    """
 
     name = "tabulated"
     signature = "(),(),(p)->()"
@@ -70,25 +51,54 @@ class TabulatedRV(RandomVariable):
     def rng_fn(
         cls,
         rng: np.random.Generator,
-        mode: np.ndarray,
+        location: np.ndarray,
         width: np.ndarray,
         table: np.ndarray,
         size: Any = None,
     ) -> np.ndarray:
         """Draw by inversion of the distribution function."""
         if size is None:
-            size = np.broadcast_shapes(np.shape(mode), np.shape(width), table.shape[:-1])
+            size = np.broadcast_shapes(np.shape(location), np.shape(width), table.shape[:-1])
         share = rng.random(size=size)
-        quantiles = tabulated_quantile(share[None], mode, width, table)
+        quantiles = tabulated_quantile(share[None], location, width, table)
         return np.asarray(quantiles[0])
 
 
 tabulated = TabulatedRV()
 
 
+def table_of(edges: Any, log_densities: Any) -> Any:
+    """Build a table.
+
+    Parameters
+    ----------
+    edges : ndarray or TensorVariable, shape (*batch, panels + 1)
+    log_densities : ndarray or TensorVariable, shape (*batch, panels * nodes)
+        Log densities of u, up to a constant: those of z plus log cosh(u).
+    """
+    join = np.concatenate if isinstance(edges, np.ndarray) else pt.concatenate
+    return join([edges, log_densities], axis=-1)
+
+
+def table_positions(edges: Any) -> Any:
+    """Compute the positions u of the nodes from the edges of the panels.
+
+    Parameters
+    ----------
+    edges : ndarray or TensorVariable, shape (panels + 1, *batch)
+
+    Returns
+    -------
+    ndarray or TensorVariable, shape (panels, nodes, *batch)
+    """
+    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * (edges[1:] - edges[:-1])
+    nodes = TABLE_NODES.reshape(-1, *(1,) * (edges.ndim - 1))
+    return middle[:, None] + half[:, None] * nodes
+
+
 def tabulated_quantile(
     below: np.ndarray,
-    mode: np.ndarray,
+    location: np.ndarray,
     width: np.ndarray,
     table: np.ndarray,
     which: np.ndarray | None = None,
@@ -99,9 +109,9 @@ def tabulated_quantile(
     ----------
     below : ndarray, shape (k, *batch)
         Probabilities below the quantiles.
-    mode, width : ndarray, shape (*batch)
+    location, width : ndarray, shape (*batch)
     table : ndarray, shape (*batch, p)
-        Log densities, up to a constant, at `TABLE_POINTS` widths from the mode.
+        As `TabulatedRV` describes it.
     which : ndarray of int, shape (n,), optional
         For each entry on the last axis of the batch of `below`, the position of its distribution
         on the last axis of the batch of the tables. By default these axes are the same.
@@ -111,44 +121,81 @@ def tabulated_quantile(
     ndarray, shape (k, *batch)
         With n entries on its last axis, if `which` is given.
     """
-    table_batch = np.broadcast_shapes(np.shape(mode), np.shape(width), table.shape[:-1])
+    table_batch = np.broadcast_shapes(np.shape(location), np.shape(width), table.shape[:-1])
     if which is None:
         table_batch = batch = np.broadcast_shapes(below.shape[1:], table_batch)
     else:
-        mode, width = (np.broadcast_to(part, table_batch)[..., which] for part in (mode, width))
-        batch = np.broadcast_shapes(below.shape[1:], mode.shape)
+        location, width = (
+            np.broadcast_to(part, table_batch)[..., which] for part in (location, width)
+        )
+        batch = np.broadcast_shapes(below.shape[1:], location.shape)
     shares = np.broadcast_to(below, (len(below), *batch)).reshape(len(below), -1)
     rows = np.broadcast_to(table, (*table_batch, table.shape[-1])).reshape(-1, table.shape[-1])
-    densities = np.exp(rows - rows.max(axis=1, keepdims=True)) * _JACOBIAN
-    # One column for each distribution, so that sums over degrees run along contiguous memory.
-    density = _coefficients() @ densities.T
-    mass = chebyshev.chebint(density, lbnd=-1)
-    total = mass.sum(axis=0)
-    density, mass = density / total, mass / total
-    grid = np.maximum.accumulate(_integral_polynomials() @ mass, axis=0).T
+    edges, values, mass = _masses(rows)
+    cumulative = np.cumsum(mass, axis=1)
+    cumulative = cumulative / cumulative[:, -1:]
     row = np.arange(len(rows))
     if which is not None:
         row = np.broadcast_to(row.reshape(table_batch)[..., which], batch).ravel()
-    x, step = np.empty(shares.shape), max(1, _QUANTILES_PER_BATCH // len(shares))
-    for begin in range(0, len(row), step):
-        some = slice(begin, begin + step)
-        # The starts of Newton's method are interpolated linearly between the points.
-        for j in range(begin, min(begin + step, len(row))):
-            x[:, j] = np.interp(shares[:, j], grid[row[j]], _CHEBYSHEV)
-        x[:, some] = _newton(x[:, some], shares[:, some], density[:, row[some]], mass[:, row[some]])
-    widths = _REACH * np.sinh(_STRETCH * x) / np.sinh(_STRETCH)
-    return np.asarray(mode + width * widths.reshape(len(below), *batch))
+    panel = np.empty(shares.shape, dtype=int)
+    for column, distribution in enumerate(row):
+        panel[:, column] = np.searchsorted(cumulative[distribution], shares[:, column])
+    panel = np.minimum(panel, TABLE_PANELS - 1)
+    of_row = np.broadcast_to(row, shares.shape)
+    end = cumulative[of_row, panel]
+    begin = np.where(panel > 0, cumulative[of_row, np.maximum(panel - 1, 0)], 0.0)
+    # The part of the panel's own probability that lies below the quantile.
+    share = np.clip((shares - begin) / np.maximum(end - begin, np.finfo(float).tiny), 0.0, 1.0)
+    x = np.empty(shares.size)
+    flat = share.ravel(), of_row.ravel(), panel.ravel()
+    for first in range(0, shares.size, _QUANTILES_PER_BATCH):
+        some = slice(first, first + _QUANTILES_PER_BATCH)
+        part, own_row, own_panel = (one[some] for one in flat)
+        x[some] = _quantile_in_panel(part, values[own_row, own_panel])
+    low, high = edges[of_row, panel], edges[of_row, panel + 1]
+    u = low + 0.5 * (high - low) * (x.reshape(shares.shape) + 1.0)
+    return np.asarray(location + width * np.sinh(u).reshape(len(below), *batch))
 
 
-def _newton(x: np.ndarray, shares: np.ndarray, density: np.ndarray, mass: np.ndarray) -> Any:
-    """Solve for the points below which the given shares of the mass lie, by Newton's method."""
-    for _ in range(_NEWTON_STEPS):
-        slope = chebyshev.chebval(x, density, tensor=False)
-        error = chebyshev.chebval(x, mass, tensor=False) - shares
-        step = np.where(
-            slope > _SMALLEST_DENSITY, error / np.maximum(slope, _SMALLEST_DENSITY), 0.0
-        )
-        x = np.clip(x - step, -1.0, 1.0)
+def _masses(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split tables, and compute the probability of every panel up to a constant.
+
+    Returns
+    -------
+    edges : ndarray, shape (rows, panels + 1)
+    values : ndarray, shape (rows, panels, nodes)
+        Log densities, the largest of which is zero.
+    mass : ndarray, shape (rows, panels)
+    """
+    edges = rows[:, : TABLE_PANELS + 1]
+    values = rows[:, TABLE_PANELS + 1 :]
+    values = np.maximum(values - values.max(axis=1, keepdims=True), -_LARGEST_DROP)
+    values = values.reshape(len(rows), TABLE_PANELS, _COUNT)
+    mass = 0.5 * np.diff(edges, axis=1) * (np.exp(values) @ _WEIGHTS)
+    return edges, values, mass
+
+
+def _quantile_in_panel(share: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Solve for the points x in [-1, 1] below which given shares of the mass of a panel lie.
+
+    Parameters
+    ----------
+    share : ndarray, shape (n,)
+    values : ndarray, shape (n, nodes)
+    """
+    coefficients = (values @ _coefficients().T).T
+    wanted = share * (np.exp(values) @ _WEIGHTS)
+    low, high = np.full(len(share), -1.0), np.ones(len(share))
+    x = 2.0 * share - 1.0
+    nodes, weights = TABLE_NODES[:, None], _WEIGHTS[:, None]
+    for _ in range(_QUANTILE_STEPS):
+        half = 0.5 * (x + 1.0)
+        inner = legendre.legval(half * (nodes + 1.0) - 1.0, coefficients, tensor=False)
+        error = half * np.sum(weights * np.exp(inner), axis=0) - wanted
+        low, high = np.where(error < 0, x, low), np.where(error < 0, high, x)
+        density = np.exp(legendre.legval(x, coefficients, tensor=False))
+        step = x - error / np.maximum(density, np.finfo(float).tiny)
+        x = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
     return x
 
 
@@ -158,21 +205,35 @@ def _tabulated_logp(
     values: Any,
     rng: Any,
     size: Any,
-    mode: Any,
+    location: Any,
     width: Any,
     table: Any,
     **kwargs: Any,
 ) -> Any:
     (value,) = values
-    t = (value - mode) / (width * _REACH)
-    x = pt.arcsinh(t * np.sinh(_STRETCH)) / _STRETCH
-    inside = pt.le(pt.abs(x), 1.0)
-    angle = pt.arccos(pt.clip(x, -1.0, 1.0))
-    waves = pt.cos(angle[..., None] * _ORDERS)
-    largest = pt.max(table, axis=-1)
-    # The density is interpolated, not its logarithm, which may have any size in one of the tails.
-    densities = pt.exp(table - largest[..., None])
-    density = pt.sum(pt.dot(densities, _coefficients().T) * waves, axis=-1)
-    mass = pt.sum(densities * _integration_weights(), axis=-1)
-    some = pt.and_(inside, pt.gt(density, 0.0))
-    return pt.switch(some, pt.log(pt.switch(some, density, 1.0) / (width * mass)), -np.inf)
+    u = pt.arcsinh((value - location) / width)[..., None]
+    edges, logs = table[..., : TABLE_PANELS + 1], table[..., TABLE_PANELS + 1 :]
+    low, high = edges[..., :-1], edges[..., 1:]
+    largest = pt.max(logs, axis=-1)
+    drops = pt.maximum(logs - largest[..., None], -_LARGEST_DROP)
+    by_panel = pt.stack([drops[..., k::_COUNT] for k in range(_COUNT)], axis=-1)
+    mass = pt.sum(0.5 * (high - low) * pt.dot(pt.exp(by_panel), _WEIGHTS), axis=-1)
+    own = pt.and_(pt.ge(u, low), pt.lt(u, high))
+    inside = pt.any(own, axis=-1)
+    # Outside of all panels any finite numbers do.
+    chosen = pt.sum(pt.switch(own[..., None], by_panel, 0.0), axis=-2)
+    begin, end = (pt.sum(pt.switch(own, limit, 0.0), axis=-1) for limit in (low, high))
+    length = pt.switch(inside, end - begin, 1.0)
+    x = pt.switch(inside, 2.0 * (u[..., 0] - begin) / length - 1.0, 0.0)
+    basis = _legendre_polynomials(x)
+    log_density = pt.sum(pt.dot(chosen, _coefficients().T) * basis, axis=-1)
+    log_cosh = pt.logaddexp(u[..., 0], -u[..., 0]) - np.log(2.0)
+    return pt.switch(inside, log_density - log_cosh - pt.log(width * mass), -np.inf)
+
+
+def _legendre_polynomials(x: Any) -> Any:
+    """Evaluate the polynomials, along a new last axis."""
+    found = [pt.ones_like(x), x]
+    for k in range(1, _COUNT - 1):
+        found.append(((2 * k + 1) * x * found[-1] - k * found[-2]) / (k + 1))
+    return pt.stack(found, axis=-1)

@@ -18,6 +18,8 @@ from latentfit.bayes.marginalize.structure._probe import Probe
 # Latents with more entries than this are not examined entry by entry; one without a simple
 # structure is then a single block.
 _MAX_EXAMINED_ENTRIES = 500
+# Number of other values of the latent, at each probe, with which the terms are compared.
+_COMPARED_VALUES = 2
 
 
 @dataclass(frozen=True)
@@ -91,17 +93,18 @@ class IndependentBlocks:
         return total, others
 
 
-def partition_into_blocks(probe: Probe, joint_axes: int = 0) -> IndependentBlocks:
+def partition_into_blocks(probes: Sequence[Probe], joint_axes: int = 0) -> IndependentBlocks:
     """Find the finest partition into blocks that the terms allow.
 
     Parameters
     ----------
-    probe : Probe
+    probes : sequence of Probe
+        A term depends on an entry of the latent if it changes with it at any of the probes.
     joint_axes : int
         Number of the last axes whose entries cannot be separated: 1 for a simplex, whose entries
         sum to one.
     """
-    shape = probe.draws[0].shape
+    shape = probes[0].draws[0].shape
     flat = np.arange(int(np.prod(shape))).reshape(shape)
     size = int(np.prod(shape[len(shape) - joint_axes :]))
     candidates = [flat.reshape(-1, size)]
@@ -109,12 +112,12 @@ def partition_into_blocks(probe: Probe, joint_axes: int = 0) -> IndependentBlock
         if len(shape) > 1 and shape[axis] > 1:
             candidates.append(np.moveaxis(flat, axis, 0).reshape(shape[axis], -1))
     for entries in candidates:
-        if (owners := _owners(probe, entries)) is not None:
+        if (owners := _owners(probes, entries)) is not None:
             return IndependentBlocks(shape, entries, owners)
-    return _connected_entries(probe, shape, separable=not joint_axes)
+    return _connected_entries(probes, shape, separable=not joint_axes)
 
 
-def _owners(probe: Probe, entries: np.ndarray) -> tuple[np.ndarray, ...] | None:
+def _owners(probes: Sequence[Probe], entries: np.ndarray) -> tuple[np.ndarray, ...] | None:
     """Find the block on which each term depends; None if a term depends on several blocks.
 
     Blocks are numbered in binary. For every digit, the blocks whose digit is 1 are changed, and
@@ -125,12 +128,13 @@ def _owners(probe: Probe, entries: np.ndarray) -> tuple[np.ndarray, ...] | None:
     number = np.empty(entries.size, dtype=int)
     number[entries] = np.arange(count)[:, None]
     digits = max(1, (count - 1).bit_length())
-    for changes in zip(*(_changed_terms(probe, number, d) for d in range(digits)), strict=True):
+    by_digit = [_changed_terms(probes, number, digit) for digit in range(digits)]
+    for changes in zip(*by_digit, strict=True):
         for with_ones, with_zeros in changes:
             if np.any(with_ones & with_zeros):
                 return None
     owners = []
-    for changes in zip(*(_changed_terms(probe, number, d) for d in range(digits)), strict=True):
+    for changes in zip(*by_digit, strict=True):
         owner = sum(ones.astype(int) << digit for digit, (ones, _) in enumerate(changes))
         none = ~np.logical_or.reduce([ones | zeros for ones, zeros in changes])
         owners.append(np.where(none, -1, owner))
@@ -138,50 +142,53 @@ def _owners(probe: Probe, entries: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def _changed_terms(
-    probe: Probe, number: np.ndarray, digit: int
+    probes: Sequence[Probe], number: np.ndarray, digit: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Find the terms that change with the blocks whose digit is 1, and with all other blocks."""
-    base, other = (draw.ravel() for draw in probe.draws[:2])
-    before, ones = probe.terms(probe.draws[0]), (number >> digit) & 1 == 1
-    with_ones, with_zeros = (
-        probe.terms(np.where(changed, other, base).reshape(probe.draws[0].shape))
-        for changed in (ones, ~ones)
+    ones = (number >> digit) & 1 == 1
+    return list(
+        zip(_changed_with(probes, ones), _changed_with(probes, ~ones), strict=True),
     )
-    return [
-        (one != start, zero != start)
-        for start, one, zero in zip(before, with_ones, with_zeros, strict=True)
-    ]
+
+
+def _changed_with(probes: Sequence[Probe], entries: np.ndarray) -> list[np.ndarray]:
+    """Find the terms that change with the selected entries of the flat latent at any probe."""
+    changed: list[np.ndarray] = []
+    for probe in probes:
+        before = probe.terms(probe.draws[0])
+        for other in probe.draws[1 : 1 + _COMPARED_VALUES]:
+            moved = np.where(entries, other.ravel(), probe.draws[0].ravel())
+            after = probe.terms(moved.reshape(other.shape))
+            different = [one != start for start, one in zip(before, after, strict=True)]
+            changed = [a | b for a, b in zip(changed or different, different, strict=True)]
+    return changed
 
 
 def _connected_entries(
-    probe: Probe, shape: tuple[int, ...], *, separable: bool
+    probes: Sequence[Probe], shape: tuple[int, ...], *, separable: bool
 ) -> IndependentBlocks:
     """Make blocks of entries that are connected by terms, found by changing them one by one."""
-    base, other = (draw.ravel() for draw in probe.draws[:2])
-    before = np.concatenate(probe.terms(probe.draws[0]))
-    ends = np.cumsum([len(part) for part in probe.terms(probe.draws[0])])[:-1]
-    if not separable or base.size > _MAX_EXAMINED_ENTRIES:
-        owner = np.zeros(len(before), dtype=int)
-        return IndependentBlocks(shape, np.arange(base.size)[None], tuple(np.split(owner, ends)))
-
-    def changed_with(entry: int) -> np.ndarray:
-        moved = base.copy()
-        moved[entry] = other[entry]
-        return np.flatnonzero(np.concatenate(probe.terms(moved.reshape(shape))) != before)
-
-    terms_of_entries = [changed_with(entry) for entry in range(base.size)]
-    rows = np.repeat(np.arange(base.size), [len(terms) for terms in terms_of_entries])
+    lengths = [len(part) for part in probes[0].terms(probes[0].draws[0])]
+    ends, count, size = np.cumsum(lengths)[:-1], sum(lengths), int(np.prod(shape))
+    if not separable or size > _MAX_EXAMINED_ENTRIES:
+        owner = np.zeros(count, dtype=int)
+        return IndependentBlocks(shape, np.arange(size)[None], tuple(np.split(owner, ends)))
+    terms_of_entries = [
+        np.flatnonzero(np.concatenate(_changed_with(probes, np.arange(size) == entry)))
+        for entry in range(size)
+    ]
+    rows = np.repeat(np.arange(size), [len(terms) for terms in terms_of_entries])
     columns = np.concatenate(terms_of_entries)
-    size = base.size + len(before)
-    edges = coo_array((np.ones(len(rows)), (rows, base.size + columns)), shape=(size, size))
+    nodes = size + count
+    edges = coo_array((np.ones(len(rows)), (rows, size + columns)), shape=(nodes, nodes))
     _, label = connected_components(edges, directed=False)
-    names, block = np.unique(label[: base.size], return_inverse=True)
+    names, block = np.unique(label[:size], return_inverse=True)
     members = [np.flatnonzero(block == b) for b in range(len(names))]
     entries = np.full((len(names), max(map(len, members))), -1)
     for row, member in zip(entries, members, strict=True):
         row[: len(member)] = member
     numbers = {name: number for number, name in enumerate(names)}
-    owner = np.array([numbers.get(name, -1) for name in label[base.size :]])
+    owner = np.array([numbers.get(name, -1) for name in label[size:]])
     return IndependentBlocks(shape, entries, tuple(np.split(owner, ends)))
 
 

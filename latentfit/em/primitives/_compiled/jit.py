@@ -25,6 +25,8 @@ from typing import Any, cast
 
 from numba import njit
 
+from latentfit.em.primitives._compiled.cache_files import VerifiedCacheFile
+
 _SOURCE_FILES = [path.stat() for path in Path(__file__).parent.glob("*.py")]
 _SOURCE_STAMP = (
     max(file.st_mtime_ns for file in _SOURCE_FILES),
@@ -49,8 +51,10 @@ def _compile[F: Callable[..., Any]](function: F, fastmath: set[str]) -> F:
     with suppress(RuntimeError):
         kernel.enable_caching()
     # A kernel contains the machine code of the kernels that it calls, but Numba recompiles it only
-    # if its own file has changed. Numba has no public name for the stamp that it compares.
-    file: Any = getattr(kernel._cache, "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = _SOURCE_STAMP
+    # if its own file has changed, and it does not notice damaged files. Numba has no public name
+    # for the files of a kernel.
+    cache: Any = kernel._cache
+    if hasattr(cache, "_cache_file"):
+        base = cache._impl.filename_base
+        cache._cache_file = VerifiedCacheFile(cache.cache_path, base, _SOURCE_STAMP)
     return cast(F, kernel)

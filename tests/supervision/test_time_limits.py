@@ -1,12 +1,14 @@
 """Calls under a time limit."""
 
+import contextlib
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
-from latentfit.check.time_limits import Timeout, limited
+from latentfit.supervision import Timeout, limited
 
 
 def forever():
@@ -20,6 +22,31 @@ def stubborn():
             time.sleep(0.01)
         except Exception:
             continue
+
+
+def catching_everything():
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            continue
+
+
+def catching_in_a_context():
+    while True:
+        with contextlib.suppress(BaseException):
+            catching_everything()
+
+
+def continuing_in_finally():
+    while True:
+        try:
+            forever()
+        except BaseException:
+            try:
+                forever()
+            except BaseException:
+                continuing_in_finally()
 
 
 def in_thread(call):
@@ -46,7 +73,17 @@ class TestLimited:
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         assert signal.getsignal(signal.SIGALRM) is before
 
-    @pytest.mark.parametrize("slow", [forever, stubborn, lambda: time.sleep(30)])
+    @pytest.mark.parametrize(
+        "slow",
+        [
+            forever,
+            stubborn,
+            lambda: time.sleep(30),
+            catching_everything,
+            catching_in_a_context,
+            continuing_in_finally,
+        ],
+    )
     def test_a_call_that_takes_too_long_is_stopped(self, slow):
         started = time.monotonic()
         with pytest.raises(Timeout, match=r"took longer than 0\.1 s"):
@@ -64,6 +101,32 @@ class TestLimited:
         with pytest.raises(ZeroDivisionError):
             limited(divmod, 1)(1, 0)
         assert isinstance(in_thread(lambda: limited(divmod, 1)(1, 0)), ZeroDivisionError)
+
+    def test_what_a_call_returns_after_its_time_is_no_result(self):
+        def returning_a_default():
+            try:
+                forever()
+            except BaseException:
+                return 0
+
+        with pytest.raises(Timeout):
+            limited(returning_a_default, 0.1)()
+
+    def test_monitoring_ends_with_the_call(self):
+        with pytest.raises(Timeout):
+            limited(catching_everything, 0.1)()
+        assert all(sys.monitoring.get_tool(tool) is None for tool in (3, 4))
+        started = time.monotonic()
+        while time.monotonic() - started < 0.3:  # the same lines raise nothing any more
+            with contextlib.suppress(ValueError):
+                pass
+
+    def test_an_outer_limit_ends_an_inner_call_that_catches_everything(self):
+        def call():
+            return limited(catching_everything, 30, "inner")()
+
+        with pytest.raises(Timeout, match=r"^outer took longer than 0\.2 s"):
+            limited(call, 0.2, "outer")()
 
     @pytest.mark.parametrize(("inner", "outer"), [(0.1, 5), (5, 0.1), (0.1, 0.1)])
     def test_nests(self, inner, outer):
@@ -98,3 +161,4 @@ class TestLimited:
 
     def test_infinity_is_no_limit(self):
         assert limited(divmod, float("inf")) is divmod
+        assert limited(divmod, 1e300) is divmod

@@ -1,0 +1,1 @@
+"""Mark hand-ins."""
