@@ -91,7 +91,9 @@ def only(outcome, status):
 
 
 def exact(expected, value):
-    return _exact_expectations.compare(examination(), "z", [trial(z=expected)], [np.array(value)], None)
+    return _exact_expectations.compare(
+        examination(), "z", [trial(z=expected)], [np.array(value)], None
+    )
 
 
 def test_an_expectation_that_the_model_does_not_know_contradicts_nothing():
