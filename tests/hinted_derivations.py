@@ -29,7 +29,7 @@ class HintedDerivation:
         truth = TRUTHS[model]
         bound = bind(latentfit.load(model), dict(truth.data), dict(truth.options))
         derivation = derivation_of(bound, list(truth.trials))
-        self.examination = examination_of(derivation, reference(bound.declaration), 1)
+        self.examination = examination_of(derivation, reference(bound.declaration), 1, 10.0)
         self.data = self.examination.data
         self.trials = HintPoints(self.examination, 10.0).trials[:CONFIRMATIONS]
 

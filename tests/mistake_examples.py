@@ -30,7 +30,7 @@ def explain_theta(mistake, right=RIGHT, old=OLD, **data):
     -------
     Explanation or None
     """
-    complete = SimpleNamespace(exact=False, discrete=False, chain=None, joint=None)
+    complete = SimpleNamespace(exact=False, discrete=False, categories={}, chain=None, joint=None)
     examination = SimpleNamespace(
         complete=complete,
         data=data,
@@ -77,6 +77,7 @@ class Mixture:
         self.complete = SimpleNamespace(
             exact=True,
             discrete=True,
+            categories=dict.fromkeys(latents, np.arange(3)),
             chain=None,
             latents=latents,
             joint=lambda point: self.log_joint_and_prior(point),
@@ -136,6 +137,7 @@ def explain_mean_of_missing(mistake, data=(), name="y_unobserved", **params):
         complete=SimpleNamespace(
             exact=True,
             discrete=False,
+            categories={},
             latents=(name,),
             maximise=lambda *_, **__: SimpleNamespace(reached=False),
         ),

@@ -171,7 +171,7 @@ def _by_each_strategy(
     """Observed views by the strategies in use, and without each strategy that can be spared."""
 
     def label(one: Density) -> str:
-        return "; ".join(map(str, marginalisations(declaration, one, point)))
+        return "; ".join(map(str, marginalisations(declaration, one, [point])))
 
     found = {label(density): density}
     every = marginalize.STRATEGIES

@@ -49,4 +49,5 @@ def _entry(examination: Examination, name: str, given: ByTrial, hint_points: Hin
         return _sampled_expectations.compare_declared(
             examination, name, trials, values, false_alarm
         )
-    return _sampled_expectations.compare(name, trials, values, false_alarm)
+    categories = examination.complete.categories.get(name)
+    return _sampled_expectations.compare(name, trials, values, false_alarm, categories)

@@ -33,7 +33,7 @@ def compare(
     hint_points : HintPoints
     """
     id = f"e_step.{name}"
-    probabilities = examination.complete.discrete and name in examination.complete.latents
+    probabilities = name in examination.complete.categories
     worst, worst_trial, entry = 0.0, trials[0], ""
     given_there = expected_there = np.nan
     compared = 0

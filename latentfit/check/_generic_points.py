@@ -141,15 +141,15 @@ def prior_draws(declaration: Declaration, space: Space, seed: int) -> list[np.nd
     with interpreted_compilation(), np.errstate(all="ignore"):
         try:
             draw = pm.pytensorf.compile([], variables, random_seed=seed)
-            draws = [draw() for _ in range(_PRIOR_DRAWS)]
         except (NotImplementedError, ValueError):
             return []
-    for values in draws:
-        try:
-            point = space.unconstrain(dict(zip(declaration.parameters, values, strict=True)))
-        except LatentfitError:
-            # A vague prior has draws that under- or overflow.
-            continue
-        if np.isfinite(point).all():
-            found.append(point)
+        for _ in range(_PRIOR_DRAWS):
+            try:
+                values = draw()
+                point = space.unconstrain(dict(zip(declaration.parameters, values, strict=True)))
+            except (ArithmeticError, NotImplementedError, ValueError, LatentfitError):
+                # A vague prior has draws that under- or overflow, an improper one has none.
+                continue
+            if np.isfinite(point).all():
+                found.append(point)
     return found

@@ -15,5 +15,5 @@ def log_likelihood_error(examination: Examination, point: np.ndarray) -> float:
     point : ndarray, shape (size,)
         θ, unconstrained.
     """
-    found = bayes.views.marginalisations(examination.declaration, examination.density, point)
+    found = bayes.views.marginalisations(examination.declaration, examination.density, [point])
     return float(sum(one.error or 0.0 for one in found))

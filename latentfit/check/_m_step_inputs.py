@@ -40,9 +40,8 @@ def right_expectations(
 def _means_of_draws(examination: Examination, trial: TrialPoint) -> dict[str, np.ndarray]:
     """Return means over draws of the latents, and of the declared functions of them."""
     draws = trial.statistics
-    means = {
-        name: _mean(value, discrete=examination.complete.discrete) for name, value in draws.items()
-    }
+    categories = examination.complete.categories
+    means = {name: _mean(value, categories.get(name)) for name, value in draws.items()}
     count = len(next(iter(draws.values())))
     for name, function in examination.expectations.items():
         values = [
@@ -53,8 +52,8 @@ def _means_of_draws(examination: Examination, trial: TrialPoint) -> dict[str, np
     return means
 
 
-def _mean(draws: np.ndarray, *, discrete: bool) -> np.ndarray:
-    """Return the mean of draws; of categories, their relative frequencies."""
-    values = np.eye(int(draws.max()) + 1)[draws] if discrete else draws
+def _mean(draws: np.ndarray, categories: np.ndarray | None) -> np.ndarray:
+    """Return the mean of draws; of a categorical latent, the relative frequencies of its values."""
+    values = draws if categories is None else draws[..., None] == categories
     result: np.ndarray = values.mean(axis=0)
     return result

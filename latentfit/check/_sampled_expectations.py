@@ -28,6 +28,7 @@ def compare(
     trials: Sequence[TrialPoint],
     values: Sequence[np.ndarray],
     false_alarm: float,
+    categories: np.ndarray | None = None,
 ) -> Outcome:
     """Compare one entry with draws at all trial points, and report the worst difference.
 
@@ -35,12 +36,14 @@ def compare(
     ----------
     name : str
     trials : sequence of TrialPoint
-        Whose statistics are draws of the entry, sample axis first. Draws of categories are
-        compared with probabilities if the value has one more axis than a draw.
+        Whose statistics are draws of the entry, sample axis first.
     values : sequence of ndarray
         What the E step returned at each of them.
     false_alarm : float
         Probability of accusing a right entry.
+    categories : ndarray of int, shape (K,), optional
+        The values of a categorical latent, whose probabilities the values are. By default the
+        values are means.
     """
     from scipy.stats import norm
 
@@ -51,8 +54,8 @@ def compare(
     evidence: Mapping[str, Any] = {}
     for trial, value in zip(trials, values, strict=True):
         draws = trial.statistics[name]
-        are_probabilities = value.ndim == draws.ndim
-        if value.shape[: draws.ndim - 1] != draws.shape[1:] or value.ndim > draws.ndim:
+        last = () if categories is None else categories.shape
+        if value.shape != (*draws.shape[1:], *last):
             detail = (
                 f"not tested: e_step returns {name} with shape {value.shape}, and a draw of it "
                 f"under the model has shape {draws.shape[1:]}"
@@ -64,7 +67,11 @@ def compare(
                 f"(θ is {trial.label})"
             )
             return Outcome((Check(id, "skip", detail),))
-        mean, z = (_z_of_probabilities if are_probabilities else _z_of_means)(value, draws)
+        mean, z = (
+            _z_of_means(value, draws)
+            if categories is None
+            else _z_of_probabilities(value, draws, categories)
+        )
         place = int(np.argmax(z))
         if z.flat[place] > worst:
             worst = float(z.flat[place])
@@ -115,7 +122,7 @@ def compare_declared(
             for i in range(count)
         ]
         with_draws.append(replace(trial, statistics={name: np.array(draws, dtype=float)}))
-        if not examination.complete.discrete:
+        if all(one.dtype.kind == "f" for one in latents.values()):
             means = {n: one.mean(axis=0) for n, one in latents.items()}
             plugged_in.append(np.asarray(function(means, examination.data), float))
     outcome = compare(name, with_draws, values, false_alarm)
@@ -143,8 +150,8 @@ def _is_function_of_expectation(
 ) -> bool:
     """Return whether the values are the function of the latents' means, to the draws' precision.
 
-    `plugged_in` is empty for discrete latents: a function of categories need not be defined for
-    their probabilities.
+    `plugged_in` is empty for discrete latents: a function of categories or counts need not be
+    defined for other numbers.
     """
     return bool(plugged_in) and all(
         value.shape == point.shape == mean.shape
@@ -171,7 +178,9 @@ def _z_of_means(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.nd
     return mean, np.where(value == mean, 0.0, np.where(np.isnan(z), np.inf, z))
 
 
-def _z_of_probabilities(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _z_of_probabilities(
+    value: np.ndarray, draws: np.ndarray, categories: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return relative frequencies among M draws, and how unlikely they are as z-scores.
 
     Frequencies near 0 and 1 are far from normal. If the probabilities were right, the counts would
@@ -180,7 +189,7 @@ def _z_of_probabilities(value: np.ndarray, draws: np.ndarray) -> tuple[np.ndarra
     from scipy.stats import binom, norm
 
     count = len(draws)
-    seen = np.stack([np.sum(draws == k, axis=0) for k in range(value.shape[-1])], axis=-1)
+    seen = np.stack([np.sum(draws == k, axis=0) for k in categories], axis=-1)
     p = np.clip(value, 0.0, 1.0)
     tail = 2 * np.minimum(binom.cdf(seen, count, p), binom.sf(seen - 1, count, p))
     z = norm.isf(np.clip(tail, 0.0, 1.0) / 2)

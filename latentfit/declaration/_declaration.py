@@ -81,7 +81,8 @@ def declare(
     DeclarationError
         If `build` does not return a PyMC model, or if the model lacks a latent among its free
         variables, has no observed variable, has no parameter besides the latents, has a Potential
-        (which may belong to the prior or to the likelihood), or observes other values than the
+        that depends on parameters or latents (which may belong to the prior or to the likelihood;
+        one that depends on data alone is a constant), or observes other values than the
         argument of the same name holds.
     """
     model = _build_model(build, arguments, options)
@@ -98,8 +99,9 @@ def declare(
         raise DeclarationError(
             "the model observes nothing: pass observed=... to one of its variables"
         )
-    if model.potentials:
-        names = ", ".join(potential.name for potential in model.potentials)
+    undecided = [one for one in model.potentials if _depends_on(one, model.free_RVs)]
+    if undecided:
+        names = ", ".join(potential.name for potential in undecided)
         raise DeclarationError(
             f"the model has a Potential ({names}), which may belong to the prior or to the "
             f"likelihood; write it as a distribution"

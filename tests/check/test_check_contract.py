@@ -37,7 +37,9 @@ def examination() -> Examination:
         name="mixture",
         declaration=declaration,
         density=SimpleNamespace(space=space),
-        complete=SimpleNamespace(exact=True, discrete=True, latents=("z",)),
+        complete=SimpleNamespace(
+            exact=True, discrete=True, categories={"z": np.arange(2)}, latents=("z",)
+        ),
         e_step=model.e_step,
         m_step=model.maximise,
         log_likelihood=None,

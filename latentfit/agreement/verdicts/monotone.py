@@ -81,10 +81,11 @@ def _confirmed(problem: Problem, solution: Solution) -> Decrease | None:
         before, after = (density.objective(point, prior=problem.with_prior) for point in points)
     except (LatentfitError, ParameterValueError):
         return None
-    error = _ROUNDING_DECREASE_RELATIVE * (1 + abs(after)) + sum(
+    errors = [
         one.error or 0.0
         for point in points
-        for one in bayes.views.marginalisations(problem.declaration, density, point)
-    )
+        for one in bayes.views.marginalisations(problem.declaration, density, [point])
+    ]
+    error = _ROUNDING_DECREASE_RELATIVE * (1 + abs(after)) + sum(errors)
     amount = before - after
     return Decrease(iteration, amount) if np.isfinite(amount) and amount > error else None

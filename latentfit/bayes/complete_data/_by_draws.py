@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 import xarray as xr
-from pymc_extras.marginal import conditional
 from pytensor.graph.basic import Constant
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import vectorize_graph
@@ -27,7 +26,7 @@ from latentfit.bayes.sampling import (
     intractable_density,
     prepare_recovery,
 )
-from latentfit.bayes.views import Density
+from latentfit.bayes.views import Density, category_values, conditional_view
 from latentfit.declaration import Declaration
 from latentfit.declaration.compilation import stabilise
 
@@ -57,7 +56,7 @@ def complete_data_by_draws(declaration: Declaration, density: Density) -> Comple
         declaration,
         density,
         exact=False,
-        discrete=any(declaration.model[n].dtype.startswith(("int", "bool")) for n in latents),
+        categories=category_values(declaration),
         _statistics=statistics,
         _names=latents,
         _inputs=drawn,
@@ -94,7 +93,7 @@ def _nuts_density(declaration: Declaration, density: Density) -> IntractableDens
     if isinstance(density, IntractableDensity):
         return density
     try:
-        conditional(density.view)
+        conditional_view(density.view)
     except NotImplementedError as error:
         return intractable_density(declaration, density.space, str(error))
     return None

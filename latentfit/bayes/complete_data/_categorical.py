@@ -11,7 +11,6 @@ import pymc as pm
 import pytensor.tensor as pt
 import scipy.special
 from pymc.pytensorf import resolve_shapes
-from pymc_extras.marginal import conditional
 from pymc_extras.model.marginal.distributions.enumerable import get_domain_of_finite_discrete_rv
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
@@ -19,9 +18,15 @@ from pytensor.tensor.random.basic import CategoricalRV
 
 from latentfit.bayes.complete_data._complete_data import CompleteData
 from latentfit.bayes.complete_data._graphs import expected_sum, log_density_without_latents
-from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
+from latentfit.bayes.views import (
+    Density,
+    at_unconstrained_point,
+    category_values,
+    childless_latents,
+    conditional_view,
+)
 from latentfit.declaration import Declaration
-from latentfit.declaration.compilation import compile_function, double_precision, stabilise
+from latentfit.declaration.compilation import compile_function, stabilise
 
 
 def build(declaration: Declaration, density: Density) -> CompleteData | None:
@@ -29,8 +34,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
     latents = declaration.latents
     if childless_latents(declaration):
         return None
-    with double_precision():
-        model = conditional(density.view)
+    model = conditional_view(density.view)
     variables = [model[name] for name in latents]
     if any(not isinstance(variable.owner.op, CategoricalRV) for variable in variables):
         return None
@@ -65,7 +69,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         declaration,
         density,
         exact=True,
-        discrete=True,
+        categories=category_values(declaration),
         joint=joint,
         _statistics=statistics,
         _names=latents,

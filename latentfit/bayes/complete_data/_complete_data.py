@@ -35,8 +35,9 @@ class CompleteData:
     density : Density
     exact : bool
         Whether the statistics are exact. Otherwise they are draws, with the sample axis first.
-    discrete : bool
-        Whether the latents are discrete. Exact statistics are then probabilities of categories.
+    categories : mapping of str to ndarray of int
+        ``{latent: its values}`` for the categorical latents, of which an E step returns
+        probabilities. Of all other latents, counts included, it returns the expectation.
     joint : callable or None
         From θ', unconstrained, to ``{latent: (log p(x, z = k | θ'), log p(z = k | θ'))}``, with
         categories along the last axis. None unless the latents are categorical.
@@ -47,7 +48,7 @@ class CompleteData:
     declaration: Declaration
     density: Density
     exact: bool
-    discrete: bool
+    categories: Mapping[str, np.ndarray]
     _statistics: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]]
     # The names of the statistics on which Q depends, and their variables in its graph.
     _names: tuple[str, ...]
@@ -64,6 +65,11 @@ class CompleteData:
     def latents(self) -> tuple[str, ...]:
         """Names of the latents."""
         return self.declaration.latents
+
+    @property
+    def discrete(self) -> bool:
+        """Whether all latents are categorical."""
+        return all(name in self.categories for name in self.latents)
 
     def statistics(self, point: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Compute the arrays through which Q(· | θ') depends on θ'.
@@ -121,7 +127,12 @@ class CompleteData:
         if statistic not in self._additive:
             probabilities = {name: statistics[name] for name in self.latents}
             self._additive[statistic] = find_additive_terms(
-                lambda latents: np.asarray(statistic(latents, self.declaration.data)),
+                lambda latents: np.asarray(
+                    statistic(
+                        {name: self.categories[name][z] for name, z in latents.items()},
+                        self.declaration.data,
+                    )
+                ),
                 {name: r.shape[:-1] for name, r in probabilities.items()},
                 {name: r.shape[-1] for name, r in probabilities.items()},
                 chain=self.chain is not None,

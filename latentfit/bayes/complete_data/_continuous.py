@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc_extras.marginal import conditional
 from pytensor.graph.replace import graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import DimShuffle
@@ -35,7 +34,12 @@ from latentfit.bayes.complete_data._cubature import (
     trapezoidal_rule,
 )
 from latentfit.bayes.complete_data._graphs import log_joint_graph
-from latentfit.bayes.views import Density, at_unconstrained_point, childless_latents
+from latentfit.bayes.views import (
+    Density,
+    at_unconstrained_point,
+    childless_latents,
+    conditional_view,
+)
 from latentfit.declaration import Declaration
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
 
@@ -121,7 +125,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         declaration,
         density,
         exact=True,
-        discrete=False,
+        categories={},
         _statistics=statistics,
         _names=(*map(points_key, latents), points_key(WEIGHTS)),
         _inputs=(*every, weights),
@@ -155,7 +159,7 @@ def _conditionals_in_order(
     """
     childless = childless_latents(declaration)
     given_data = [name for name in declaration.latents if name not in childless]
-    model = conditional(density.view) if given_data else declaration.model
+    model = conditional_view(density.view) if given_data else declaration.model
     models = dict.fromkeys(given_data, model) | dict.fromkeys(childless, declaration.model)
     before = {
         name: [

@@ -16,6 +16,7 @@ from latentfit.bayes.views import (
     Density,
     MarkovChainTerms,
     at_unconstrained_point,
+    category_values,
     markov_chain_graphs,
     smoothed_probabilities,
 )
@@ -52,7 +53,7 @@ def build(declaration: Declaration, density: Density) -> CompleteData | None:
         declaration,
         density,
         exact=True,
-        discrete=True,
+        categories=category_values(declaration),
         chain=chain,
         _statistics=statistics,
         _names=(name, pairs_key(name)),

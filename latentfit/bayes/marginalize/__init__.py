@@ -47,6 +47,9 @@ from latentfit.bayes.marginalize._conjugate import (
     ConjugateMarginalRV,
     conjugate_strategy,
 )
+from latentfit.bayes.marginalize._count_range import wider_count_ranges
+from latentfit.bayes.marginalize._enumeration import EnumerationMarginalRV
+from latentfit.bayes.marginalize._orders import marginalise_latents
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
 from latentfit.bayes.marginalize._quadrature_rules import (
     INDEPENDENT_RULE,
@@ -65,6 +68,7 @@ __all__ = [
     "STRATEGIES",
     "ConjugateFamily",
     "ConjugateMarginalRV",
+    "EnumerationMarginalRV",
     "HermiteRule",
     "PanelRule",
     "Precedence",
@@ -75,7 +79,9 @@ __all__ = [
     "ThresholdMarginalRV",
     "coarse_rule",
     "conjugate_strategy",
+    "marginalise_latents",
     "quadrature_rule",
+    "wider_count_ranges",
 ]
 
 # All strategies of this folder, in the order in which they are tried.

@@ -1,4 +1,4 @@
-r"""Declarations whose latents no strategy marginalises, represented by draws from p(z | x, θ).
+r"""Declarations with a latent that no strategy marginalises, represented by draws from p(z | x, θ).
 
 log p(x | θ) cannot be evaluated for them. Its gradient can be estimated: by Fisher's identity,
 
@@ -9,10 +9,14 @@ Rubin). The draws come from NUTS at a fixed θ, or from slice sampling where the
 of the latents' range. They are thinned until they are nearly independent, so that estimates from
 them have a standard error. The identity does not hold for parameters that bound the range of the
 latents.
+
+Both draw continuous latents only. Discrete ones are summed out before, and drawn from their
+conditional distribution afterwards: the topics of words, for example, given the shares of topics of
+a document.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,14 +25,18 @@ import pymc as pm
 import xarray as xr
 
 from latentfit.bayes.derivatives import gradient
+from latentfit.bayes.marginalize import marginalise_latents
 from latentfit.bayes.sampling._nuts import prepare_nuts, sample_posterior
 from latentfit.bayes.sampling._slices import prepare_slices
 from latentfit.bayes.sampling._unconstrained import UnconstrainedModel, unconstrained_model
+from latentfit.bayes.sampling.recover import Recovery, prepare_recovery
 from latentfit.bayes.views import (
     Density,
     ValueAndGradient,
     at_unconstrained_point,
+    conditional_view,
     hessian_function,
+    observed_view,
 )
 from latentfit.declaration import Declaration, Space
 from latentfit.declaration.compilation import compile_function, double_precision, stabilise
@@ -59,10 +67,13 @@ class IntractableDensity(Density):
     declaration : Declaration
     reason : str
         The reason why log p(x | θ) cannot be evaluated.
+    discrete : tuple of str
+        The discrete latents, which are summed out while NUTS draws the continuous ones.
     """
 
     declaration: Declaration
     reason: str
+    discrete: tuple[str, ...] = ()
 
     @property
     def tractable(self) -> bool:
@@ -149,21 +160,31 @@ class IntractableDensity(Density):
         bounded = model.size <= _MAX_SLICED_ENTRIES and model.start.excluded_by_data(seed)
         method = "slice sampling" if bounded else "NUTS"
         drawn = (self._draw_by_slices if bounded else self._draw_by_nuts)(seed)
-        latents = drawn[list(declaration.latents)]
+        continuous = [name for name in declaration.latents if name not in self.discrete]
+        latents = drawn[continuous]
         rhat, ess = azs.rhat(latents), azs.ess(latents)
-        largest_rhat = max(float(rhat[name].max()) for name in declaration.latents)
-        effective = min(float(ess[name].min()) for name in declaration.latents)
+        largest_rhat = max(float(rhat[name].max()) for name in continuous)
+        effective = min(float(ess[name].min()) for name in continuous)
         if not (largest_rhat <= _MAX_RHAT and effective >= _MIN_EFFECTIVE_DRAWS):
             raise DeclarationError(
-                f"{method} did not converge on {', '.join(declaration.latents)} given θ: "
+                f"{method} did not converge on {', '.join(continuous)} given θ: "
                 f"R-hat {largest_rhat:.3g}, {effective:.0f} effective draws"
             )
         total = latents.sizes["chain"] * latents.sizes["draw"]
         step = max(1, int(np.ceil(total / effective)))
-        return {
-            name: np.concatenate(np.asarray(latents[name])[:, ::step])
-            for name in declaration.latents
+        thinned = {
+            name: np.concatenate(np.asarray(latents[name])[:, ::step]) for name in continuous
         }
+        if not self.discrete:
+            return thinned
+        count = len(thinned[continuous[0]])
+        given = {
+            name: np.broadcast_to(natural[name], (count, *np.shape(natural[name])))
+            for name in declaration.parameters
+        }
+        found = self._recovery(_dataset(given | thinned), int(rng.integers(2**31)), 1)
+        every = thinned | {name: found[name].draws for name in self.discrete}
+        return {name: every[name] for name in declaration.latents}
 
     @cached_property
     def _given_parameters(self) -> pm.Model:
@@ -171,7 +192,8 @@ class IntractableDensity(Density):
         declaration = self.declaration
         natural = self.space.constrain(self.space.origin)
         given = {name: natural[name] for name in declaration.parameters}
-        return pm.do(declaration.model, given, make_interventions_shared=True)
+        model = pm.do(declaration.model, given, make_interventions_shared=True)
+        return marginalise_latents(model, self.discrete) if self.discrete else model
 
     @cached_property
     def _unconstrained(self) -> UnconstrainedModel:
@@ -193,6 +215,27 @@ class IntractableDensity(Density):
     def _draw_by_slices(self) -> Callable[[int], xr.Dataset]:
         return prepare_slices(self._unconstrained)
 
+    @cached_property
+    def _recovery(self) -> Recovery:
+        """The function that draws the discrete latents given x, θ and the continuous latents."""
+        given_continuous = _given_continuous(self.declaration, self.discrete)
+        return prepare_recovery(given_continuous, observed_view(given_continuous))
+
+
+def _given_continuous(declaration: Declaration, discrete: tuple[str, ...]) -> Declaration:
+    """Make the declaration in which the continuous latents are parameters."""
+    continuous = tuple(name for name in declaration.latents if name not in discrete)
+    return replace(declaration, latents=discrete, parameters=(*declaration.parameters, *continuous))
+
+
+def _dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            name: (("sample", *(f"{name}_dim_{axis}" for axis in range(one.ndim - 1))), one)
+            for name, one in values.items()
+        }
+    )
+
 
 def intractable_density(
     declaration: Declaration, space: Space, reason: str
@@ -202,8 +245,20 @@ def intractable_density(
     Returns
     -------
     IntractableDensity or None
-        None if a latent is discrete, because NUTS draws continuous variables only.
+        None if all latents are discrete, or if the discrete ones cannot be summed out given the
+        continuous ones, because NUTS draws continuous variables only.
     """
-    if any(not declaration.model[name].dtype.startswith("float") for name in declaration.latents):
+    discrete = tuple(
+        name
+        for name in declaration.latents
+        if not declaration.model[name].dtype.startswith("float")
+    )
+    if len(discrete) == len(declaration.latents):
         return None
-    return IntractableDensity(declaration.model, space, declaration, reason)
+    if discrete:
+        try:
+            view = observed_view(_given_continuous(declaration, discrete))
+            conditional_view(view)
+        except (DeclarationError, NotImplementedError):
+            return None
+    return IntractableDensity(declaration.model, space, declaration, reason, discrete)

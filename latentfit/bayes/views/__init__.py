@@ -6,7 +6,8 @@ log-likelihood and log prior with gradients and Hessians at an unconstrained poi
 each latent was marginalised and how precisely.
 """
 
-from latentfit.bayes.views._categories import category_counts
+from latentfit.bayes.views._categories import category_counts, category_values
+from latentfit.bayes.views._conditional import conditional_view
 from latentfit.bayes.views._density import Density, ValueAndGradient, at_unconstrained_point
 from latentfit.bayes.views._hessian import hessian_function
 from latentfit.bayes.views._marginalisation import (
@@ -33,7 +34,9 @@ __all__ = [
     "VectorisedFunction",
     "at_unconstrained_point",
     "category_counts",
+    "category_values",
     "childless_latents",
+    "conditional_view",
     "draw_paths",
     "hessian_function",
     "marginalisations",

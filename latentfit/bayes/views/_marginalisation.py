@@ -18,6 +18,7 @@ from latentfit.bayes.marginalize import (
     INDEPENDENT_RULE,
     QuadratureMarginalRV,
     quadrature_rule,
+    wider_count_ranges,
 )
 from latentfit.bayes.views._density import Density
 from latentfit.bayes.views._observed import childless_latents, observed_view
@@ -45,8 +46,8 @@ class Marginalisation:
         A phrase that describes the strategy.
     error : float or None
         Estimated error of log p(x | θ): the largest difference from an independent rule of
-        quadrature at the θ in question. None where the strategy is exact, infinite where
-        log p(x | θ) is not known.
+        quadrature, and from sums over wider ranges of counts, at the θ in question. None where
+        the strategy is exact, infinite where log p(x | θ) is not known.
     """
 
     latent: str
@@ -91,10 +92,9 @@ def marginalisations(
         return tuple(Marginalisation(name, strategy, np.inf) for name in declaration.latents)
     childless = childless_latents(declaration)
     ops = {op.marginalized_name: op for op in _marginal_ops(density.view)}
-    numerical = quadrature_ops(density.view)
     error = None
-    if numerical:
-        with quadrature_rule(INDEPENDENT_RULE):
+    if any(map(_is_approximate, ops.values())):
+        with quadrature_rule(INDEPENDENT_RULE), wider_count_ranges():
             other = Density(observed_view(declaration), density.space)
         error = max(_difference(density, other, point) for point in points)
     return tuple(
@@ -103,7 +103,7 @@ def marginalisations(
         else Marginalisation(
             name,
             _describe(ops[name]),
-            error if isinstance(ops[name], QuadratureMarginalRV) else None,
+            error if _is_approximate(ops[name]) else None,
         )
         for name in declaration.latents
     )
@@ -123,7 +123,14 @@ def _difference(density: Density, other: Density, point: np.ndarray) -> float:
 
 def quadrature_ops(view: pm.Model) -> list[QuadratureMarginalRV]:
     """List the operations of an observed view that integrate a latent by quadrature."""
-    return [op for op in _marginal_ops(view) if isinstance(op, QuadratureMarginalRV)]
+    ops = [getattr(op, "inner", op) for op in _marginal_ops(view)]
+    return [op for op in ops if isinstance(op, QuadratureMarginalRV)]
+
+
+def _is_approximate(op: Any) -> bool:
+    """Whether an operation integrates by quadrature, or leaves out counts that are improbable."""
+    op = getattr(op, "inner", op)
+    return isinstance(op, QuadratureMarginalRV) or getattr(op, "truncated", False)
 
 
 def _marginal_ops(view: pm.Model) -> Iterator[Any]:

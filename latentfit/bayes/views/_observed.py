@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pymc as pm
 from pymc.model.fgraph import fgraph_from_model, model_from_fgraph
-from pymc_extras.marginal import marginalize
 from pymc_extras.model.marginal.distributions.enumerable import NonSeparableLogpWarning
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
+from latentfit.bayes.marginalize import marginalise_latents
 from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import Declaration
 from latentfit.errors import DeclarationError
@@ -20,8 +20,7 @@ def observed_view(declaration: Declaration) -> pm.Model:
 
     A latent on which no other random variable depends integrates to one and is removed from the
     model (a missing value that nothing else depends on, for example). All other latents are
-    marginalised by `pymc_extras.marginal.marginalize`, which uses the strategies of
-    `latentfit.bayes.marginalize`.
+    marginalised by `latentfit.bayes.marginalize.marginalise_latents`.
 
     Raises
     ------
@@ -38,7 +37,7 @@ def observed_view(declaration: Declaration) -> pm.Model:
             # PyMC warns where one latent has several observed children, because their joint
             # log density is then assigned to the first child. Only the sum is used here.
             warnings.simplefilter("ignore", NonSeparableLogpWarning)
-            return _with_own_constants(marginalize(model, to_marginalise))
+            return _with_own_constants(marginalise_latents(model, to_marginalise))
     except Exception as error:  # PyTensor and pymc-extras raise errors of many types
         raise DeclarationError(refusal(declaration, to_marginalise, error)) from error
 

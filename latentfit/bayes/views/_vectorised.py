@@ -14,8 +14,11 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 from pymc.pytensorf import reseed_rngs
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.tensor.random.op import RandomVariable
+from pytensor.tensor.type_other import NoneTypeT
 
 from latentfit.declaration.compilation import with_numpy_rewrites
 
@@ -98,7 +101,9 @@ def vectorise(graphs: Sequence[Any], inputs: Mapping[str, Any]) -> VectorisedFun
         include=("canonicalize", "stabilize"),
         clone=False,
     )
-    outputs = vectorize_graph(stable, {single[name]: batched[name] for name in inputs})
+    outputs = vectorize_graph(
+        _without_sizes(stable), {single[name]: batched[name] for name in inputs}
+    )
     call, updates = pm.pytensorf.compile(
         list(batched.values()),
         outputs,
@@ -108,6 +113,30 @@ def vectorise(graphs: Sequence[Any], inputs: Mapping[str, Any]) -> VectorisedFun
         on_unused_input="ignore",
     )
     return VectorisedFunction(tuple(inputs), tuple(graphs), call, tuple(updates))
+
+
+def _without_sizes(graphs: Sequence[Any]) -> list[Any]:
+    """Give the parameters of random variables the shapes that the variables have by their size.
+
+    PyTensor's vectorisation adds the batch dimension to the size of a random variable only if its
+    first parameter has one, and raises an error if another parameter has one.
+    """
+    fgraph = FunctionGraph(outputs=list(graphs), clone=False)
+    for node in fgraph.toposort():
+        op = node.op
+        if not isinstance(op, RandomVariable) or isinstance(node.inputs[1].type, NoneTypeT):
+            continue
+        inputs: list[Any] = list(node.inputs)
+        rng, size, *parameters = inputs
+        shaped = [
+            pt.broadcast_to(one, (*size, *one.shape[one.type.ndim - own :]))
+            for one, own in zip(parameters, op.ndims_params, strict=True)
+        ]
+        fgraph.replace_all(
+            list(zip(node.outputs, op.make_node(rng, None, *shaped).outputs, strict=True)),
+            import_missing=True,
+        )
+    return list(fgraph.outputs)
 
 
 def _memory_of_call(call: Callable[..., Any], values: list[np.ndarray]) -> int:

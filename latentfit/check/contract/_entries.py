@@ -28,7 +28,9 @@ def expected_entries(
     shapes: dict[str, Shape | None] = {}
     if complete.exact:
         values = {
-            name: np.argmax(statistics[name], axis=-1) if complete.discrete else statistics[name]
+            name: complete.categories[name][np.argmax(statistics[name], axis=-1)]
+            if name in complete.categories
+            else statistics[name]
             for name in latents
         }
         shapes |= {name: np.shape(statistics[name]) for name in latents}

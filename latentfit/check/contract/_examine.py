@@ -168,7 +168,7 @@ def _expectations_validator(examination: Examination) -> Callable[[Call], Iterat
         yield from _names.validate_expectations(call, required)
         for name, shape in shapes.items():
             if name in call.result:
-                probabilities = examination.complete.discrete and name in call.trial.statistics
+                probabilities = name in examination.complete.categories
                 yield from _arrays.validate(call, name, shape, probabilities=probabilities)
 
     return breaches

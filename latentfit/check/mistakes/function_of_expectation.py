@@ -17,7 +17,7 @@ FUNCTION_OF_EXPECTATION = (
 def function_of_expectation(context: MistakeContext) -> Iterator[Prediction]:
     """Predict f(E[z | x], x) for continuous latents."""
     examination = context.examination
-    if not examination.complete.discrete:
+    if not examination.complete.categories:
         latents = {name: context.trial.expected[name] for name in examination.complete.latents}
         function = examination.expectations[context.name]
         yield predict(np.asarray(function(latents, examination.data), float))

@@ -8,12 +8,15 @@ from latentfit.bayes.marginalize import (
     Precedence,
     _beta,
     _dirichlet,
+    _enumeration,
     _gamma,
+    _half_lines,
     _inverse_gamma,
     _normal,
     _quadrature,
     _state_space,
     _thresholds,
+    _unconstrained,
 )
 from latentfit.bayes.marginalize._strategy import discover_strategies
 
@@ -23,11 +26,14 @@ def test_strategies_are_tried_in_their_order():
         _state_space,
         _beta,
         _dirichlet,
+        _enumeration,
         _gamma,
         _inverse_gamma,
         _normal,
         _thresholds,
+        _half_lines,
         _quadrature,
+        _unconstrained,
     )
     assert tuple(module.STRATEGY for module in modules) == marginalize.STRATEGIES
 

@@ -29,7 +29,7 @@ def hint_of(mistake, means=MEANS):
     examination = SimpleNamespace(
         expectations={"zz": lambda latents, data: latents["z"] ** 2},
         data={},
-        complete=SimpleNamespace(discrete=False),
+        complete=SimpleNamespace(categories={}),
         draws=lambda trial: draws[trial.label],
     )
     values = [np.array([mistake(mean, mean / 5)]) for mean in means]

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import xarray as xr
-from pymc_extras.marginal import conditional
 
-from latentfit.bayes.views import BATCH_BYTES
+from latentfit.bayes.views import BATCH_BYTES, category_values, conditional_view
 from latentfit.declaration import Declaration
-from latentfit.declaration.compilation import double_precision
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,12 @@ class RecoveredLatent:
     draws : ndarray, shape (sample, *shape)
         Draws of the latent, one or more for each draw of θ.
     mean : ndarray
-        For a continuous latent, shape `shape`: the mean of the draws. For a categorical latent,
-        shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which has less Monte Carlo
-        error than the frequencies of the drawn categories (Rao-Blackwell theorem).
+        For a continuous latent or a count, shape `shape`: the mean of the draws. For a
+        categorical latent, shape (*shape, K): the mean over draws of θ of p(z = k | x, θ), which
+        has less Monte Carlo error than the frequencies of the drawn categories (Rao-Blackwell
+        theorem).
     sd : ndarray or None
-        Standard deviation of the draws of a continuous latent; None for a categorical one.
+        Standard deviation of the draws; None for a categorical latent.
     discrete : bool
         Whether the latent is categorical.
     """
@@ -68,8 +67,12 @@ class LatentGroup:
         """The model in which the latents have the distribution p(z | x, θ)."""
         if self.childless:
             return self.declaration.model
-        with double_precision():
-            return conditional(self.view)
+        return conditional_view(self.view)
+
+    @cached_property
+    def categories(self) -> dict[str, np.ndarray]:
+        """The values of each categorical latent of the declaration."""
+        return category_values(self.declaration)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -105,12 +108,18 @@ def draw_in_batches(
     return categories.reshape(-1, *categories.shape[2:])
 
 
-def summarise(draws: np.ndarray) -> RecoveredLatent:
-    """Summarise draws of a latent, shape (sample, *shape), by their mean and sd or frequencies."""
-    if draws.dtype.kind == "f":
+def summarise(draws: np.ndarray, categories: np.ndarray | None) -> RecoveredLatent:
+    """Summarise draws of a latent by their mean and standard deviation, or by frequencies.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (sample, *shape)
+    categories : ndarray of int, shape (K,), or None
+        The values of a categorical latent; None for a continuous latent or a count.
+    """
+    if categories is None:
         return RecoveredLatent(draws, draws.mean(axis=0), draws.std(axis=0, ddof=1), discrete=False)
-    categories = int(draws.max()) + 1
-    shares = [np.mean(draws == category, axis=0) for category in range(categories)]
+    shares = [np.mean(draws == category, axis=0) for category in categories]
     return RecoveredLatent(draws, np.stack(shares, axis=-1), None, discrete=True)
 
 

@@ -97,7 +97,7 @@ def _tabulated_recovery(variable: Any, latent: str, inputs: dict[str, Any]) -> R
                         np.moveaxis(share, 1, 0), mode, width, table, group_of
                     )
                     values.append(np.moveaxis(drawn, 0, 1).reshape(-1, *entries))
-        return {latent: summarise(np.concatenate(values))}
+        return {latent: summarise(np.concatenate(values), None)}
 
     return recover
 
