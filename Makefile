@@ -1,6 +1,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test test-coverage lint validate bench reports coverage referees browser bubblewrap picture clean
+.PHONY: demo test test-coverage lint validate constructs public-models bench reports coverage referees \
+        browser bubblewrap picture clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +30,14 @@ lint: $(READY)
 # What the tests show on a simulated data set or two, on fifty or more for each model.
 validate: $(READY)
 	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -n auto -v -rP tests/check/test_mutants.py -m slow
+
+# log p(x | θ) of many PyMC constructs beside independent computations; writes docs/constructs.md.
+constructs: $(READY)
+	$(BIN)/python validation/tabulate_constructs.py $(NAME)
+
+# EM, MLE and posterior of public models beside reference results; writes reports/public_models.md.
+public-models: $(READY)
+	$(BIN)/python validation/compare_public_models.py $(NAME)
 
 # How long a check takes, beside the import that it cannot do without; an EM iteration, beside
 # scikit-learn, hmmlearn and stepmix; how many passes over the data online EM needs; an iteration

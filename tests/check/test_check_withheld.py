@@ -76,6 +76,8 @@ def examination(**changes):
         "maximum": POINT,
         "data": {},
         "trial_points": (trial(z=1.0),),
+        "parameter_slices": {"mu": slice(0, 1)},
+        "strict": False,
     }
     return SimpleNamespace(**(entries | changes))
 
@@ -89,7 +91,9 @@ def only(outcome, status):
 
 
 def exact(expected, value):
-    return _exact_expectations.compare(examination(), "z", [trial(z=expected)], [np.array(value)])
+    return _exact_expectations.compare(
+        examination(), "z", [trial(z=expected)], [np.array(value)], None
+    )
 
 
 def test_an_expectation_that_the_model_does_not_know_contradicts_nothing():
@@ -118,13 +122,13 @@ def test_draws_that_are_not_finite_contradict_nothing():
 def test_a_log_likelihood_that_the_model_does_not_know_contradicts_nothing(exact):
     density = SimpleNamespace(tractable=True, log_likelihood=lambda point: (exact, POINT))
     given = examination(density=density)
-    outcome = _log_likelihood._compared(given, {"start 1": -3.0})
+    outcome = _log_likelihood._compared(given, {"start 1": -3.0}, lambda: ())
     assert "not tested" in only(outcome, "skip")
 
 
 def test_a_difference_within_the_error_of_an_integral_is_not_decided(monkeypatch):
     monkeypatch.setattr(_log_likelihood, "log_likelihood_error", lambda *_: 0.01)
-    outcome = _log_likelihood._compared(examination(), {"start 1": -0.005})
+    outcome = _log_likelihood._compared(examination(), {"start 1": -0.005}, lambda: ())
     assert "error of about 0.01" in only(outcome, "warn")
 
 
@@ -185,7 +189,7 @@ def test_a_gradient_of_draws_that_is_not_finite_contradicts_nothing():
     draws = {"z": np.ones((5, 1))}
     complete = SimpleNamespace(
         statistics=lambda point, rng: draws,
-        q=lambda statistics, point, prior: (0.0, np.full(1, np.nan)),
+        q=lambda statistics, point, prior=False: (0.0, np.full(1, np.nan)),
         latents=("z",),
     )
     given = examination(complete=complete)
@@ -298,7 +302,7 @@ def test_shapes_that_differ_are_not_compared():
         q=lambda trial: lambda at: quadratic_q(0.0)({}, at),
         q_hessian=lambda trial: lambda at: -np.eye(1),
     )
-    outcome = _m_step.examine(given, {"start 1": {"mu": np.zeros((2, 1))}}).outcome
+    outcome = _m_step.examine(given, {"start 1": {"mu": np.zeros((2, 1))}}, None).outcome
     assert "not tested" in only(outcome, "skip")
 
 

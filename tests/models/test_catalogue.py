@@ -179,6 +179,7 @@ def test_fit_converges(name):
     assert all(solution.decrease is None for solution in fit.solutions)
 
 
+@pytest.mark.slow
 @every_model
 def test_free_parameters_are_those_of_the_declaration(name):
     from latentfit.selection.counts import free_parameters
@@ -197,6 +198,7 @@ def test_a_seed_settles_the_fit(name):
     assert one.log_likelihood == other.log_likelihood
 
 
+@pytest.mark.slow
 @every_model
 def test_log_likelihood_is_that_of_the_declaration(name):
     model = load(name)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hinted_derivations import HintedDerivation
 
+pytestmark = pytest.mark.slow
+
 derivation = cache(HintedDerivation)
 
 

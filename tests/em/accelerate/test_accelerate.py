@@ -330,6 +330,7 @@ def run_shared_tests(folder, marks):
     return int(passed)
 
 
+@pytest.mark.slow
 def test_a_module_in_the_folder_is_all_that_an_accelerator_needs(package_with_example):
     assert "over-relaxation" in run_in(package_with_example, "-m", "latentfit", "fit", "--help")
     assert run_shared_tests(package_with_example, "not slow") >= 5

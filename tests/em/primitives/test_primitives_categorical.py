@@ -69,6 +69,7 @@ def test_latent_class_statistics_equal_the_separate_steps(n, items, categories):
     assert found.log_likelihood == pytest.approx(log_density.sum(), rel=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("categories", [2, 3, 12])
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
 def test_integers_of_every_width(categories, kind):

@@ -166,6 +166,7 @@ def test_results_do_not_depend_on_the_number_of_threads():
     assert one.log_likelihood == three.log_likelihood
 
 
+@pytest.mark.slow
 def test_threads_agree_on_which_sequences_are_not_exact():
     """Some segments of one sequence are exact and some are not, on several threads."""
     rng = np.random.default_rng(2)
@@ -200,6 +201,7 @@ def test_one_long_sequence_may_require_logarithms(zero):
     np.testing.assert_allclose(found.transitions, transitions, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [segment_links.GIVEN_ALPHA, segment_links.GIVEN_BETA])
 def test_wrong_links_between_segments_are_detected(monkeypatch, which):
     rng = np.random.default_rng(1)

@@ -53,6 +53,7 @@ def test_is_at_most_one_and_monotone():
     assert (np.diff(found)[far] >= 0).all()
 
 
+@pytest.mark.slow
 def test_numba_is_imported_only_for_large_tables():
     """Every primitive of the first group is called with a small and with a large table."""
     code = """
