@@ -60,7 +60,12 @@ from latentfit.bayes.marginalize._quadrature_rules import (
     quadrature_rule,
 )
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
-from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
+from latentfit.bayes.marginalize._strategy import (
+    Precedence,
+    Strategy,
+    discover_strategies,
+    is_considered,
+)
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
 
 __all__ = [
@@ -91,7 +96,7 @@ STRATEGIES: tuple[Strategy, ...] = discover_strategies(__name__, __path__)
 @node_rewriter(tracks=[MarginalSubgraph])
 def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     inputs, outputs = extract_marginal_subgraph(node)
-    for strategy in STRATEGIES:
+    for strategy in filter(is_considered, STRATEGIES):
         op = strategy.build(
             inputs,
             outputs,
