@@ -24,7 +24,7 @@ from latentfit.bayes.marginalize._strategy import Precedence, strategies_up_to
 _MAX_ATTEMPTS = 72
 
 
-class _NoOrder(Exception):
+class _NoOrderError(Exception):
     """No order was found in which each of the remaining latents has a strategy."""
 
 
@@ -45,7 +45,7 @@ def marginalise_latents(model: pm.Model, latents: Sequence[str]) -> pm.Model:
             return search.marginalised(
                 model, sorted(latents, key=lambda name: not model[name].dtype.startswith("float"))
             )
-        except _NoOrder:
+        except _NoOrderError:
             if search.refusals:
                 raise search.refusals[0] from None
             raise NotImplementedError(f"no order of {', '.join(latents)} was found") from None
@@ -66,7 +66,7 @@ class _Search:
         self._attempts = 0
 
     def marginalised(self, model: pm.Model, remaining: Sequence[str]) -> pm.Model:
-        """Marginalise the remaining latents; raise `_NoOrder` where no order was found."""
+        """Marginalise the remaining latents; raise `_NoOrderError` where no order was found."""
         if not remaining:
             return model
         candidates = [one for one in remaining if self._prerequisites[one].isdisjoint(remaining)]
@@ -81,15 +81,15 @@ class _Search:
                 tried.add(name)
                 try:
                     return self.marginalised(found, [one for one in remaining if one != name])
-                except _NoOrder:
+                except _NoOrderError:
                     continue
-        raise _NoOrder
+        raise _NoOrderError
 
     def _without(self, model: pm.Model, name: str, precedence: Precedence) -> pm.Model | None:
         """Marginalise one latent; None if no strategy up to a precedence applies."""
         self._attempts += 1
         if self._attempts > _MAX_ATTEMPTS:
-            raise _NoOrder
+            raise _NoOrderError
         try:
             with strategies_up_to(precedence):
                 return marginalize(model, [name])

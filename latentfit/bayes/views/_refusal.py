@@ -89,6 +89,13 @@ def _reason_and_remedy(name: str, distribution: str) -> tuple[str, str]:
             f"{distribution} is improper, so that {name} has no distribution to integrate over",
             f"give {name} a proper distribution, such as Normal with a large sigma",
         )
+    if distribution == "DiscreteMarkovChain":
+        return (
+            f"The sum over the paths of {name} is known only where each value of the data depends "
+            f"on one state of {name} and on no other latent",
+            f"declare {name} and the other latents as one chain whose states are all combinations "
+            f"of their values",
+        )
     if distribution in _DEPENDENT_ENTRIES:
         return (
             f"All entries of {name} depend on one another, and their integral is known only for "
