@@ -1,8 +1,8 @@
 """Strategies that marginalise a latent, one in each module of this folder.
 
 When this package is imported, `pymc_extras.marginal.marginalize` and `conditional` learn the
-strategies, for any PyMC model. pymc-extras itself marginalises latents with finitely many values
-and discrete Markov chains.
+strategies, for any PyMC model. The operations for latents with finitely many values that are used
+entry by entry, and for discrete Markov chains, are those of pymc-extras (`_entry_by_entry`).
 
 How to add a strategy
 ---------------------
@@ -48,6 +48,7 @@ from latentfit.bayes.marginalize._conjugate import (
     conjugate_strategy,
 )
 from latentfit.bayes.marginalize._count_range import wider_count_ranges
+from latentfit.bayes.marginalize._entry_by_entry import REPLACED_REWRITES
 from latentfit.bayes.marginalize._enumeration import EnumerationMarginalRV
 from latentfit.bayes.marginalize._orders import marginalise_latents
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
@@ -104,4 +105,6 @@ def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     return None
 
 
+for _name in REPLACED_REWRITES:
+    marginal_ir_rewrites_db.remove_tags(_name, "basic")
 marginal_ir_rewrites_db.register("latentfit_marginalise", _marginalise, "basic")

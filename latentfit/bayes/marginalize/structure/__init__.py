@@ -6,6 +6,7 @@ blocks that are independent given x and θ, and the remaining functions test for
 smoothness and linear dependence.
 """
 
+from latentfit.bayes.marginalize.structure._axes import axes_of_dependents
 from latentfit.bayes.marginalize.structure._block_hessian import block_hessian
 from latentfit.bayes.marginalize.structure._blocks import (
     IndependentBlocks,
@@ -30,6 +31,7 @@ __all__ = [
     "IndependentBlocks",
     "LogDensities",
     "Probe",
+    "axes_of_dependents",
     "block_hessian",
     "block_log_densities",
     "draw_probes",
