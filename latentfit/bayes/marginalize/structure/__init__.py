@@ -20,6 +20,7 @@ from latentfit.bayes.marginalize.structure._graphs import (
     substitute,
 )
 from latentfit.bayes.marginalize.structure._linear_span import in_linear_span
+from latentfit.bayes.marginalize.structure._parameter_checks import impossible_where_invalid
 from latentfit.bayes.marginalize.structure._probe import Probe, draw_probes
 from latentfit.bayes.marginalize.structure._smoothness import (
     has_kink,
@@ -36,6 +37,7 @@ __all__ = [
     "block_log_densities",
     "draw_probes",
     "has_kink",
+    "impossible_where_invalid",
     "in_linear_span",
     "is_smooth",
     "log_joint_graphs",
