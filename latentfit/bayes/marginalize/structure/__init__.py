@@ -22,6 +22,7 @@ from latentfit.bayes.marginalize.structure._graphs import (
 from latentfit.bayes.marginalize.structure._linear_span import in_linear_span
 from latentfit.bayes.marginalize.structure._parameter_checks import impossible_where_invalid
 from latentfit.bayes.marginalize.structure._probe import Probe, draw_probes
+from latentfit.bayes.marginalize.structure._single_mode import has_single_mode
 from latentfit.bayes.marginalize.structure._smoothness import (
     has_kink,
     is_smooth,
@@ -37,6 +38,7 @@ __all__ = [
     "block_log_densities",
     "draw_probes",
     "has_kink",
+    "has_single_mode",
     "impossible_where_invalid",
     "in_linear_span",
     "is_smooth",
