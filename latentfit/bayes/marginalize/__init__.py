@@ -35,12 +35,15 @@ different latents and are tried in alphabetical order of their modules.
 
 from typing import Any
 
+import numpy as np
+from pymc.model.fgraph import ModelObservedRV
 from pymc_extras.model.marginal.rewrites import (
     MarginalSubgraph,
     extract_marginal_subgraph,
     marginal_ir_rewrites_db,
 )
 from pytensor.graph import node_rewriter
+from pytensor.graph.basic import Constant
 
 from latentfit.bayes.marginalize._conjugate import (
     ConjugateFamily,
@@ -63,6 +66,7 @@ from latentfit.bayes.marginalize._quadrature_rules import (
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
+from latentfit.bayes.marginalize.structure import observed_dependents
 
 __all__ = [
     "INDEPENDENT_RULE",
@@ -92,16 +96,26 @@ STRATEGIES: tuple[Strategy, ...] = discover_strategies(__name__, __path__)
 @node_rewriter(tracks=[MarginalSubgraph])
 def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     inputs, outputs = extract_marginal_subgraph(node)
-    for strategy in STRATEGIES:
-        op = strategy.build(
-            inputs,
-            outputs,
-            marginalized_name=node.op.marginalized_name,
-            marginalized_dims=node.op.marginalized_dims,
-            n_dependent_rvs=node.op.n_dependent_rvs,
-        )
-        if op is not None:
-            return list(op(*inputs, return_list=True))[: len(node.outputs)]
+    dependents = node.outputs[1 : 1 + node.op.n_dependent_rvs]
+    with observed_dependents(tuple(_observed_value(fgraph, one) for one in dependents)):
+        for strategy in STRATEGIES:
+            op = strategy.build(
+                inputs,
+                outputs,
+                marginalized_name=node.op.marginalized_name,
+                marginalized_dims=node.op.marginalized_dims,
+                n_dependent_rvs=node.op.n_dependent_rvs,
+            )
+            if op is not None:
+                return list(op(*inputs, return_list=True))[: len(node.outputs)]
+    return None
+
+
+def _observed_value(fgraph: Any, variable: Any) -> np.ndarray | None:
+    """Find the value that is observed of a random variable of a model's graph."""
+    for client, _ in fgraph.clients[variable]:
+        if isinstance(client.op, ModelObservedRV) and isinstance(client.inputs[1], Constant):
+            return np.asarray(client.inputs[1].data)
     return None
 
 

@@ -14,6 +14,7 @@ from latentfit.bayes.marginalize.structure._blocks import (
     block_log_densities,
     partition_into_blocks,
 )
+from latentfit.bayes.marginalize.structure._generic_values import observed_dependents
 from latentfit.bayes.marginalize.structure._graphs import (
     log_joint_graphs,
     marginal_log_densities,
@@ -44,6 +45,7 @@ __all__ = [
     "is_smooth",
     "log_joint_graphs",
     "marginal_log_densities",
+    "observed_dependents",
     "partition_into_blocks",
     "substitute",
     "support_transform",
