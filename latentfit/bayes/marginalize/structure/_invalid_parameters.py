@@ -37,11 +37,12 @@ def impossible_where_invalid(terms: list[Any], value: Any) -> list[Any]:
     for node in graph.toposort():
         if not isinstance(node.op, CheckParameterValue):
             continue
+        conditions: list[Any]
         density, *conditions = node.inputs
         of_latent = [one for one in conditions if value in ancestors([one])]
         if not of_latent:
             continue
-        replaced = density
+        replaced: Any = density
         for one in of_latent:
             for condition in _conditions(one):
                 if _has_shape_of(condition, density):
