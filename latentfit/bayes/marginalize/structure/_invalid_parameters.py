@@ -37,11 +37,12 @@ def impossible_where_invalid(terms: list[Any], value: Any) -> list[Any]:
     for node in graph.toposort():
         if not isinstance(node.op, CheckParameterValue):
             continue
-        density, *conditions = node.inputs
+        inputs: list[Any] = node.inputs
+        density, *conditions = inputs
         of_latent = [one for one in conditions if value in ancestors([one])]
         if not of_latent:
             continue
-        replaced = density
+        replaced: Any = density
         for one in of_latent:
             for condition in _conditions(one):
                 if _has_shape_of(condition, density):
@@ -49,7 +50,7 @@ def impossible_where_invalid(terms: list[Any], value: Any) -> list[Any]:
         others = [one for one in conditions if one not in of_latent]
         if others:
             replaced = node.op(replaced, *others)
-        graph.replace(node.outputs[0], replaced.astype(node.outputs[0].dtype))
+        graph.replace(node.outputs[0], replaced.astype(density.type.dtype))
     return list(graph.outputs)
 
 
