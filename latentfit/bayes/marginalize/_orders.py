@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, permutations
 
 import pymc as pm
-import pytensor
 from pymc_extras.marginal import marginalize
 from pytensor.graph.traversal import ancestors
+
+from latentfit.bayes.marginalize._rewrite_errors import unprinted_rewrite_errors
 
 # Number of orders that are tried.
 _MAX_ORDERS = 24
@@ -28,13 +29,12 @@ def marginalise_latents(model: pm.Model, latents: Sequence[str]) -> pm.Model:
         No order was found in which each latent has a strategy.
     """
     refusals: list[Exception] = []
-    # PyTensor would print each error of a rewrite, although another strategy applies.
-    with pytensor.config.change_flags(on_opt_error="ignore"):
-        for order in islice(_orders(model, latents), _MAX_ORDERS):
-            try:
+    for order in islice(_orders(model, latents), _MAX_ORDERS):
+        try:
+            with unprinted_rewrite_errors():
                 return _marginalise_in_order(model, order)
-            except (NotImplementedError, ValueError) as refusal:
-                refusals.append(refusal)
+        except (NotImplementedError, ValueError) as refusal:
+            refusals.append(refusal)
     raise refusals[0]
 
 

@@ -1,12 +1,14 @@
 """What cannot be marginalised is refused in the words of the model, with what would work."""
 
 import re
+import traceback
 
 import numpy as np
 import pymc as pm
 import pytest
 
 from latentfit import bayes
+from latentfit.bayes import marginalize
 from latentfit.declaration import declare
 from latentfit.declaration.words import (
     describe_latent,
@@ -89,6 +91,18 @@ def test_a_refusal_names_variables_and_what_would_work(declaration):
     assert not OPERATIONS.search(message)
     assert len(message) <= 500
     assert "\n" not in message
+
+
+def test_errors_of_rewrites_are_not_printed_and_stand_in_the_traceback(monkeypatch, capfd):
+    def broken(*arguments, **options):
+        raise ValueError("an error of a strategy")
+
+    strategies = (marginalize.Strategy(marginalize.Precedence.CLOSED_FORM, broken),)
+    monkeypatch.setattr(marginalize, "STRATEGIES", strategies)
+    with pytest.raises(DeclarationError) as caught:
+        bayes.observed_view(declare(built(shifted_uniform), ("z",), {}, {}))
+    assert capfd.readouterr().err == ""
+    assert "an error of a strategy" in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_error_of_a_library_names_improper_priors():
