@@ -57,6 +57,10 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     transform = _default_transform(latent.owner.op, latent)
     if transform is None or transform.name not in _SCALES:
         return None
+    if transform.name == "simplex" and any(isinstance(x.owner.op, MarginalRV) for x in dependents):
+        # Each entry of a simplex occurs in the sums over another latent, such as the topics of
+        # words. PyTensor simplifies the graph of their integral for many minutes.
+        return None
     with double_precision():
         t = transformed_variable(latent, transform)
         z = backward(transform, t, latent)
