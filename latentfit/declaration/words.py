@@ -22,7 +22,11 @@ _OPERATION = re.compile(
 )
 _SHAPE = re.compile(r"\((?:\d+, ?)*\d*,?\)")
 # Names of operations that differ from those by which users know the distributions.
-_USUAL_NAMES = {"MultivariateNormal": "MvNormal", "RandomWalk": "GaussianRandomWalk"}
+_USUAL_NAMES = {
+    "DiscreteMC": "DiscreteMarkovChain",
+    "MultivariateNormal": "MvNormal",
+    "RandomWalk": "GaussianRandomWalk",
+}
 
 
 def distribution_name(variable: Any) -> str:

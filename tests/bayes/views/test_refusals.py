@@ -86,8 +86,8 @@ def test_a_refusal_names_variables_and_what_would_work(declaration):
     message = str(caught.value)
     assert message.startswith("cannot integrate z out of the model: z is ")
     assert "depends on it" in message
-    assert "write z as" in message
-    assert "`check` works" in message
+    assert "declare z as" in message
+    assert "use `check` as it is" in message
     assert not OPERATIONS.search(message)
     assert len(message) <= 500
     assert "\n" not in message
