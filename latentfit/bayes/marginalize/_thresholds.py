@@ -67,7 +67,9 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     axes = axes_of_dependents(latent, dependents)
     if axes is None:
         return None
-    return ThresholdMarginalRV(inputs=inputs, outputs=outputs, dims_connections=axes, **marginalized)
+    return ThresholdMarginalRV(
+        inputs=inputs, outputs=outputs, dims_connections=axes, **marginalized
+    )
 
 
 STRATEGY = Strategy(Precedence.CLOSED_FORM, build)

@@ -110,7 +110,11 @@ def kinked(t):
 REFUSED = [
     (total_of_counts, "declare z as Categorical up to a bound", [total_of_categories]),
     (inflated_counts, "declare z as Categorical up to a bound", [inflated_categories]),
-    (many_classes_together, "let fewer of them affect the same observation", [few_classes_together]),
+    (
+        many_classes_together,
+        "let fewer of them affect the same observation",
+        [few_classes_together],
+    ),
     (chain_of_several_rows, "give z one row for each sequence", [chain_of_each_row]),
     (improper, "such as Normal with a large sigma", [proper]),
     (
