@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo test test-coverage lint validate constructs public-models bench reports coverage referees \
+.PHONY: demo test test-coverage lint validate fuzz constructs public-models bench reports coverage referees \
         browser bubblewrap picture clean
 
 VENV := .venv
@@ -27,9 +27,16 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# What the tests show on a simulated data set or two, on fifty or more for each model.
+# What the tests show on a simulated data set or two, on fifty or more for each model; and what they
+# show of ten models with quadrature, on thirty.
 validate: $(READY)
-	FALSE_ALARM_SAMPLES=50 $(BIN)/pytest -n auto -v -rP tests/check/test_mutants.py -m slow
+	FALSE_ALARM_SAMPLES=50 QUADRATURE_MODELS=all $(BIN)/pytest -n auto -v -rP -m slow \
+	    tests/check/test_mutants.py tests/bayes/marginalize/test_quadrature_under_any_prior.py
+
+# Random declarations: log p(x | θ) beside brute force, and the check of right and wrong steps; writes
+# reports/fuzz.md.
+fuzz: $(READY)
+	$(BIN)/python validation/fuzz_declarations.py
 
 # log p(x | θ) of many PyMC constructs beside independent computations; writes docs/constructs.md.
 constructs: $(READY)

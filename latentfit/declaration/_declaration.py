@@ -84,8 +84,8 @@ def declare(
         If `build` does not return a PyMC model, or if the model lacks a latent among its free
         variables, has no observed variable, has no parameter besides the latents, has a Potential
         that depends on parameters or latents (which may belong to the prior or to the likelihood;
-        one that depends on data alone is a constant), has a Simulator, or observes other values than the
-        argument of the same name holds.
+        one that depends on data alone is a constant), has a Simulator, or observes other values
+        than the argument of the same name holds.
     """
     model = _build_model(build, arguments, options)
     free = tuple(variable.name for variable in model.free_RVs)

@@ -33,10 +33,7 @@ class BlockIntegrand:
         self.blocks = blocks
         self._latent = latent
         self._value, self.placeholders, terms = log_joint_graphs(latent, dependents)
-        terms = [
-            impossible_where_invalid(term, variable, self._value)
-            for term, variable in zip(terms, [latent, *dependents], strict=True)
-        ]
+        terms = impossible_where_invalid(terms, self._value)
         # The terms are made stable before they are differentiated: the derivative of log(1 - p)
         # at p = 1 cannot be made stable afterwards.
         terms = stabilise(terms, clone=False)

@@ -16,7 +16,7 @@ COVARIANCE = np.array([[1.0, 0.4, 0.2], [0.4, 2.0, -0.3], [0.2, -0.3, 1.5]])
 
 def log_likelihood(declare_variables, latents, theta):
     """log p(x | θ), and its derivative, by latentfit."""
-    with pytest.warns(UserWarning), pm.Model() as model:
+    with pytest.warns(UserWarning, match="missing values"), pm.Model() as model:
         declare_variables()
     declaration = declare(model, latents, {}, {})
     space = parameter_space(declaration)

@@ -20,8 +20,8 @@ from latentfit.bayes.marginalize.structure._graphs import (
     marginal_log_densities,
     substitute,
 )
+from latentfit.bayes.marginalize.structure._invalid_parameters import impossible_where_invalid
 from latentfit.bayes.marginalize.structure._linear_span import in_linear_span
-from latentfit.bayes.marginalize.structure._parameter_checks import impossible_where_invalid
 from latentfit.bayes.marginalize.structure._probe import Probe, draw_probes
 from latentfit.bayes.marginalize.structure._single_mode import has_single_mode
 from latentfit.bayes.marginalize.structure._smoothness import (

@@ -22,7 +22,7 @@ def axes_of_dependents(latent: Any, dependents: Sequence[Any]) -> list[MatchedAx
         of a row. pymc-extras matches such axes as if they had the same length.
     """
     try:
-        matched = subgraph_batch_dim_connection(latent, dependents)
+        matched: list[tuple[int | None, ...]] = subgraph_batch_dim_connection(latent, dependents)
     except (ValueError, NotImplementedError, AssertionError, AttributeError):
         # pymc-extras raises all of these for graphs that it does not cover.
         return None

@@ -197,10 +197,10 @@ def _compile(
         graph.replace(own, own.type.filter_variable(constant), import_missing=True)
     for node in graph.toposort():
         if isinstance(node.op, ModelVar):
-            value, own = node.inputs[0], node.outputs[0]
+            declared, own = node.inputs[0], node.outputs[0]
             if isinstance(node.op, ModelFreeRV) and not draw_parameters:
-                value = _generated(value, node.op.transform, sizes)
-            graph.replace(own, own.type.filter_variable(value), import_missing=True)
+                declared = _generated(declared, node.op.transform, sizes)
+            graph.replace(own, own.type.filter_variable(declared), import_missing=True)
     if not draw_latent:
         own = graph.outputs[latent]
         value = _generated(own, _default_transform(own.owner.op, own), sizes)

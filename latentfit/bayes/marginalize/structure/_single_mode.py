@@ -12,9 +12,9 @@ from latentfit.bayes.marginalize.structure._probe import Probe
 # Number of probes that are examined, of values of z from which a maximum is sought at each of
 # them, and of steps of each search.
 _EXAMINED_PROBES, _SEARCHES, _SEARCH_STEPS = 3, 4, 40
-# Depth of a valley between two maxima, in units of the log density, that is not attributed to
-# searches that ended before their maximum.
-_VALLEY_LOG_DENSITY = 0.1
+# Decrease of the log density between two maxima that is not attributed to searches that ended
+# before their maximum.
+_DECREASE_BETWEEN_MODES = 0.1
 # Shares of the way from one maximum to another at which the log density is evaluated.
 _BETWEEN = np.linspace(0.1, 0.9, 9)
 
@@ -26,17 +26,17 @@ def has_single_mode(probes: Sequence[Probe], blocks: IndependentBlocks) -> bool:
     latents, such as a[i] b[j], has at least two, because it does not change when both change
     their sign.
     """
-    return not any(_has_valley(probe, blocks) for probe in probes[:_EXAMINED_PROBES])
+    return not any(_has_several_modes(probe, blocks) for probe in probes[:_EXAMINED_PROBES])
 
 
-def _has_valley(probe: Probe, blocks: IndependentBlocks) -> bool:
+def _has_several_modes(probe: Probe, blocks: IndependentBlocks) -> bool:
     log_densities = block_log_densities(probe, blocks)
     found = [_maximum(probe, start) for start in probe.draws[:_SEARCHES]]
     with np.errstate(all="ignore"):
         for one, other in combinations(found, 2):
             ends = np.minimum(log_densities(one), log_densities(other))
             between = [log_densities(one + t * (other - one)) for t in _BETWEEN]
-            if np.any(np.min(between, axis=0) < ends - _VALLEY_LOG_DENSITY):
+            if np.any(np.min(between, axis=0) < ends - _DECREASE_BETWEEN_MODES):
                 return True
     return False
 
