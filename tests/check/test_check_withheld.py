@@ -235,6 +235,31 @@ def test_without_the_declarations_own_step_slow_convergence_is_not_excluded():
     assert "not converged" in only(outcome, "warn")
 
 
+def stopped_at(distance):
+    """The outcome for an M step that returns θ' although Q is larger at some distance."""
+    not_stationary = _limit_point.examine(
+        with_density(), fit(params={"mu": np.array([0.5])}, iterations=1)
+    )
+    complete = SimpleNamespace(
+        exact=True,
+        statistics=lambda point, rng: {},
+        maximise=lambda statistics, start, prior: SimpleNamespace(
+            reached=True, point=start + distance
+        ),
+    )
+    shape = curvature_of(-np.eye(1), np.zeros(1), np.zeros(1, bool))
+    stopped = solution(trace=SimpleNamespace(params={"mu": np.zeros((3, 1))}))
+    return _slow_convergence.examine(examination(complete=complete), stopped, shape, not_stationary)
+
+
+def test_the_tolerance_of_a_numerical_m_step_contradicts_nothing():
+    inexact = stopped_at(2e-4)
+    assert inexact.checks[0].status == "warn"
+    assert [one.severity for one in inexact.findings] == ["warning"]
+    assert "0.0002 standard errors from the maximum of Q" in inexact.findings[0].message
+    assert stopped_at(0.1).checks[0].status == "fail"
+
+
 def test_a_decrease_within_the_error_of_the_objective_contradicts_nothing(monkeypatch):
     lower = fit(decrease=Decrease(1, 0.05))
     monkeypatch.setattr(_monotonicity, "log_likelihood_error", lambda *_: 0.03)
