@@ -7,6 +7,7 @@ remaining increase of Q is smaller than the tolerance of its optimiser.
 
 import numpy as np
 
+from latentfit.check._inexact_maximum import NUMERICAL_MAXIMISER_STANDARD_ERRORS
 from latentfit.check._limit_point_outcomes import noted, withheld
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
@@ -17,10 +18,6 @@ from latentfit.em.information import Curvature
 # share of it, plus rounding in standard errors.
 _SAME_STEP_RELATIVE = 0.1
 _ROUNDING_STANDARD_ERRORS = 1e-7
-# The difference from the declaration's own step that a numerical maximiser of Q leaves with its
-# usual tolerances: Nelder-Mead stops within 1e-4 of a logarithm, L-BFGS at a relative increase of
-# 1e-9. The examination of the M step itself has stricter tolerances.
-_NUMERICAL_MAXIMISER_STANDARD_ERRORS = 1e-2
 
 
 def examine(
@@ -59,7 +56,7 @@ def examine(
     difference = np.linalg.norm((after - own.point) / shape.units)
     if difference <= _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
         return noted("not converged", f"{message}; the declaration's own EM is as slow there")
-    if difference <= _NUMERICAL_MAXIMISER_STANDARD_ERRORS:
+    if difference <= NUMERICAL_MAXIMISER_STANDARD_ERRORS:
         return noted(
             "not converged",
             f"{message}. The M step's result is {difference:.1g} standard errors from the maximum "

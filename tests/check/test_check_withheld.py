@@ -14,6 +14,7 @@ from latentfit.check import (
     _em_runs,
     _exact_expectations,
     _generalised_em,
+    _inexact_maximum,
     _limit_point,
     _limit_point_by_draws,
     _log_likelihood,
@@ -406,3 +407,16 @@ def test_the_verdict_names_causes_only():
     assert result.verdict == "tobit fails: the E step is wrong"
     assert "contract, following from the E step" in repr(result)
     assert [one.get("follows") for one in result.to_dict()["findings"]] == [None, "E"]
+
+
+def test_a_numerical_maximiser_of_q_contradicts_nothing():
+    near, far = update(1.0 + 3e-4)[0], update(1.1)[0]
+    outcome = _inexact_maximum.examine([near])
+    assert "at most 0.0003 standard errors" in only(outcome, "warn")
+    assert _inexact_maximum.examine([near, far]) is None
+
+
+def test_a_maximum_at_zero_is_found_at_the_smallest_positive_number():
+    at_zero = update(0.0, 1e-100)[0]
+    tiny = {"mu": np.full(1, 1e-100)}
+    assert not replace(at_zero, errors=tiny).differs("mu")
