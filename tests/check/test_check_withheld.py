@@ -25,6 +25,7 @@ from latentfit.check import (
     _unidentified,
     _updates,
 )
+from latentfit.check._alternation import alternating
 from latentfit.check.examination import TrialPoint
 from latentfit.em import Decrease
 from latentfit.em.information import curvature_of
@@ -269,6 +270,29 @@ def test_a_decrease_within_the_error_of_the_objective_contradicts_nothing(monkey
     outcome = _monotonicity.examine(examination(), lower)
     assert outcome.checks[0].status == "fail"
     assert outcome.findings[0].evidence["given"] == -0.05
+
+
+def test_a_decrease_within_the_tolerance_of_a_numerical_m_step_contradicts_nothing(monkeypatch):
+    monkeypatch.setattr(_monotonicity, "log_likelihood_error", lambda *_: 0.0)
+
+    def outcome(amount, **settings):
+        decreased = fit(decrease=Decrease(1, amount))
+        return _monotonicity.examine(examination(), decreased, **settings)
+
+    assert "numerical maximiser" in only(outcome(1e-5, numerical=True), "warn")
+    assert outcome(1e-5).checks[0].status == "fail"
+    assert outcome(1e-3, numerical=True).checks[0].status == "fail"
+
+
+def test_a_small_alternation_of_a_numerical_m_step_contradicts_nothing():
+    def outcome(step, **settings):
+        path = {"mu": np.array([[1.0], [1.0 + step], [1.0], [1.0 + step], [1.0]])}
+        stopped = solution(converged=False, iterations=4, trace=SimpleNamespace(params=path))
+        return alternating(stopped, **settings)
+
+    assert "numerical maximiser" in only(outcome(1e-3, numerical=True), "warn")
+    assert outcome(1e-3).checks[0].status == "fail"
+    assert outcome(0.5, numerical=True).checks[0].status == "fail"
 
 
 def test_em_without_an_iteration_is_not_monotone():
