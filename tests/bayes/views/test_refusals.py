@@ -119,3 +119,15 @@ def test_errors_of_other_code_are_not_explained():
     with pytest.raises(KeyError) as caught:
         {}["x"]
     assert not is_library_error(caught.value)
+
+
+def test_a_truth_value_as_a_probability_is_named():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        z = pm.Normal("z", mu, 1, shape=2)
+        pm.Bernoulli("y", z > 0, observed=[0, 1])
+    with pytest.raises(TypeError) as caught:
+        model.point_logps()
+    message = explain_library_error(model, ("z",), caught.value)
+    assert "a parameter of y (Bernoulli) is a truth value" in message
+    assert "pm.math.switch(condition, 1.0, 0.0)" in message
