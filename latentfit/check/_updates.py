@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pymc.logprob.utils import ParameterValueError
 
 from latentfit import bayes
 from latentfit.bayes.maxima import Maximum
@@ -21,6 +22,8 @@ _ROUNDING_RELATIVE = 1e-10
 # Natural scale. A value of zero has no unconstrained value, so that a maximum of Q at zero is found
 # at 1e-100.
 _ZERO_ABSOLUTE = 1e-99
+# Difference of two values of Q, relative to their size, that is attributed to rounding.
+_SAME_Q_RELATIVE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Update:
     given : dict
         What the M step returned, natural scale.
     expected : dict
-        What maximises Q(· | θ'), natural scale.
+        What maximises Q(· | θ'), natural scale. If Q has several maximisers, the one nearest to
+        `given`.
     errors : dict
         Complete-data standard errors at the maximum of Q.
     point : ndarray, shape (size,), or None
@@ -188,7 +192,43 @@ def update_at(
     _, gradient = examination.q(trial)(maximum.point)
     hessian = examination.q_hessian(trial)(maximum.point)
     errors = bayes.information.delta_method_errors(space, maximum.point, hessian, gradient)
+    expected = _nearest_maximiser(examination, trial, maximum, expected, given, errors)
     return Update(trial, given, expected, errors, point, maximum, examination.complete.exact)
+
+
+def _nearest_maximiser(
+    examination: Examination,
+    trial: TrialPoint,
+    maximum: Maximum,
+    expected: Params,
+    given: Params,
+    errors: Params,
+) -> Params:
+    """Replace what maximises Q by what the M step returned, where Q is the same for both.
+
+    This concerns entries without a standard error. They are on a boundary, as a probability that
+    is 0 or 1e-100 within rounding, or the complete data do not identify them.
+    """
+    space = examination.density.space
+    if expected.keys() != set(space.parameters):
+        return expected
+    q = examination.q(trial)
+    least = maximum.value - _SAME_Q_RELATIVE * (1 + abs(maximum.value))
+    free = {name: ~np.isfinite(errors[name]) & (given[name] != expected[name]) for name in expected}
+    names = [name for name in expected if free[name].any()]
+    # Entries that are identified only together have to be replaced together.
+    for together in (names, *([name] for name in names)):
+        replaced = {
+            name: np.where(free[name], given[name], value) if name in together else value
+            for name, value in expected.items()
+        }
+        try:
+            value, _ = q(space.locate(replaced))
+        except (LatentfitError, ParameterValueError):
+            continue
+        if value >= least:
+            expected = replaced
+    return expected
 
 
 def _maximum_of_q(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+from pymc.distributions.simulator import SimulatorRV
 from pymc.exceptions import ImputationWarning
 from pymc.model.fgraph import clone_model
 from pymc.model.transform.optimization import freeze_dims_and_data
@@ -16,6 +17,7 @@ from pytensor.graph.traversal import ancestors
 
 from latentfit.declaration.compilation import compile_function, double_precision
 from latentfit.declaration.data import Data, mask_missing
+from latentfit.declaration.words import enumerated
 from latentfit.errors import DeclarationError, brief_repr
 
 # PyMC warns, each time it copies a model with a reparameterised Gaussian process, that the objects
@@ -82,8 +84,8 @@ def declare(
         If `build` does not return a PyMC model, or if the model lacks a latent among its free
         variables, has no observed variable, has no parameter besides the latents, has a Potential
         that depends on parameters or latents (which may belong to the prior or to the likelihood;
-        one that depends on data alone is a constant), or observes other values than the
-        argument of the same name holds.
+        one that depends on data alone is a constant), has a Simulator, or observes other values
+        than the argument of the same name holds.
     """
     model = _build_model(build, arguments, options)
     free = tuple(variable.name for variable in model.free_RVs)
@@ -98,6 +100,13 @@ def declare(
     if not model.observed_RVs:
         raise DeclarationError(
             "the model observes nothing: pass observed=... to one of its variables"
+        )
+    simulated = [rv.name for rv in model.basic_RVs if isinstance(rv.owner.op, SimulatorRV)]
+    if simulated:
+        raise DeclarationError(
+            f"the distribution of {enumerated(simulated)} is a Simulator, whose log density is "
+            f"random, so that no likelihood can be computed; write it as a distribution with a "
+            f"density, such as pm.CustomDist with logp="
         )
     undecided = [one for one in model.potentials if _depends_on(one, model.free_RVs)]
     if undecided:

@@ -83,6 +83,15 @@ def test_a_potential_is_refused():
         declare(model, ("z",), {}, {})
 
 
+def test_a_simulator_is_refused():
+    with pm.Model() as model:
+        theta = pm.Normal("theta")
+        z = pm.Normal("z", theta)
+        pm.Simulator("x", lambda rng, m, size: rng.normal(m, 1.0, size), z, observed=1.0)
+    with pytest.raises(DeclarationError, match="x is a Simulator, whose log density is random"):
+        declare(model, ("z",), {}, {})
+
+
 def test_a_function_that_returns_no_model_is_refused():
     with pytest.raises(DeclarationError, match=r"must return a pm\.Model"):
         declare(lambda x: None, ("z",), {"x": X}, {})

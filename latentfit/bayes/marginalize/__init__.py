@@ -1,8 +1,8 @@
 """Strategies that marginalise a latent, one in each module of this folder.
 
 When this package is imported, `pymc_extras.marginal.marginalize` and `conditional` learn the
-strategies, for any PyMC model. pymc-extras itself marginalises latents with finitely many values
-and discrete Markov chains.
+strategies, for any PyMC model. The operations for latents with finitely many values that are used
+entry by entry, and for discrete Markov chains, are those of pymc-extras (`_entry_by_entry`).
 
 How to add a strategy
 ---------------------
@@ -35,12 +35,15 @@ different latents and are tried in alphabetical order of their modules.
 
 from typing import Any
 
+import numpy as np
+from pymc.model.fgraph import ModelObservedRV
 from pymc_extras.model.marginal.rewrites import (
     MarginalSubgraph,
     extract_marginal_subgraph,
     marginal_ir_rewrites_db,
 )
 from pytensor.graph import node_rewriter
+from pytensor.graph.basic import Constant
 
 from latentfit.bayes.marginalize._conjugate import (
     ConjugateFamily,
@@ -48,6 +51,7 @@ from latentfit.bayes.marginalize._conjugate import (
     conjugate_strategy,
 )
 from latentfit.bayes.marginalize._count_range import wider_count_ranges
+from latentfit.bayes.marginalize._entry_by_entry import REPLACED_REWRITES
 from latentfit.bayes.marginalize._enumeration import EnumerationMarginalRV
 from latentfit.bayes.marginalize._orders import marginalise_latents
 from latentfit.bayes.marginalize._quadrature import QuadratureMarginalRV
@@ -62,6 +66,7 @@ from latentfit.bayes.marginalize._quadrature_rules import (
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
+from latentfit.bayes.marginalize.structure import observed_dependents
 
 __all__ = [
     "INDEPENDENT_RULE",
@@ -91,17 +96,29 @@ STRATEGIES: tuple[Strategy, ...] = discover_strategies(__name__, __path__)
 @node_rewriter(tracks=[MarginalSubgraph])
 def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     inputs, outputs = extract_marginal_subgraph(node)
-    for strategy in STRATEGIES:
-        op = strategy.build(
-            inputs,
-            outputs,
-            marginalized_name=node.op.marginalized_name,
-            marginalized_dims=node.op.marginalized_dims,
-            n_dependent_rvs=node.op.n_dependent_rvs,
-        )
-        if op is not None:
-            return list(op(*inputs, return_list=True))[: len(node.outputs)]
+    dependents = node.outputs[1 : 1 + node.op.n_dependent_rvs]
+    with observed_dependents(tuple(_observed_value(fgraph, one) for one in dependents)):
+        for strategy in STRATEGIES:
+            op = strategy.build(
+                inputs,
+                outputs,
+                marginalized_name=node.op.marginalized_name,
+                marginalized_dims=node.op.marginalized_dims,
+                n_dependent_rvs=node.op.n_dependent_rvs,
+            )
+            if op is not None:
+                return list(op(*inputs, return_list=True))[: len(node.outputs)]
     return None
 
 
+def _observed_value(fgraph: Any, variable: Any) -> np.ndarray | None:
+    """Find the value that is observed of a random variable of a model's graph."""
+    for client, _ in fgraph.clients[variable]:
+        if isinstance(client.op, ModelObservedRV) and isinstance(client.inputs[1], Constant):
+            return np.asarray(client.inputs[1].data)
+    return None
+
+
+for _name in REPLACED_REWRITES:
+    marginal_ir_rewrites_db.remove_tags(_name, "basic")
 marginal_ir_rewrites_db.register("latentfit_marginalise", _marginalise, "basic")

@@ -11,6 +11,7 @@ from pytensor.graph.replace import graph_replace, vectorize_graph
 from latentfit.bayes.marginalize.structure import (
     IndependentBlocks,
     block_hessian,
+    impossible_where_invalid,
     log_joint_graphs,
 )
 from latentfit.declaration.compilation import double_precision, stabilise
@@ -32,6 +33,7 @@ class BlockIntegrand:
         self.blocks = blocks
         self._latent = latent
         self._value, self.placeholders, terms = log_joint_graphs(latent, dependents)
+        terms = impossible_where_invalid(terms, self._value)
         # The terms are made stable before they are differentiated: the derivative of log(1 - p)
         # at p = 1 cannot be made stable afterwards.
         terms = stabilise(terms, clone=False)

@@ -8,10 +8,10 @@ mode m of log p(x, z | θ) and in units of its curvature there, S Sᵀ = -(∂²
     p(x | θ) = ∫ p(x, z | θ) dz = |S| Σ_j w_j exp(t_jᵀ t_j / 2) p(x, m + S t_j | θ),
 
 with t_j and w_j the products of nodes and weights of Hermite polynomials (Liu & Pierce 1994,
-Biometrika 81(3); Pinheiro & Bates 1995, JCGS 4(1)). The integral does not depend on the positions
-of the nodes, which are therefore constants when the integral is differentiated. The error is
-estimated by the difference from a rule with other nodes, other panels and other axes, at the same θ
-(`INDEPENDENT_RULE`).
+Biometrika 81(3); Pinheiro & Bates 1995, JCGS 4(1)). Such blocks with several modes are refused. The
+integral does not depend on the positions of the nodes, which are therefore constants when the
+integral is differentiated. The error is estimated by the difference from a rule with other nodes,
+other panels and other axes, at the same θ (`INDEPENDENT_RULE`).
 
 The conditional distribution of a single entry is tabulated on the panels.
 """
@@ -47,6 +47,7 @@ from latentfit.bayes.marginalize.structure import (
     IndependentBlocks,
     draw_probes,
     has_kink,
+    has_single_mode,
     is_smooth,
     marginal_log_densities,
     partition_into_blocks,
@@ -88,6 +89,9 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
         return None
     blocks = partition_into_blocks(probes)
     if blocks.size > MAX_BLOCK_SIZE or not blocks.full:
+        return None
+    # The nodes are placed about one mode of each block. Panels find several modes.
+    if blocks.size > 1 and not has_single_mode(probes, blocks):
         return None
     return QuadratureMarginalRV(
         inputs=inputs, outputs=outputs, blocks=blocks, rule=current_rule(), **marginalized

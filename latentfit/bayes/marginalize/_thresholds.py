@@ -25,7 +25,6 @@ from pymc_extras.model.marginal.distributions.enumerable import (
     align_logp_dims,
     reduce_batch_dependent_logps,
 )
-from pymc_extras.model.marginal.graph_analysis import subgraph_batch_dim_connection
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, io_toposort
 from pytensor.scalar.basic import GE, GT, LE, LT
@@ -36,6 +35,7 @@ from latentfit.bayes.marginalize._strategy import Precedence, Strategy
 from latentfit.bayes.marginalize._tail_probabilities import log_interval_probability
 from latentfit.bayes.marginalize.distributions import truncated_weibull
 from latentfit.bayes.marginalize.structure import (
+    axes_of_dependents,
     draw_probes,
     log_joint_graphs,
     marginal_log_densities,
@@ -64,12 +64,11 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
         return None
     if _thresholds(latent, dependents) is None or not _possible_or_impossible(inputs, variables):
         return None
-    try:
-        connections = subgraph_batch_dim_connection(latent, dependents)
-    except (ValueError, NotImplementedError):
+    axes = axes_of_dependents(latent, dependents)
+    if axes is None:
         return None
     return ThresholdMarginalRV(
-        inputs=inputs, outputs=outputs, dims_connections=connections, **marginalized
+        inputs=inputs, outputs=outputs, dims_connections=axes, **marginalized
     )
 
 

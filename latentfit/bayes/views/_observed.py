@@ -10,6 +10,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 
 from latentfit.bayes.marginalize import marginalise_latents
+from latentfit.bayes.views._partially_observed import shares_density_with_observed
 from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import Declaration
 from latentfit.errors import DeclarationError
@@ -56,9 +57,15 @@ def _with_own_constants(model: pm.Model) -> pm.Model:
 
 
 def childless_latents(declaration: Declaration) -> tuple[str, ...]:
-    """Names of the latents on which no other random variable of the model depends."""
+    """Names of the latents on which no other random variable of the model depends.
+
+    A missing entry of a vector with a multivariate distribution is not among them, because the
+    observed entries of the vector depend on it.
+    """
     model = declaration.model
-    candidates = set(declaration.latents)
+    candidates = {
+        name for name in declaration.latents if not shares_density_with_observed(model[name])
+    }
     while True:
         remaining = [rv for rv in model.basic_RVs if rv.name not in candidates]
         needed = set(ancestors([parent for rv in remaining for parent in rv.owner.inputs]))

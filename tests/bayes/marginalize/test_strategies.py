@@ -8,6 +8,7 @@ from latentfit.bayes.marginalize import (
     Precedence,
     _beta,
     _dirichlet,
+    _entry_by_entry,
     _enumeration,
     _gamma,
     _half_lines,
@@ -23,6 +24,7 @@ from latentfit.bayes.marginalize._strategy import discover_strategies
 
 def test_strategies_are_tried_in_their_order():
     modules = (
+        _entry_by_entry,
         _state_space,
         _beta,
         _dirichlet,

@@ -3,10 +3,14 @@
 Draws from the prior are not enough. A vague prior such as Gamma(0.001, 0.001) draws numbers that
 underflow, a wide one such as Uniform(0, 1000) draws slopes at which a likelihood is flat to
 rounding, and an improper prior cannot be drawn from at all. Any value inside the support would do,
-so that values of several sizes are generated, and the caller keeps those that are useful.
+so that values of several sizes are generated, and the caller keeps those that are useful. A
+distribution of the user's own that has a log density but no random generator is given the observed
+data.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,6 +33,21 @@ _POSITIVE = {"log", "log_exp_m1"}
 # Errors of NumPy and PyMC for parameters that are impossible, or too large or small to compute
 # with.
 EVALUATION_ERRORS = (ArithmeticError, AssertionError, ValueError, np.linalg.LinAlgError)
+
+
+# Observed values of the dependents, in their order; None for dependents that are not observed.
+ObservedValues = tuple[np.ndarray | None, ...]
+_OBSERVED: ContextVar[ObservedValues] = ContextVar("observed", default=())
+
+
+@contextmanager
+def observed_dependents(values: ObservedValues) -> Iterator[None]:
+    """Use these values, within the block, of dependents that cannot be drawn."""
+    token = _OBSERVED.set(values)
+    try:
+        yield
+    finally:
+        _OBSERVED.reset(token)
 
 
 @dataclass(frozen=True)
@@ -102,37 +121,60 @@ def generic_values(
     Yields
     ------
     GenericValues
-        Nothing where the data cannot be drawn.
+        Nothing where the data can neither be drawn nor are observed.
     """
+    data = _OBSERVED.get() if _have_types_of(_OBSERVED.get(), dependents) else ()
+    sources: list[ObservedValues] = [(), data] if data else [()]
 
     @cache
-    def compiled(draw_parameters: bool, draw_latent: bool) -> Callable[..., list[np.ndarray]]:
+    def compiled(
+        draw_parameters: bool, draw_latent: bool, source: int
+    ) -> Callable[..., list[np.ndarray]]:
         return _compile(
             [*needed, latent, *dependents],
             len(needed),
             draw_parameters=draw_parameters,
             draw_latent=draw_latent,
+            data=sources[source],
         )
 
-    impossible: set[tuple[bool, bool]] = set()
+    impossible: set[tuple[bool, bool, int]] = set()
     for setting in _SETTINGS:
-        what = setting.draw_parameters, setting.draw_latent
-        if what in impossible:
-            continue
-        try:
-            with np.errstate(all="ignore"):
-                values = compiled(*what)(setting.centred, setting.real, setting.positive)
-        except NotImplementedError:
-            # A variable that has to be drawn cannot be, because its prior is improper for example.
-            impossible.add(what)
-            continue
-        except EVALUATION_ERRORS:
-            continue
-        yield GenericValues(values[: len(needed)], values[len(needed)], values[len(needed) + 1 :])
+        for source in range(len(sources)):
+            what = setting.draw_parameters, setting.draw_latent, source
+            if what in impossible:
+                continue
+            try:
+                with np.errstate(all="ignore"):
+                    values = compiled(*what)(setting.centred, setting.real, setting.positive)
+            except NotImplementedError:
+                # A variable that has to be drawn cannot be: its prior is improper, or it has no
+                # random generator.
+                impossible.add(what)
+                continue
+            except EVALUATION_ERRORS:
+                break
+            yield GenericValues(
+                values[: len(needed)], values[len(needed)], values[len(needed) + 1 :]
+            )
+            break
+
+
+def _have_types_of(values: ObservedValues, dependents: Sequence[Any]) -> bool:
+    """Whether there is an observed value of the right shape for each of the dependents."""
+    return len(values) == len(dependents) and all(
+        value is not None and one.type.shape == value.shape
+        for value, one in zip(values, dependents, strict=True)
+    )
 
 
 def _compile(
-    outputs: Sequence[Any], latent: int, *, draw_parameters: bool, draw_latent: bool
+    outputs: Sequence[Any],
+    latent: int,
+    *,
+    draw_parameters: bool,
+    draw_latent: bool,
+    data: ObservedValues,
 ) -> Callable[..., list[np.ndarray]]:
     """Compile the function from a setting to values of the outputs.
 
@@ -145,15 +187,20 @@ def _compile(
     latent : int
         The position of the latent among them.
     draw_parameters, draw_latent : bool
+    data : tuple of ndarray
+        Values of the outputs after the latent. If it is empty, they are drawn.
     """
     sizes = _Sizes()
     graph = FunctionGraph(outputs=list(outputs), clone=True)
+    for own, value in zip(graph.outputs[latent + 1 :] if data else (), data, strict=True):
+        constant = pt.constant(np.asarray(value, dtype=own.type.dtype))
+        graph.replace(own, own.type.filter_variable(constant), import_missing=True)
     for node in graph.toposort():
         if isinstance(node.op, ModelVar):
-            value, own = node.inputs[0], node.outputs[0]
+            declared, own = node.inputs[0], node.outputs[0]
             if isinstance(node.op, ModelFreeRV) and not draw_parameters:
-                value = _generated(value, node.op.transform, sizes)
-            graph.replace(own, own.type.filter_variable(value), import_missing=True)
+                declared = _generated(declared, node.op.transform, sizes)
+            graph.replace(own, own.type.filter_variable(declared), import_missing=True)
     if not draw_latent:
         own = graph.outputs[latent]
         value = _generated(own, _default_transform(own.owner.op, own), sizes)

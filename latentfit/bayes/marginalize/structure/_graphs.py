@@ -10,8 +10,17 @@ from pytensor.graph.replace import graph_replace
 from latentfit.declaration.compilation import double_precision
 
 
-def log_joint_graphs(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[Any], list[Any]]:
+def log_joint_graphs(
+    latent: Any, dependents: Sequence[Any], *, of_placeholders: bool = True
+) -> tuple[Any, list[Any], list[Any]]:
     """Build the terms of log p(x, z | θ) for one latent and the variables that depend on it.
+
+    Parameters
+    ----------
+    latent : TensorVariable
+    dependents : sequence of TensorVariable
+    of_placeholders : bool
+        Whether all other variables are placeholders, so that PyMC should warn of random ones.
 
     Returns
     -------
@@ -25,7 +34,7 @@ def log_joint_graphs(latent: Any, dependents: Sequence[Any]) -> tuple[Any, list[
     value, others = latent.type(), [dependent.type() for dependent in dependents]
     pairs = dict(zip([latent, *dependents], [value, *others], strict=True))
     with double_precision():
-        terms = conditional_logp(pairs)
+        terms = conditional_logp(pairs, warn_rvs=of_placeholders)
     return value, others, [terms[placeholder] for placeholder in (value, *others)]
 
 

@@ -5,11 +5,14 @@ from typing import Any
 
 import pymc as pm
 import pytensor.scalar as ps
+from pymc.distributions.custom import CustomDistRV
 from pymc.distributions.transforms import _default_transform
 from pymc_extras.model.marginal.distributions.core import MarginalRV
 from pytensor.graph.traversal import io_toposort
 from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.elemwise import Elemwise
+
+from latentfit.bayes.marginalize.structure._graphs import log_joint_graphs
 
 # Functions with kinks. Few random points may all lie on one side of a kink or step, so that such
 # functions are recognised in the graph and not by evaluating it.
@@ -40,15 +43,24 @@ def support_transform(latent: Any) -> str | None:
 
 
 def is_smooth(latent: Any, dependents: Sequence[Any]) -> bool:
-    """Whether the dependents are functions of the latent without steps or kinks."""
-    return not _contains(_NOT_SMOOTH, [latent], dependents)
+    """Whether the dependents are functions of the latent without steps or kinks.
+
+    So has to be the log density of a distribution of the user's own, whose graph is examined too.
+    """
+    if _contains(_NOT_SMOOTH, [latent], dependents):
+        return False
+    own = [one for one in dependents if isinstance(one.owner.op, CustomDistRV)]
+    if not own:
+        return True
+    value, _, terms = log_joint_graphs(latent, own, of_placeholders=False)
+    return not _contains(_NOT_SMOOTH, [value], terms[1:])
 
 
 def has_kink(latent: Any) -> bool:
     """Whether the log density of a latent has a kink, as that of the Laplace distribution has."""
     value = latent.type()
     # Switches and comparisons are not counted: PyMC uses them where a density is zero.
-    return _contains(_KINKED, [value], [pm.logp(latent, value)])
+    return _contains(_KINKED, [value], [pm.logp(latent, value, warn_rvs=False)])
 
 
 def _computed_from(ends: Sequence[Any]) -> set[Any]:
@@ -107,7 +119,10 @@ def _contains(functions: tuple[type, ...], sources: Sequence[Any], ends: Sequenc
             # Another latent was marginalised, between this one and the variables.
             pairs = zip(node.inputs, node.op.inner_inputs, strict=True)
             inner = [own for given, own in pairs if given in after]
-            if _contains(functions, inner, node.op.inner_outputs[: 1 + node.op.n_dependent_rvs]):
+            ends = node.op.inner_outputs[: 1 + node.op.n_dependent_rvs]
+            # The log densities of distributions of the user's own are not examined there.
+            own = any(isinstance(one.owner.op, CustomDistRV) for one in ends)
+            if own or _contains(functions, inner, ends):
                 return True
         if (
             node in computed
