@@ -149,3 +149,15 @@ def test_a_markov_chain_beside_another_latent_of_the_same_data():
     assert "depends on one state of z and on no other latent" in message
     assert "as one chain" in message
     assert len(message) <= 500
+
+
+def test_a_truth_value_as_a_probability_is_named():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        z = pm.Normal("z", mu, 1, shape=2)
+        pm.Bernoulli("y", z > 0, observed=[0, 1])
+    with pytest.raises(TypeError) as caught:
+        model.point_logps()
+    message = explain_library_error(model, ("z",), caught.value)
+    assert "a parameter of y (Bernoulli) is a truth value" in message
+    assert "pm.math.switch(condition, 1.0, 0.0)" in message
