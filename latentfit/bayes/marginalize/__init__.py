@@ -63,6 +63,7 @@ from latentfit.bayes.marginalize._quadrature_rules import (
     coarse_rule,
     quadrature_rule,
 )
+from latentfit.bayes.marginalize._rewrite_errors import unprinted_rewrite_errors
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
 from latentfit.bayes.marginalize._strategy import (
     Precedence,
@@ -91,6 +92,7 @@ __all__ = [
     "conjugate_strategy",
     "marginalise_latents",
     "quadrature_rule",
+    "unprinted_rewrite_errors",
     "wider_count_ranges",
 ]
 

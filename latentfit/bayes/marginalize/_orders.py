@@ -14,10 +14,10 @@ one of a numerical integral: its graph takes minutes to build.
 from collections.abc import Mapping, Sequence
 
 import pymc as pm
-import pytensor
 from pymc_extras.marginal import marginalize
 from pytensor.graph.traversal import ancestors
 
+from latentfit.bayes.marginalize._rewrite_errors import unprinted_rewrite_errors
 from latentfit.bayes.marginalize._strategy import Precedence, strategies_up_to
 
 # Number of times that a latent is marginalised, or found not to have a strategy, in all orders.
@@ -37,8 +37,7 @@ def marginalise_latents(model: pm.Model, latents: Sequence[str]) -> pm.Model:
         No order was found in which each latent has a strategy.
     """
     search = _Search(_prerequisites(model, latents))
-    # PyTensor would print each error of a rewrite, although another strategy applies.
-    with pytensor.config.change_flags(on_opt_error="ignore"):
+    with unprinted_rewrite_errors():
         try:
             # Given the same precedence, continuous latents come before discrete ones: a sum over
             # categories of closed forms is exact, but an integral over sums seldom has one.

@@ -22,6 +22,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.polynomial.hermite_e import hermegauss
+from pymc.distributions.continuous import FlatRV
 from pymc.logprob.abstract import _logprob
 from pymc_extras.model.marginal.distributions.core import MarginalRV, marginalized_conditional
 from pytensor.gradient import disconnected_grad
@@ -81,6 +82,9 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     """Marginalise a latent on the real line that consists of blocks of few entries."""
     latent, *dependents = outputs[: 1 + marginalized["n_dependent_rvs"]]
     if latent.type.dtype != "float64" or support_transform(latent) is not None:
+        return None
+    # The integral over an improper distribution may be infinite, which no rule of quadrature shows.
+    if isinstance(latent.owner.op, FlatRV):
         return None
     if not is_smooth(latent, dependents) or has_kink(latent):
         return None

@@ -11,6 +11,7 @@ log-odds, and coordinates of simplexes and of vectors that sum to zero.
 
 from typing import Any
 
+from pymc.distributions.continuous import HalfFlatRV
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
 from pymc.pytensorf import collect_default_updates
@@ -56,6 +57,13 @@ def build(inputs: list[Any], outputs: list[Any], **marginalized: Any) -> Margina
     latent, *dependents = outputs[: 1 + marginalized["n_dependent_rvs"]]
     transform = _default_transform(latent.owner.op, latent)
     if transform is None or transform.name not in _SCALES:
+        return None
+    # The integral over an improper distribution may be infinite.
+    if isinstance(latent.owner.op, HalfFlatRV):
+        return None
+    if transform.name == "simplex" and any(isinstance(x.owner.op, MarginalRV) for x in dependents):
+        # Each entry of a simplex occurs in the sums over another latent, such as the topics of
+        # words. PyTensor simplifies the graph of their integral for many minutes.
         return None
     with double_precision():
         t = transformed_variable(latent, transform)

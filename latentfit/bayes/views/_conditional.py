@@ -1,9 +1,9 @@
 """The conditional view: the model in which the latents have the distribution p(z | x, θ)."""
 
 import pymc as pm
-import pytensor
 from pymc_extras.marginal import conditional
 
+from latentfit.bayes.marginalize import unprinted_rewrite_errors
 from latentfit.declaration.compilation import double_precision
 
 
@@ -21,8 +21,7 @@ def conditional_view(view: pm.Model) -> pm.Model:
         p(z | x, θ) is not available as a random variable.
     """
     try:
-        # PyTensor would print each error of a rewrite, although another strategy applies.
-        with double_precision(), pytensor.config.change_flags(on_opt_error="ignore"):
+        with double_precision(), unprinted_rewrite_errors():
             return conditional(view)
     except (AttributeError, ValueError) as error:
         # pymc-extras marginalises the latents again in its own order, which need not be one in

@@ -1,6 +1,7 @@
 """What cannot be marginalised is refused in the words of the model, with what would work."""
 
 import re
+import traceback
 
 import numpy as np
 import pymc as pm
@@ -8,6 +9,7 @@ import pytest
 from pymc_extras.distributions import DiscreteMarkovChain
 
 from latentfit import bayes
+from latentfit.bayes import marginalize
 from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import declare
 from latentfit.declaration.words import (
@@ -86,11 +88,23 @@ def test_a_refusal_names_variables_and_what_would_work(declaration):
     message = str(caught.value)
     assert message.startswith("cannot integrate z out of the model: z is ")
     assert "depends on it" in message
-    assert "write z as" in message
-    assert "`check` works" in message
+    assert "declare z as" in message
+    assert "use `check` as it is" in message
     assert not OPERATIONS.search(message)
     assert len(message) <= 500
     assert "\n" not in message
+
+
+def test_errors_of_rewrites_are_not_printed_and_stand_in_the_traceback(monkeypatch, capfd):
+    def broken(*arguments, **options):
+        raise ValueError("an error of a strategy")
+
+    strategies = (marginalize.Strategy(marginalize.Precedence.CLOSED_FORM, broken),)
+    monkeypatch.setattr(marginalize, "STRATEGIES", strategies)
+    with pytest.raises(DeclarationError) as caught:
+        bayes.observed_view(declare(built(shifted_uniform), ("z",), {}, {}))
+    assert capfd.readouterr().err == ""
+    assert "an error of a strategy" in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_error_of_a_library_names_improper_priors():
@@ -135,3 +149,15 @@ def test_a_markov_chain_beside_another_latent_of_the_same_data():
     assert "depends on one state of z and on no other latent" in message
     assert "as one chain" in message
     assert len(message) <= 500
+
+
+def test_a_truth_value_as_a_probability_is_named():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        z = pm.Normal("z", mu, 1, shape=2)
+        pm.Bernoulli("y", z > 0, observed=[0, 1])
+    with pytest.raises(TypeError) as caught:
+        model.point_logps()
+    message = explain_library_error(model, ("z",), caught.value)
+    assert "a parameter of y (Bernoulli) is a truth value" in message
+    assert "pm.math.switch(condition, 1.0, 0.0)" in message
