@@ -27,7 +27,12 @@ _TIME_LIMIT_CALLS = 10.0
 
 
 def examine(
-    examination: Examination, starts: Sequence[Params], timeout: float, *, steps_are_right: bool
+    examination: Examination,
+    starts: Sequence[Params],
+    timeout: float,
+    *,
+    steps_are_right: bool,
+    numerical: bool = False,
 ) -> Outcome:
     """Run EM from several starts and examine the runs.
 
@@ -40,6 +45,8 @@ def examine(
         Seconds that one call of a step may take.
     steps_are_right : bool
         Whether neither step was found wrong.
+    numerical : bool
+        Whether the M step may maximise Q numerically, because it was not found to be exact.
     """
     density = examination.density
 
@@ -79,8 +86,8 @@ def examine(
     outcomes = [_stopped(failures)] if failures else []
     if solutions:
         fit = em.Fit(tuple(solutions), best_solution(solutions), ())
-        outcomes.append(_monotonicity.examine(examination, fit))
-        outcomes.append(_limit_point.examine(examination, fit))
+        outcomes.append(_monotonicity.examine(examination, fit, numerical=numerical))
+        outcomes.append(_limit_point.examine(examination, fit, numerical=numerical))
     else:
         detail = "EM could not be run from any start"
         outcomes.append(Outcome((Check("path.monotone", "skip", detail),)))

@@ -32,7 +32,7 @@ _UPWARDS_CURVATURE_RELATIVE = 1e-6
 _SADDLE_GRADIENT_RELATIVE = 1e-3
 
 
-def examine(examination: Examination, fit: Fit) -> Outcome:
+def examine(examination: Examination, fit: Fit, *, numerical: bool = False) -> Outcome:
     """Classify the limit point of the best of several runs.
 
     Parameters
@@ -40,9 +40,11 @@ def examine(examination: Examination, fit: Fit) -> Outcome:
     examination : Examination
     fit : Fit
         Runs of the steps as handed in.
+    numerical : bool
+        Whether the M step may maximise Q numerically, because it was not found to be exact.
     """
     best = fit.best
-    alternation = alternating(best)
+    alternation = alternating(best, numerical=numerical)
     if alternation is not None:
         return alternation
     if best.stop.degenerate:

@@ -12,6 +12,7 @@ from latentfit.bayes.complete_data import CONDITIONAL_DRAWS
 from latentfit.check import (
     _generalised_em,
     _impossible_update,
+    _inexact_maximum,
     _wrong_objective,
     _wrong_parameters,
 )
@@ -85,6 +86,9 @@ def examine(
     wrong = _wrong_parameters.find(examination, updates, more)
     # Any other known mistake is one even if this M step happens to increase Q.
     if all(one.explanation is None or one.explanation.increases_q for one in wrong):
+        inexact = _inexact_maximum.examine(updates)
+        if inexact is not None:
+            return MStepOutcome(inexact)
         hint = next((one.explanation.hint for one in wrong if one.explanation), None)
         generalised = _generalised_em.examine(examination, updates, hint)
         if generalised is not None and strict:

@@ -84,6 +84,7 @@ def check(
                     derivation.starts,
                     timeout,
                     steps_are_right=not _has_errors(outcomes),
+                    numerical=any(check.status == "warn" for check in m_step.checks),
                 )
             )
     else:

@@ -1,11 +1,13 @@
-"""EM that stops before a stationary point because its steps have become too small.
+"""EM that stops before a stationary point although its steps are right.
 
 Where a variance is close to zero, EM changes some parameters so little that its steps are lost in
-rounding long before it has converged.
+rounding long before it has converged. An M step that maximises Q numerically stops EM where the
+remaining increase of Q is smaller than the tolerance of its optimiser.
 """
 
 import numpy as np
 
+from latentfit.check._inexact_maximum import NUMERICAL_MAXIMISER_STANDARD_ERRORS
 from latentfit.check._limit_point_outcomes import noted, withheld
 from latentfit.check.examination import Examination
 from latentfit.check.result import Outcome
@@ -21,7 +23,7 @@ _ROUNDING_STANDARD_ERRORS = 1e-7
 def examine(
     examination: Examination, solution: Solution, shape: Curvature, not_stationary: Outcome
 ) -> Outcome:
-    """Return a warning if the declaration's own EM is as slow; otherwise the outcome as it is.
+    """Return a warning if slow or inexact steps explain the limit point; otherwise the outcome.
 
     Parameters
     ----------
@@ -52,6 +54,13 @@ def examine(
         )
     step = np.linalg.norm((own.point - before) / shape.units)
     difference = np.linalg.norm((after - own.point) / shape.units)
-    if difference > _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
-        return not_stationary
-    return noted("not converged", f"{message}; the declaration's own EM is as slow there")
+    if difference <= _SAME_STEP_RELATIVE * step + _ROUNDING_STANDARD_ERRORS:
+        return noted("not converged", f"{message}; the declaration's own EM is as slow there")
+    if difference <= NUMERICAL_MAXIMISER_STANDARD_ERRORS:
+        return noted(
+            "not converged",
+            f"{message}. The M step's result is {difference:.1g} standard errors from the maximum "
+            f"of Q there, so that this may only be the tolerance of a numerical maximiser in the M "
+            f"step. Decrease this tolerance to test the limit point",
+        )
+    return not_stationary

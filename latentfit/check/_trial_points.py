@@ -20,7 +20,7 @@ from latentfit.check._generic_points import Neighbourhood, prior_draws
 from latentfit.check._points_near_maximum import maximum_of_objective, points_near_maximum
 from latentfit.check._reference import Reference
 from latentfit.check.calls import guarded
-from latentfit.check.examination import Examination, TrialPoint
+from latentfit.check.examination import AT_MAXIMUM, Examination, TrialPoint
 from latentfit.check.possible_data import require_possible
 from latentfit.declaration import Declaration, Params
 from latentfit.em.calls import three_argument_m_step
@@ -86,7 +86,10 @@ def examination_of(
         _add_generic(make, from_model, against.declaration, starts, seed)
         if maximum is not None:
             for label, point in points_near_maximum(density, maximum, make.rng, prior=prior):
-                make.add(label, from_model(space.constrain(point)), point)
+                # With little data a random point near the maximum may be as far from the data as
+                # EM never comes.
+                visited = label == AT_MAXIMUM
+                make.add(label, from_model(space.constrain(point)), point, visited=visited)
     trial_points = make.found()
 
     def trial_at(label: str, point: np.ndarray) -> TrialPoint | None:

@@ -19,6 +19,9 @@ from latentfit.errors import LatentfitError
 SAME_UPDATE_STANDARD_ERRORS = 1e-4
 # Relative to the largest entry of a parameter: a difference that is rounding in any case.
 _ROUNDING_RELATIVE = 1e-10
+# Natural scale. A value of zero has no unconstrained value, so that a maximum of Q at zero is found
+# at 1e-100.
+_ZERO_ABSOLUTE = 1e-99
 # Difference of two values of Q, relative to their size, that is attributed to rounding.
 _SAME_Q_RELATIVE = 1e-12
 
@@ -68,6 +71,7 @@ class Update:
         unit = np.maximum(unit, least * np.max(np.abs(expected), initial=0.0))
         with np.errstate(all="ignore"):
             ratio = np.abs(given - expected) / unit
+        ratio = np.where(np.abs(given - expected) <= _ZERO_ABSOLUTE, 0.0, ratio)
         return np.where(np.isnan(ratio), np.where(given == expected, 0.0, np.inf), ratio)
 
     def describe(self, name: str) -> str:

@@ -87,6 +87,15 @@ def _without(variables: Iterable[Any], name: str) -> list[Any]:
     return [variable for variable in variables if variable.name != name]
 
 
+def _with_truth_values(model: pm.Model) -> list[str]:
+    """Return the variables of whose distribution a parameter is an array of truth values."""
+    return [
+        f"{rv.name} ({distribution_name(rv)})"
+        for rv in model.basic_RVs
+        if any(getattr(one.type, "dtype", None) == "bool" for one in rv.owner.inputs)
+    ]
+
+
 def explain_library_error(model: pm.Model, latents: Sequence[str], error: BaseException) -> str:
     """Explain an error that PyMC or PyTensor raised while latentfit worked with a model.
 
@@ -110,6 +119,11 @@ def explain_library_error(model: pm.Model, latents: Sequence[str], error: BaseEx
         advice = (
             f"the distribution of {names} is improper; give a proper one instead, such as "
             f"HalfNormal or Normal with a large sigma"
+        )
+    elif truth_values := _with_truth_values(model):
+        advice = (
+            f"a parameter of {enumerated(truth_values)} is a truth value, with which PyMC does not "
+            f"compute; write pm.math.switch(condition, 1.0, 0.0) in its place"
         )
     else:
         described = "; ".join(describe_latent(model, name) for name in latents)

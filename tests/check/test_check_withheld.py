@@ -14,6 +14,7 @@ from latentfit.check import (
     _em_runs,
     _exact_expectations,
     _generalised_em,
+    _inexact_maximum,
     _limit_point,
     _limit_point_by_draws,
     _log_likelihood,
@@ -24,6 +25,7 @@ from latentfit.check import (
     _unidentified,
     _updates,
 )
+from latentfit.check._alternation import alternating
 from latentfit.check.examination import TrialPoint
 from latentfit.em import Decrease
 from latentfit.em.information import curvature_of
@@ -235,6 +237,31 @@ def test_without_the_declarations_own_step_slow_convergence_is_not_excluded():
     assert "not converged" in only(outcome, "warn")
 
 
+def stopped_at(distance):
+    """The outcome for an M step that returns θ' although Q is larger at some distance."""
+    not_stationary = _limit_point.examine(
+        with_density(), fit(params={"mu": np.array([0.5])}, iterations=1)
+    )
+    complete = SimpleNamespace(
+        exact=True,
+        statistics=lambda point, rng: {},
+        maximise=lambda statistics, start, prior: SimpleNamespace(
+            reached=True, point=start + distance
+        ),
+    )
+    shape = curvature_of(-np.eye(1), np.zeros(1), np.zeros(1, bool))
+    stopped = solution(trace=SimpleNamespace(params={"mu": np.zeros((3, 1))}))
+    return _slow_convergence.examine(examination(complete=complete), stopped, shape, not_stationary)
+
+
+def test_the_tolerance_of_a_numerical_m_step_contradicts_nothing():
+    inexact = stopped_at(2e-4)
+    assert inexact.checks[0].status == "warn"
+    assert [one.severity for one in inexact.findings] == ["warning"]
+    assert "0.0002 standard errors from the maximum of Q" in inexact.findings[0].message
+    assert stopped_at(0.1).checks[0].status == "fail"
+
+
 def test_a_decrease_within_the_error_of_the_objective_contradicts_nothing(monkeypatch):
     lower = fit(decrease=Decrease(1, 0.05))
     monkeypatch.setattr(_monotonicity, "log_likelihood_error", lambda *_: 0.03)
@@ -243,6 +270,29 @@ def test_a_decrease_within_the_error_of_the_objective_contradicts_nothing(monkey
     outcome = _monotonicity.examine(examination(), lower)
     assert outcome.checks[0].status == "fail"
     assert outcome.findings[0].evidence["given"] == -0.05
+
+
+def test_a_decrease_within_the_tolerance_of_a_numerical_m_step_contradicts_nothing(monkeypatch):
+    monkeypatch.setattr(_monotonicity, "log_likelihood_error", lambda *_: 0.0)
+
+    def outcome(amount, **settings):
+        decreased = fit(decrease=Decrease(1, amount))
+        return _monotonicity.examine(examination(), decreased, **settings)
+
+    assert "numerical maximiser" in only(outcome(1e-5, numerical=True), "warn")
+    assert outcome(1e-5).checks[0].status == "fail"
+    assert outcome(1e-3, numerical=True).checks[0].status == "fail"
+
+
+def test_a_small_alternation_of_a_numerical_m_step_contradicts_nothing():
+    def outcome(step, **settings):
+        path = {"mu": np.array([[1.0], [1.0 + step], [1.0], [1.0 + step], [1.0]])}
+        stopped = solution(converged=False, iterations=4, trace=SimpleNamespace(params=path))
+        return alternating(stopped, **settings)
+
+    assert "numerical maximiser" in only(outcome(1e-3, numerical=True), "warn")
+    assert outcome(1e-3).checks[0].status == "fail"
+    assert outcome(0.5, numerical=True).checks[0].status == "fail"
 
 
 def test_em_without_an_iteration_is_not_monotone():
@@ -381,3 +431,16 @@ def test_the_verdict_names_causes_only():
     assert result.verdict == "tobit fails: the E step is wrong"
     assert "contract, following from the E step" in repr(result)
     assert [one.get("follows") for one in result.to_dict()["findings"]] == [None, "E"]
+
+
+def test_a_numerical_maximiser_of_q_contradicts_nothing():
+    near, far = update(1.0 + 3e-4)[0], update(1.1)[0]
+    outcome = _inexact_maximum.examine([near])
+    assert "at most 0.0003 standard errors" in only(outcome, "warn")
+    assert _inexact_maximum.examine([near, far]) is None
+
+
+def test_a_maximum_at_zero_is_found_at_the_smallest_positive_number():
+    at_zero = update(0.0, 1e-100)[0]
+    tiny = {"mu": np.full(1, 1e-100)}
+    assert not replace(at_zero, errors=tiny).differs("mu")

@@ -7,10 +7,11 @@ import pymc as pm
 import pytest
 
 import latentfit
-from latentfit.check import contract
+from latentfit.check import _trial_points, contract
 from latentfit.check._derivation import Derivation
 from latentfit.check._generic_points import Neighbourhood, prior_draws
 from latentfit.check._trial_points import examination_of
+from latentfit.check.examination import AT_MAXIMUM
 from latentfit.errors import InputError
 
 X = {"x": np.array([1.0, 2.0, 3.0])}
@@ -122,6 +123,28 @@ def test_no_trial_point_but_the_first_has_a_special_value(against):
         np.testing.assert_allclose(
             examination.density.space.constrain(trial.point)["mu"], trial.params["mu"]
         )
+
+
+def test_em_need_not_visit_a_random_point_near_the_maximum(against, monkeypatch):
+    """With three values such a point may be eighty standard deviations from the data."""
+    far = np.array([1.0, -64.0, 320.0, 0.0, 0.0])
+    monkeypatch.setattr(_trial_points, "maximum_of_objective", lambda *_, **__: np.zeros(5))
+    monkeypatch.setattr(
+        _trial_points,
+        "points_near_maximum",
+        lambda *_, **__: [("near the maximum", far), (AT_MAXIMUM, np.zeros(5))],
+    )
+    examination = examination_of(derivation(), against, seed=0, timeout=5)
+    visited = {trial.label: trial.visited for trial in examination.trial_points}
+    assert not visited["near the maximum"]
+    assert visited[AT_MAXIMUM]
+    with np.errstate(all="ignore"):
+        outcome = contract.examine(examination, timeout=5).outcome
+    assert not outcome.findings
+    assert any(
+        "for θ near the maximum only" in one.detail and one.status == "warn"
+        for one in outcome.checks
+    )
 
 
 def test_trial_points_depend_on_the_seed_alone(against):

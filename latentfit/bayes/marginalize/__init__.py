@@ -65,7 +65,12 @@ from latentfit.bayes.marginalize._quadrature_rules import (
 )
 from latentfit.bayes.marginalize._rewrite_errors import unprinted_rewrite_errors
 from latentfit.bayes.marginalize._state_space import StateSpaceMarginalRV
-from latentfit.bayes.marginalize._strategy import Precedence, Strategy, discover_strategies
+from latentfit.bayes.marginalize._strategy import (
+    Precedence,
+    Strategy,
+    discover_strategies,
+    is_considered,
+)
 from latentfit.bayes.marginalize._thresholds import ThresholdMarginalRV
 from latentfit.bayes.marginalize.structure import observed_dependents
 
@@ -100,7 +105,7 @@ def _marginalise(fgraph: Any, node: Any) -> list[Any] | None:
     inputs, outputs = extract_marginal_subgraph(node)
     dependents = node.outputs[1 : 1 + node.op.n_dependent_rvs]
     with observed_dependents(tuple(_observed_value(fgraph, one) for one in dependents)):
-        for strategy in STRATEGIES:
+        for strategy in filter(is_considered, STRATEGIES):
             op = strategy.build(
                 inputs,
                 outputs,

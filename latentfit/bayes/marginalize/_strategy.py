@@ -1,6 +1,8 @@
 """What a strategy is, and how the strategies of a folder are found."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
@@ -37,6 +39,24 @@ class Strategy:
 
     precedence: Precedence
     build: Build
+
+
+_HIGHEST: ContextVar[Precedence] = ContextVar("highest precedence", default=Precedence.NUMERICAL)
+
+
+@contextmanager
+def strategies_up_to(precedence: Precedence) -> Iterator[None]:
+    """Within the block, leave out strategies of a later precedence."""
+    before = _HIGHEST.set(precedence)
+    try:
+        yield
+    finally:
+        _HIGHEST.reset(before)
+
+
+def is_considered(strategy: Strategy) -> bool:
+    """Return whether `strategies_up_to` leaves a strategy in."""
+    return strategy.precedence <= _HIGHEST.get()
 
 
 def discover_strategies(package: str, path: Iterable[str]) -> tuple[Strategy, ...]:

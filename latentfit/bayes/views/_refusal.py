@@ -86,10 +86,10 @@ def _of_discrete(name: str, distribution: str) -> tuple[str, str]:
     """Reason and remedy for a latent that cannot be summed over its values."""
     if distribution == _CHAIN:
         return (
-            f"Sums over the paths of a chain need observations that depend on one state each of "
-            f"one chain of {name}",
-            f"give {name} one row for each sequence of observations, and each state observations "
-            f"of its own",
+            f"The sum over the paths of {name} is known only where each value of the data depends "
+            f"on one state of {name} and on no other latent",
+            f"give {name} one row for each sequence of observations, or declare {name} and the "
+            f"other latents as one chain whose states are all combinations of their values",
         )
     if distribution in _CATEGORIES:
         return (

@@ -6,9 +6,11 @@ import traceback
 import numpy as np
 import pymc as pm
 import pytest
+from pymc_extras.distributions import DiscreteMarkovChain
 
 from latentfit import bayes
 from latentfit.bayes import marginalize
+from latentfit.bayes.views._refusal import refusal
 from latentfit.declaration import declare
 from latentfit.declaration.words import (
     describe_latent,
@@ -133,3 +135,29 @@ def test_errors_of_other_code_are_not_explained():
     with pytest.raises(KeyError) as caught:
         {}["x"]
     assert not is_library_error(caught.value)
+
+
+def test_a_markov_chain_beside_another_latent_of_the_same_data():
+    with pm.Model() as model:
+        p = pm.Dirichlet("p", np.ones((2, 2)))
+        start = pm.Categorical.dist([0.5, 0.5])
+        z = DiscreteMarkovChain("z", P=p, init_dist=start, shape=(3,))
+        b = pm.Bernoulli("b", 0.4, shape=3)
+        pm.Poisson("y", 1.0 + z + b, observed=COUNTS)
+    message = refusal(declare(model, ("z", "b"), {}, {}), ("z",), NotImplementedError())
+    assert message.startswith("cannot integrate z out of the model: z is DiscreteMarkovChain, ")
+    assert "depends on one state of z and on no other latent" in message
+    assert "as one chain" in message
+    assert len(message) <= 500
+
+
+def test_a_truth_value_as_a_probability_is_named():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        z = pm.Normal("z", mu, 1, shape=2)
+        pm.Bernoulli("y", z > 0, observed=[0, 1])
+    with pytest.raises(TypeError) as caught:
+        model.point_logps()
+    message = explain_library_error(model, ("z",), caught.value)
+    assert "a parameter of y (Bernoulli) is a truth value" in message
+    assert "pm.math.switch(condition, 1.0, 0.0)" in message
