@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 from scipy import stats
 from scipy.special import log_ndtr
 
-from constructs import Works
+from constructs import Refused, Works
 from constructs._numerics import log_integral
 
 X = np.array([-1.0, 0.5, 0.2, 1.0, -0.3, 0.8])
@@ -153,11 +153,7 @@ def uniform_lifetimes():
             pm.Bernoulli("e", p=pt.switch(life > 3.0, 1.0, 0.0), observed=alive)
         return built
 
-    def log_likelihood(theta):
-        beyond = 1 - 3 / theta
-        return -4 * np.log(theta) + np.log(np.where(alive, beyond, 1 - beyond)).sum()
-
-    return Works(model, ("life",), log_likelihood, ({"theta": 5.2},))
+    return Refused(model, ("life",), r"\blife\b", sampled=True)
 
 
 def censored_data_with_effects():
