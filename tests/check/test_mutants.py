@@ -294,7 +294,8 @@ def _iterates(model, truth, start, iterations):
         after = {name: np.asarray(value, float) for name, value in after.items()}
         expectations = right.e_step(params, truth.data)
         before, now = objective(expectations, params), objective(expectations, after)
-        yield after, (before - now) / abs(before)
+        # Q is 0 where all responsibilities and probabilities are 0 or 1.
+        yield after, (before - now) / (abs(before) or 1.0)
         converged = not _differing(after, params, 1e-13)
         params = after
         if converged:

@@ -143,4 +143,5 @@ def test_draws_do_not_depend_on_the_memory_of_a_batch(persons, monkeypatch):
     for batch in (10**9, 64 * 200 * 3):
         monkeypatch.setattr(_tabulated, "BATCH_BYTES", batch)
         found.append(prepare_recovery(declaration, view)(some, 1, 5)["z"].draws)
-    np.testing.assert_array_equal(*found)
+    # Tables are made by matrix products, which round differently for batches of other sizes.
+    np.testing.assert_allclose(*found, rtol=1e-11, atol=1e-13)
