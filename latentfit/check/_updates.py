@@ -14,8 +14,8 @@ from latentfit.declaration import Params, labels
 from latentfit.errors import LatentfitError
 
 # In complete-data standard errors: the standard error that a parameter would have if nothing were
-# missing. An n - 1 where n belongs makes a larger difference for n up to fifty million; rounding
-# makes a smaller one, in single precision too.
+# missing. Rounding makes a smaller difference, in single precision too. A larger one need not be a
+# mistake: `_inexact_maximum` has the tolerances of numerical maximisers.
 SAME_UPDATE_STANDARD_ERRORS = 1e-4
 # Relative to the largest entry of a parameter: a difference that is rounding in any case.
 _ROUNDING_RELATIVE = 1e-10

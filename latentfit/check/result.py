@@ -139,6 +139,10 @@ class CheckResult(HtmlDisplay):
                     f"{', '.join(untested)} {'was' if len(untested) == 1 else 'were'} not, or not "
                     f"completely"
                 )
+            if any(one.id == "m_step.maximum" and one.status == "warn" for one in self.checks):
+                return (
+                    f"{self.target} passes{extra}: the M step was not found to maximise Q exactly"
+                )
             return f"{self.target} passes: these steps are the EM algorithm of the model{extra}"
         causes = [finding for finding in errors if finding.follows is None] or errors
         where = " and ".join(dict.fromkeys(f"the {finding.place}" for finding in causes))

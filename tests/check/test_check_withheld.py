@@ -444,3 +444,17 @@ def test_a_maximum_at_zero_is_found_at_the_smallest_positive_number():
     at_zero = update(0.0, 1e-100)[0]
     tiny = {"mu": np.full(1, 1e-100)}
     assert not replace(at_zero, errors=tiny).differs("mu")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("pass", "toy passes: these steps are the EM algorithm of the model"),
+        ("warn", "toy passes: the M step was not found to maximise Q exactly"),
+    ],
+)
+def test_an_m_step_that_does_not_maximise_q_is_not_called_the_em_algorithm(status, sentence):
+    """Generalised EM, or an M step within the tolerance of a numerical maximiser."""
+    result = CheckResult("toy", (Check("m_step.maximum", status, "a sentence"),), ())
+    assert result.passed
+    assert result.verdict == sentence
